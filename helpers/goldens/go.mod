@@ -1,0 +1,3 @@
+module cluster-profiler-job/goldens
+
+go 1.26
