@@ -1,0 +1,126 @@
+//! The bodies of responses: pieces in order, large ones cut into chunks without being copied.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// As much as one frame carries.
+const CHUNK: usize = 64 * 1024;
+
+/// HTTP/2 throws away what a broken stream has still to send, the headers included: this long, what
+/// came before the break is let go first.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The connection is to be broken here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("broken on purpose")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// A piece of a body, or the place where the connection breaks.
+pub(crate) type Piece = Result<Bytes, Broken>;
+
+/// A response's body.
+pub(crate) struct Body {
+    pieces: Box<dyn Iterator<Item = Piece> + Send>,
+    current: Bytes,
+    /// Known only of a body that is whole: streamed ones are chunked, as the real ones.
+    length: Option<u64>,
+    deadline: Option<Instant>,
+    /// Runs before the connection breaks.
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body {
+    /// A whole body of known length.
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        let current = bytes.into();
+        let length = Some(current.len() as u64);
+        Self {
+            pieces: Box::new(std::iter::empty()),
+            current,
+            length,
+            deadline: None,
+            linger: None,
+        }
+    }
+
+    /// A body made while it is sent.
+    pub(crate) fn lazy(pieces: impl Iterator<Item = Bytes> + Send + 'static) -> Self {
+        Self::streamed(pieces.map(Ok))
+    }
+
+    /// A body of prepared pieces, which may break.
+    pub(crate) fn pieces(pieces: VecDeque<Piece>) -> Self {
+        Self::streamed(pieces.into_iter())
+    }
+
+    fn streamed(pieces: impl Iterator<Item = Piece> + Send + 'static) -> Self {
+        Self {
+            pieces: Box::new(pieces),
+            current: Bytes::new(),
+            length: None,
+            deadline: None,
+            linger: None,
+        }
+    }
+
+    /// The same, broken if it is not sent by then. A reader that is too slow finds out when it
+    /// asks for more.
+    pub(crate) fn until(self, deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        while self.linger.is_none() && self.current.is_empty() {
+            match self.pieces.next() {
+                Some(Ok(piece)) => self.current = piece,
+                Some(Err(Broken)) => self.linger = Some(Box::pin(sleep(LINGER))),
+                None => return Poll::Ready(None),
+            }
+        }
+        if self.linger.is_none() && self.deadline.is_some_and(|it| Instant::now() >= it) {
+            self.linger = Some(Box::pin(sleep(LINGER)));
+        }
+        if let Some(linger) = &mut self.linger {
+            ready!(linger.as_mut().poll(context));
+            return Poll::Ready(Some(Err(Broken)));
+        }
+        let length = self.current.len().min(CHUNK);
+        Poll::Ready(Some(Ok(Frame::data(self.current.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.length.is_some() && self.current.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,98 @@
+//! The faults a test can ask for: of one pod, of its data, or of a path of the API.
+
+use std::time::Duration;
+
+/// How often a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// The first so many calls.
+    First(usize),
+    /// Every call.
+    Always,
+}
+
+impl Times {
+    /// Whether the fault strikes this time; a limited one is used up by it.
+    pub(crate) fn strike(&mut self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::First(0) => false,
+            Self::First(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+}
+
+/// What is wrong with one pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It takes this long to answer start, stop and dump; longer than virt-api waits is a 500.
+    Slow(Duration),
+    /// It answers dump with 500.
+    DumpFails(Times),
+    /// It answers start with 500 and does not start; the other pods do.
+    StartFails(Times),
+    /// It answers stop with 500 and goes on profiling.
+    StopFails(Times),
+    /// It has not seen the gate yet: 403 to virt-api, which makes it a 500 for the caller.
+    GateUnseen(Times),
+    /// It answers dump with 200, but what the page then carries of it is damaged.
+    Damaged(Damage, Times),
+}
+
+/// How a dump's page is damaged at one pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// The connection (HTTP/2: the stream) breaks inside the heap's base64,
+    /// after a number of characters that is no multiple of four.
+    BrokenInString,
+    /// The body ends cleanly at that same place.
+    EndsInString,
+    /// The body ends cleanly between two files, so that the JSON is not closed.
+    EndsInStructure,
+    /// Characters that are not base64 stand in the middle of the heap.
+    InvalidBase64,
+    /// The page also names these pods, whatever characters the names have.
+    ExtraPods(Vec<String>),
+    /// The pod's `pprofData` also has files of these names.
+    ExtraFiles(Vec<String>),
+    /// The file (`heap.pprof`) is not there.
+    MissingFile(String),
+    /// The file is a number where a string belongs.
+    WrongType(String),
+}
+
+/// What is wrong with a path of the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteFault {
+    /// The request's path ends with this (`/pods`, `/dump-cluster-profiler`).
+    pub path: String,
+    /// What is answered instead.
+    pub answer: RouteAnswer,
+    /// How often.
+    pub times: Times,
+}
+
+impl RouteFault {
+    /// A fault of the paths that end so.
+    pub fn new(path: impl Into<String>, answer: RouteAnswer, times: Times) -> Self {
+        Self {
+            path: path.into(),
+            answer,
+            times,
+        }
+    }
+}
+
+/// What a faulty path answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteAnswer {
+    /// A Status of this code, as kube-apiserver makes them (503, 429 with Retry-After, 500, …).
+    Status(u16),
+    /// This code with plain text, as virt-api makes them; no pod is reached.
+    Text(u16, String),
+    /// The connection is closed without an answer.
+    Hangup,
+}

@@ -1,0 +1,123 @@
+//! What a stand-in is made of; every field has the real control plane's value as its default.
+
+use std::time::Duration;
+
+use crate::{Fault, Profiles, RouteFault};
+
+/// How a stand-in is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Component pods: two each of virt-api, virt-controller and virt-operator, the rest
+    /// virt-handler; fewer than eight are spread evenly.
+    pub pods: usize,
+    /// Pods without the component label whose names sort before virt-*.
+    pub unrelated: usize,
+    /// Pods labelled `kubevirt.io=virt-launcher`, which have no profiler.
+    pub launchers: usize,
+    /// The namespace KubeVirt is installed in.
+    pub namespace: String,
+    /// The KubeVirt version played.
+    pub kubevirt: KubeVirt,
+    /// Whether the profiler is enabled.
+    pub gate: bool,
+    /// The profiles every pod serves.
+    pub profiles: Profiles,
+    /// Whether the window's own start and length are written into the cpu profile, as a real one
+    /// has them; else the golden file is served byte for byte.
+    pub stamp_cpu: bool,
+    /// How long every pod takes to answer a dump; a real idle pod takes 1.3 s.
+    pub pod_latency: Duration,
+    /// How long virt-api waits for a pod.
+    pub pod_limit: Duration,
+    /// How long kube-apiserver lets an aggregated response take.
+    pub response_limit: Duration,
+    /// The age at which pod LIST tokens go stale.
+    pub token_age: Duration,
+    /// What the caller may not do, told by SelfSubjectAccessReview and enforced.
+    pub denied: Vec<Denied>,
+    /// Whether SelfSubjectAccessReview itself is refused.
+    pub reviews_forbidden: bool,
+    /// Faults of pods, by name; the pod must be there from the beginning.
+    pub pod_faults: Vec<(String, Fault)>,
+    /// Faults of paths.
+    pub route_faults: Vec<RouteFault>,
+    /// How many requests are remembered one by one; beyond that they are only counted.
+    pub remembered: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            pods: 8,
+            unrelated: 0,
+            launchers: 0,
+            namespace: "kubevirt".to_owned(),
+            kubevirt: KubeVirt::default(),
+            gate: true,
+            profiles: Profiles::default(),
+            stamp_cpu: true,
+            pod_latency: Duration::ZERO,
+            pod_limit: Duration::from_secs(5),
+            response_limit: Duration::from_secs(60),
+            token_age: Duration::from_secs(300),
+            denied: Vec::new(),
+            reviews_forbidden: false,
+            pod_faults: Vec::new(),
+            route_faults: Vec::new(),
+            remembered: 10_000,
+        }
+    }
+}
+
+/// The KubeVirt version played: it decides what enables the profiler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum KubeVirt {
+    /// Only the feature gate enables it.
+    #[value(name = "v1.5.2")]
+    V1_5,
+    /// The feature gate or the field `clusterProfiler` enables it.
+    #[value(name = "v1.7.0")]
+    V1_7,
+    /// Only the field enables it.
+    #[default]
+    #[value(name = "v1.8.4")]
+    V1_8,
+}
+
+impl KubeVirt {
+    /// The version as its objects say it.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::V1_5 => "v1.5.2",
+            Self::V1_7 => "v1.7.0",
+            Self::V1_8 => "v1.8.4",
+        }
+    }
+
+    /// Whether the KubeVirt schema has the field `clusterProfiler`.
+    pub fn has_field(self) -> bool {
+        match self {
+            Self::V1_5 => false,
+            Self::V1_7 | Self::V1_8 => true,
+        }
+    }
+}
+
+/// A verb the caller may not use on a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// `list`, `get`, `create`, …
+    pub verb: String,
+    /// `pods`, `kubevirts`, `start-cluster-profiler`, …
+    pub resource: String,
+}
+
+impl Denied {
+    /// This verb on this resource, in whatever group and namespace.
+    pub fn new(verb: impl Into<String>, resource: impl Into<String>) -> Self {
+        Self {
+            verb: verb.into(),
+            resource: resource.into(),
+        }
+    }
+}

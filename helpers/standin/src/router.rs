@@ -1,0 +1,141 @@
+//! Which path means what, and what right it takes.
+
+use http::Method;
+
+use crate::profiler::Call;
+
+/// A request's meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Version,
+    KubeVirtSchema,
+    KubeVirts {
+        namespace: String,
+    },
+    KubeVirt {
+        namespace: String,
+        name: String,
+    },
+    Pods {
+        namespace: String,
+    },
+    Review,
+    /// kube-apiserver passes these on to virt-api.
+    Profiler(Call),
+}
+
+/// What a request is authorised as.
+#[derive(Debug)]
+pub(crate) struct Attributes<'a> {
+    pub(crate) verb: &'static str,
+    pub(crate) group: &'static str,
+    pub(crate) resource: &'static str,
+    pub(crate) namespace: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+}
+
+/// Why there is no route.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoRoute {
+    NotFound,
+    MethodNotAllowed,
+}
+
+/// Finds the meaning of a request.
+pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
+    let segments: Vec<_> = path.trim_matches('/').split('/').collect();
+    let route = match segments.as_slice() {
+        ["version"] => Route::Version,
+        ["openapi", "v3", "apis", "kubevirt.io", "v1"] => Route::KubeVirtSchema,
+        [
+            "apis",
+            "kubevirt.io",
+            "v1",
+            "namespaces",
+            namespace,
+            "kubevirts",
+        ] => Route::KubeVirts {
+            namespace: (*namespace).to_owned(),
+        },
+        [
+            "apis",
+            "kubevirt.io",
+            "v1",
+            "namespaces",
+            namespace,
+            "kubevirts",
+            name,
+        ] => Route::KubeVirt {
+            namespace: (*namespace).to_owned(),
+            name: (*name).to_owned(),
+        },
+        ["api", "v1", "namespaces", namespace, "pods"] => Route::Pods {
+            namespace: (*namespace).to_owned(),
+        },
+        [
+            "apis",
+            "authorization.k8s.io",
+            "v1",
+            "selfsubjectaccessreviews",
+        ] => Route::Review,
+        ["apis", "subresources.kubevirt.io", "v1" | "v1alpha3", call] => match *call {
+            "start-cluster-profiler" => Route::Profiler(Call::Start),
+            "stop-cluster-profiler" => Route::Profiler(Call::Stop),
+            "dump-cluster-profiler" => Route::Profiler(Call::Dump),
+            _ => return Err(NoRoute::NotFound),
+        },
+        _ => return Err(NoRoute::NotFound),
+    };
+    let expected = if route == Route::Review {
+        Method::POST
+    } else {
+        Method::GET
+    };
+    if *method == expected {
+        Ok(route)
+    } else {
+        Err(NoRoute::MethodNotAllowed)
+    }
+}
+
+impl Route {
+    /// What the API server authorises the request as; nothing for what everybody may read.
+    /// A GET with no name is a list, the profiler's three calls included.
+    pub(crate) fn attributes(&self) -> Option<Attributes<'_>> {
+        let cluster = |group, resource| Attributes {
+            verb: "list",
+            group,
+            resource,
+            namespace: None,
+            name: None,
+        };
+        let profiler = |resource| Some(cluster("subresources.kubevirt.io", resource));
+        match self {
+            Self::Version | Self::KubeVirtSchema => None,
+            Self::KubeVirts { namespace } => {
+                let all = cluster("kubevirt.io", "kubevirts");
+                Some(Attributes {
+                    namespace: Some(namespace),
+                    ..all
+                })
+            }
+            Self::KubeVirt { namespace, name } => Some(Attributes {
+                verb: "get",
+                namespace: Some(namespace),
+                name: Some(name),
+                ..cluster("kubevirt.io", "kubevirts")
+            }),
+            Self::Pods { namespace } => Some(Attributes {
+                namespace: Some(namespace),
+                ..cluster("", "pods")
+            }),
+            Self::Review => Some(Attributes {
+                verb: "create",
+                ..cluster("authorization.k8s.io", "selfsubjectaccessreviews")
+            }),
+            Self::Profiler(Call::Start) => profiler("start-cluster-profiler"),
+            Self::Profiler(Call::Stop) => profiler("stop-cluster-profiler"),
+            Self::Profiler(Call::Dump) => profiler("dump-cluster-profiler"),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! From a request to its answer, in the order the real ones look at things.
+
+mod failure;
+mod kubevirt;
+mod pods;
+mod profiler;
+mod review;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, request::Parts};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use serde_json::json;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    RouteAnswer, Seen, State,
+    options::Options,
+    profiler::Call,
+    profiles::Encoded,
+    rbac,
+    reply::{self, Reply},
+    router::{self, NoRoute, Route},
+};
+
+/// As much of a body as is read.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// What every request needs.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) profiles: Encoded,
+    pub(crate) state: watch::Sender<State>,
+}
+
+impl Shared {
+    /// Changes the state and wakes whoever waits for a change.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut result = None;
+        self.state.send_modify(|state| result = Some(change(state)));
+        result.expect("send_modify calls its closure")
+    }
+}
+
+/// Answers a request; nothing is a hang-up.
+pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Option<Reply> {
+    let arrived = Instant::now();
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, BODY_LIMIT)
+        .collect()
+        .await
+        .ok()?
+        .to_bytes();
+    let place = shared.change(|state| state.log.arrive(seen(&parts, &body)));
+    let reply = match fault(shared, parts.uri.path()) {
+        Some(RouteAnswer::Hangup) => return None,
+        Some(RouteAnswer::Status(code)) => faulty_status(code),
+        Some(RouteAnswer::Text(code, text)) => reply::text(code_of(code), text),
+        None => dispatch(shared, &parts, &body, arrived).await,
+    };
+    if let Some(place) = place {
+        shared.change(|state| state.log.answer(place, reply.status()));
+    }
+    Some(reply)
+}
+
+async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant) -> Reply {
+    let route = match router::route(&parts.method, parts.uri.path()) {
+        Ok(route) => route,
+        Err(no_route) => return nowhere(&no_route),
+    };
+    let refusal = route
+        .attributes()
+        .and_then(|asked| rbac::refusal(&shared.options, &asked));
+    if let Some(refusal) = refusal {
+        return refusal;
+    }
+    match &route {
+        Route::Version => version(),
+        Route::KubeVirtSchema => kubevirt::schema(&shared.options),
+        Route::KubeVirts { namespace } => kubevirt::list(shared, namespace),
+        Route::KubeVirt { namespace, name } => kubevirt::get(shared, namespace, name),
+        Route::Pods { namespace } => pods::list(shared, namespace, parts),
+        Route::Review => review::create(&shared.options, body),
+        Route::Profiler(call) => aggregated(shared, *call, body, arrived).await,
+    }
+}
+
+/// virt-api's answer as kube-apiserver passes it on: only for so long.
+async fn aggregated(shared: &Shared, call: Call, body: &[u8], arrived: Instant) -> Reply {
+    let deadline = arrived + shared.options.response_limit;
+    let answer = profiler::answer(shared, call, body);
+    match tokio::time::timeout_at(deadline, answer).await {
+        Ok(reply) => reply.map(|body| body.until(deadline)),
+        Err(_) => reply::status(
+            StatusCode::GATEWAY_TIMEOUT,
+            "Timeout: request did not complete within the allotted timeout",
+        ),
+    }
+}
+
+fn nowhere(why: &NoRoute) -> Reply {
+    match why {
+        NoRoute::NotFound => {
+            let message = "the server could not find the requested resource";
+            reply::status(StatusCode::NOT_FOUND, message)
+        }
+        NoRoute::MethodNotAllowed => {
+            let message = "the server does not allow this method on the requested resource";
+            reply::status(StatusCode::METHOD_NOT_ALLOWED, message)
+        }
+    }
+}
+
+fn version() -> Reply {
+    let version = json!({
+        "major": "1",
+        "minor": "34",
+        "gitVersion": "v1.34.2",
+        "gitCommit": "8cc511e399b929453cd98ae65b419c3cc227ec79",
+        "gitTreeState": "clean",
+        "buildDate": "2025-11-11T19:02:11Z",
+        "goVersion": "go1.24.9",
+        "compiler": "gc",
+        "platform": "linux/amd64",
+    });
+    reply::json(StatusCode::OK, &version)
+}
+
+fn fault(shared: &Shared, path: &str) -> Option<RouteAnswer> {
+    if shared.state.borrow().route_faults.is_empty() {
+        return None;
+    }
+    shared.change(|state| state.route_fault(path))
+}
+
+fn faulty_status(code: u16) -> Reply {
+    let code = code_of(code);
+    let message = match code {
+        StatusCode::TOO_MANY_REQUESTS => "too many requests, please try again later.",
+        StatusCode::SERVICE_UNAVAILABLE => "the server is currently unable to handle the request",
+        _ => "an error on the server has prevented the request from succeeding",
+    };
+    reply::status(code, message)
+}
+
+fn code_of(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn seen(parts: &Parts, body: &[u8]) -> Seen {
+    Seen {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        body: String::from_utf8_lossy(body).into_owned(),
+        status: None,
+    }
+}

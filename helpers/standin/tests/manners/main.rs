@@ -1,0 +1,9 @@
+//! The real control plane's manners, over the wire.
+
+mod client;
+mod damaged;
+mod http2;
+mod pages;
+mod refusals;
+mod tokens;
+mod windows;
