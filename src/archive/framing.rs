@@ -1,0 +1,83 @@
+//! What stands between the entries' data: ustar headers, padding, and the end of the archive.
+
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+const BLOCK: u64 = 512;
+
+/// A path that a plain ustar header cannot carry.
+#[derive(Debug, thiserror::Error)]
+#[error("the path {path:?} does not fit a ustar header: {source}")]
+pub struct PathError {
+    path: String,
+    source: io::Error,
+}
+
+/// What stands between the entries' data: headers, padding and the end.
+#[derive(Debug)]
+pub struct Framing {
+    modified: u64,
+    padding: u64,
+}
+
+impl Framing {
+    /// An empty archive whose entries have this modification time, in seconds since 1970.
+    pub fn new(modified: u64) -> Self {
+        Self {
+            modified,
+            padding: 0,
+        }
+    }
+
+    /// The gzip member that goes before an entry's data.
+    ///
+    /// # Errors
+    /// The path does not fit the header; nothing has changed.
+    pub fn open(&mut self, path: &str, bytes: u64) -> Result<Vec<u8>, PathError> {
+        let header = header(path, bytes, self.modified)?;
+        let member = self.member(header.as_bytes());
+        self.padding = bytes.next_multiple_of(BLOCK) - bytes;
+        Ok(member)
+    }
+
+    /// The gzip member that ends the archive.
+    pub fn close(self) -> Vec<u8> {
+        self.member(&[0; 2 * BLOCK as usize])
+    }
+
+    fn member(&self, content: &[u8]) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        let padding = &[0; BLOCK as usize][..self.padding as usize];
+        let written = gzip
+            .write_all(padding)
+            .and_then(|()| gzip.write_all(content));
+        written
+            .and_then(|()| gzip.finish())
+            .expect("memory takes every write")
+    }
+}
+
+/// Whether an entry can have this path.
+///
+/// # Errors
+/// It does not fit the header, or is no plain relative path.
+pub fn check_path(path: &str) -> Result<(), PathError> {
+    header(path, 0, 0).map(|_| ())
+}
+
+fn header(path: &str, bytes: u64, modified: u64) -> Result<tar::Header, PathError> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(path).map_err(|source| PathError {
+        path: path.to_owned(),
+        source,
+    })?;
+    header.set_size(bytes);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(modified);
+    header.set_cksum();
+    Ok(header)
+}

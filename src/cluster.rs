@@ -1,0 +1,10 @@
+//! The cluster: the API server, the KubeVirt in it, its component pods and their profiler.
+
+pub mod call;
+pub mod connect;
+pub mod enable;
+pub mod install;
+pub mod pods;
+pub mod profiler;
+pub mod rights;
+pub mod tokens;

@@ -1,0 +1,261 @@
+//! One call to the API server: its timeout, its faults, and when it is tried again.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use http::Request;
+use http_body_util::{BodyExt, Limited};
+use kube::Client;
+use kube::client::Body;
+
+/// How long calls may take and how often they are tried.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For a call's whole answer, and for the head of a dump's.
+    pub call: Duration,
+    /// For the next piece of a dump's body.
+    pub idle: Duration,
+    /// Tries of one call, the first included.
+    pub tries: usize,
+    /// The pause after the first failed try; it doubles up to `longest_pause`.
+    pub first_pause: Duration,
+    /// The longest pause between tries.
+    pub longest_pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // kube-apiserver cuts an aggregated answer at 60 s.
+            call: Duration::from_secs(65),
+            idle: Duration::from_secs(30),
+            tries: 4,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(8),
+        }
+    }
+}
+
+/// The API server and how patient to be with it.
+#[derive(Clone)]
+pub struct Connection {
+    /// The client, with no retries of its own.
+    pub client: Client,
+    /// Timeouts and tries.
+    pub limits: Limits,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    /// The server answered with an error.
+    #[error("{call}: the API server answered {code}: {message}")]
+    Answer {
+        /// What was asked.
+        call: String,
+        /// The HTTP status.
+        code: u16,
+        /// The body's message.
+        message: String,
+        /// Whether the answer was kube-apiserver's own Status object, not a component's text.
+        status: bool,
+        /// A fresh continue token, which a 410 to a LIST brings.
+        continue_token: Option<String>,
+    },
+    /// No answer came.
+    #[error("{call}: no answer from the API server: {detail}")]
+    Transport {
+        /// What was asked.
+        call: String,
+        /// Every cause, outermost first.
+        detail: String,
+    },
+    /// The answer could not be understood.
+    #[error("{call}: the API server's answer makes no sense: {detail}")]
+    Nonsense {
+        /// What was asked.
+        call: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl CallError {
+    /// Whether the same call may succeed a little later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Answer { code, .. } => matches!(code, 429 | 500 | 502 | 503 | 504),
+            Self::Transport { .. } => true,
+            Self::Nonsense { .. } => false,
+        }
+    }
+
+    /// Whether kube-apiserver's authorisation refused the call.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self,
+            Self::Answer {
+                code: 401 | 403,
+                status: true,
+                ..
+            }
+        )
+    }
+
+    /// Whether the object, or the API itself, does not exist.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Answer { code: 404, .. })
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "kube has many errors that mean no answer"
+    )]
+    fn from_kube(call: &str, error: kube::Error) -> Self {
+        let call = call.to_owned();
+        match error {
+            kube::Error::Api(status) => Self::Answer {
+                call,
+                code: status.code,
+                message: status.message,
+                status: status.status.is_some(),
+                continue_token: status.metadata.and_then(|meta| meta.continue_),
+            },
+            error @ kube::Error::SerdeError(_) => Self::Nonsense {
+                call,
+                detail: chain(&error),
+            },
+            error => Self::Transport {
+                call,
+                detail: chain(&error),
+            },
+        }
+    }
+}
+
+/// An error and everything that caused it, in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl Connection {
+    /// Makes a call once, within its time.
+    ///
+    /// # Errors
+    /// The server's error, no answer, or an answer that makes no sense.
+    pub async fn once<T>(
+        &self,
+        call: &str,
+        attempt: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, CallError> {
+        let limit = self.limits.call;
+        match tokio::time::timeout(limit, attempt).await {
+            Ok(answer) => answer.map_err(|error| CallError::from_kube(call, error)),
+            Err(_) => Err(CallError::Transport {
+                call: call.to_owned(),
+                detail: format!("none within {} s", limit.as_secs()),
+            }),
+        }
+    }
+
+    /// Makes a call, again after faults that may pass.
+    ///
+    /// # Errors
+    /// The last try's error.
+    pub async fn call<T, F>(
+        &self,
+        call: &str,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        (|| self.once(call, attempt()))
+            .retry(self.pauses())
+            .when(CallError::may_pass)
+            .notify(|error, pause| tracing::debug!(%error, ?pause, "trying again"))
+            .await
+    }
+
+    /// The pauses between tries.
+    pub fn pauses(&self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_min_delay(self.limits.first_pause)
+            .with_max_delay(self.limits.longest_pause)
+            .with_max_times(self.limits.tries - 1)
+            .with_jitter()
+    }
+
+    /// A GET of a path that no typed API knows, with a body where the endpoint wants one.
+    /// An error status is an `Err`, told apart by who made it.
+    ///
+    /// # Errors
+    /// As of [`Connection::once`].
+    pub async fn get(&self, path: &str, body: Vec<u8>) -> Result<http::Response<Body>, CallError> {
+        let call = format!("GET {path}");
+        let request = Request::get(path)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body))
+            .map_err(|error| CallError::Nonsense {
+                call: call.clone(),
+                detail: error.to_string(),
+            })?;
+        let response = self.once(&call, self.client.send(request)).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let code = response.status().as_u16();
+        let text = self.error_text(response.into_body()).await;
+        let object: Option<kube::core::Status> = serde_json::from_str(&text).ok();
+        Err(CallError::Answer {
+            call,
+            code,
+            status: object.is_some(),
+            message: object.map_or(text, |status| status.message),
+            continue_token: None,
+        })
+    }
+
+    /// A GET without a body, again after faults that may pass.
+    ///
+    /// # Errors
+    /// The last try's error.
+    pub async fn get_with_tries(&self, path: &str) -> Result<http::Response<Body>, CallError> {
+        (|| self.get(path, Vec::new()))
+            .retry(self.pauses())
+            .when(CallError::may_pass)
+            .await
+    }
+
+    /// The text of an error's body, as far as it is worth repeating.
+    async fn error_text(&self, body: Body) -> String {
+        const LIMIT: usize = 64 * 1024;
+        const SHOWN: usize = 1000;
+        let collect = Limited::new(body, LIMIT).collect();
+        let text = match tokio::time::timeout(self.limits.call, collect).await {
+            Ok(Ok(body)) => String::from_utf8_lossy(&body.to_bytes()).trim().to_owned(),
+            Ok(Err(error)) => format!("(its body could not be read: {error})"),
+            Err(_) => "(its body did not come)".to_owned(),
+        };
+        text[..text.floor_char_boundary(SHOWN)].to_owned()
+    }
+}

@@ -1,0 +1,100 @@
+//! The component pods as they are now.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use kube::api::{Api, ListParams};
+
+use super::call::{CallError, Connection};
+use crate::component::{COMPONENT_LABEL, Component, selector};
+use crate::manifest::ExpectedPod;
+
+/// Pods a page: a pod object is about 8 KiB, of which some 200 bytes are kept.
+const PAGE: u32 = 50;
+
+/// How often a listing begins anew because its token went stale under it.
+const LISTINGS: usize = 3;
+
+/// A component pod, reduced to what a run needs.
+#[derive(Debug, Clone)]
+pub struct ComponentPod {
+    /// What the manifest says of it.
+    pub pod: ExpectedPod,
+    /// Whether it is Running and Ready: start and stop reach no other.
+    pub ready: bool,
+}
+
+/// Lists the pods of every component, by name.
+///
+/// # Errors
+/// The API server failed.
+pub async fn list(
+    connection: &Connection,
+    namespace: &str,
+) -> Result<Vec<ComponentPod>, CallError> {
+    let mut listing = 1;
+    loop {
+        match list_once(connection, namespace).await {
+            Err(CallError::Answer { code: 410, .. }) if listing < LISTINGS => listing += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn list_once(
+    connection: &Connection,
+    namespace: &str,
+) -> Result<Vec<ComponentPod>, CallError> {
+    let api: Api<Pod> = Api::namespaced(connection.client.clone(), namespace);
+    let call = format!("list pods in {namespace}");
+    let mut params = ListParams::default()
+        .labels(&selector(&Component::ALL.into()))
+        .limit(PAGE);
+    let mut pods = Vec::new();
+    loop {
+        let page = connection.call(&call, || api.list(&params)).await?;
+        pods.extend(page.items.into_iter().filter_map(reduce));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(pods),
+        }
+    }
+}
+
+fn reduce(pod: Pod) -> Option<ComponentPod> {
+    let name = pod.metadata.name?;
+    let label = pod.metadata.labels?.remove(COMPONENT_LABEL)?;
+    let component = Component::of_pod(&label, &name)?;
+    let spec = pod.spec.unwrap_or_default();
+    let status = pod.status.unwrap_or_default();
+    let image = spec
+        .containers
+        .into_iter()
+        .next()
+        .and_then(|container| container.image);
+    Some(ComponentPod {
+        ready: is_ready(&status),
+        pod: ExpectedPod {
+            name,
+            component,
+            uid: pod.metadata.uid.unwrap_or_default(),
+            node: spec.node_name.unwrap_or_default(),
+            image: image.unwrap_or_default(),
+            restarts: restarts(&status),
+        },
+    })
+}
+
+fn is_ready(status: &PodStatus) -> bool {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let ready = conditions
+        .iter()
+        .any(|c| c.type_ == "Ready" && c.status == "True");
+    ready && status.phase.as_deref() == Some("Running")
+}
+
+fn restarts(status: &PodStatus) -> i32 {
+    let containers: &[ContainerStatus] = status.container_statuses.as_deref().unwrap_or_default();
+    containers
+        .iter()
+        .map(|container| container.restart_count)
+        .sum()
+}

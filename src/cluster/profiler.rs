@@ -1,0 +1,111 @@
+//! KubeVirt's own profiler: the aggregated API that starts, stops and dumps it in every pod.
+
+use http::StatusCode;
+use kube::client::Body;
+use serde::Serialize;
+
+use super::call::{CallError, Connection};
+
+const API: &str = "/apis/subresources.kubevirt.io/v1";
+
+/// The path of one of the three operations: start, stop or dump.
+pub fn path(operation: &str) -> String {
+    format!("{API}/{operation}-cluster-profiler")
+}
+
+/// Whether virt-api lets anybody use the profiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// It does.
+    On,
+    /// It answers 403 to everything.
+    Off,
+}
+
+/// Asks whether the profiler is on, with a dump that has no body and so disturbs nothing: virt-api
+/// looks at the gate first and at the body next.
+///
+/// # Errors
+/// Neither of the two answers came.
+pub async fn probe(connection: &Connection) -> Result<Gate, CallError> {
+    let path = path("dump");
+    match connection.get_with_tries(&path).await {
+        Ok(_) | Err(CallError::Answer { code: 400, .. }) => Ok(Gate::On),
+        Err(CallError::Answer {
+            code: 403,
+            status: false,
+            ..
+        }) => Ok(Gate::Off),
+        Err(error) => Err(error),
+    }
+}
+
+/// Starts CPU profiling in every component pod, clearing what they have. Not tried again: it may
+/// have started some of them.
+///
+/// # Errors
+/// The API server or a component failed.
+pub async fn start(connection: &Connection) -> Result<(), CallError> {
+    connection.get(&path("start"), Vec::new()).await.map(|_| ())
+}
+
+/// Stops CPU profiling in every component pod that is Ready. A second stop does no harm.
+///
+/// # Errors
+/// The API server or a component failed, and went on failing.
+pub async fn stop(connection: &Connection) -> Result<(), CallError> {
+    let path = path("stop");
+    connection.get_with_tries(&path).await.map(|_| ())
+}
+
+/// Sends stop until it is answered well. It ends only then: the caller sets the limit.
+pub async fn stop_until_done(connection: &Connection) {
+    while let Err(error) = stop(connection).await {
+        tracing::warn!(%error, "stop failed; trying again");
+        tokio::time::sleep(connection.limits.first_pause).await;
+    }
+}
+
+/// Which pods a dump is of: one page of a pod LIST.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DumpRequest {
+    /// The pods' label selector.
+    pub label_selector: String,
+    /// The LIST's continue token: where the page begins. Empty for the first page.
+    #[serde(rename = "continue")]
+    pub continue_token: String,
+    /// Pods a page; virt-api takes no more than 20.
+    pub page_size: u32,
+}
+
+/// virt-api's answer to a dump.
+#[derive(Debug)]
+pub enum DumpAnswer {
+    /// A page, as it streams in.
+    Page(Body),
+    /// No pod of the page is a component pod that is Ready.
+    Empty,
+    /// The continue token is too old.
+    Expired,
+}
+
+/// Asks for one page of profiles, once.
+///
+/// # Errors
+/// The API server or a component failed.
+pub async fn dump(connection: &Connection, request: &DumpRequest) -> Result<DumpAnswer, CallError> {
+    let path = path("dump");
+    let body = serde_json::to_vec(request).map_err(|error| CallError::Nonsense {
+        call: path.clone(),
+        detail: error.to_string(),
+    })?;
+    match connection.get(&path, body).await {
+        Ok(response) if response.status() == StatusCode::NO_CONTENT => Ok(DumpAnswer::Empty),
+        Ok(response) => Ok(DumpAnswer::Page(response.into_body())),
+        Err(CallError::Answer {
+            code: 400, message, ..
+        }) if message.contains("too old") => Ok(DumpAnswer::Expired),
+        Err(error) => Err(error),
+    }
+}

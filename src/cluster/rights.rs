@@ -1,0 +1,138 @@
+//! The rights that a run needs, asked for before anything is changed.
+
+use futures::future::try_join_all;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::api::{Api, PostParams};
+
+use super::call::{CallError, Connection};
+
+/// One verb on one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Right {
+    /// The API group; empty for the core group.
+    pub group: &'static str,
+    /// The resource.
+    pub resource: &'static str,
+    /// The verb.
+    pub verb: &'static str,
+    /// Where; `None` is cluster-wide.
+    pub namespace: Option<String>,
+}
+
+/// Rights that the account lacks.
+#[derive(Debug, thiserror::Error)]
+pub enum RightsError {
+    /// All of them, with the rules to add.
+    #[error("{}", describe(missing))]
+    Missing {
+        /// The rights.
+        missing: Vec<Right>,
+    },
+    /// The API server failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// What every run needs.
+pub fn needed(namespace: &str) -> Vec<Right> {
+    let profiler = |resource| Right {
+        group: "subresources.kubevirt.io",
+        resource,
+        verb: "list",
+        namespace: None,
+    };
+    let local = |group, resource, verb| Right {
+        group,
+        resource,
+        verb,
+        namespace: Some(namespace.to_owned()),
+    };
+    vec![
+        profiler("start-cluster-profiler"),
+        profiler("stop-cluster-profiler"),
+        profiler("dump-cluster-profiler"),
+        local("", "pods", "list"),
+        local("kubevirt.io", "kubevirts", "list"),
+    ]
+}
+
+/// Checks the rights. Where the account may not even ask, that is warned of and nothing else.
+///
+/// # Errors
+/// Some are missing, or the API server failed.
+pub async fn check(connection: &Connection, rights: Vec<Right>) -> Result<(), RightsError> {
+    let answers = try_join_all(rights.iter().map(|right| is_allowed(connection, right))).await;
+    let answers = match answers {
+        Err(error) if error.is_denied() => {
+            tracing::warn!(%error, "cannot ask which rights this account has; going on without");
+            return Ok(());
+        }
+        answers => answers?,
+    };
+    let missing: Vec<_> = rights
+        .into_iter()
+        .zip(answers)
+        .filter_map(|(right, allowed)| (!allowed).then_some(right))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(RightsError::Missing { missing })
+    }
+}
+
+async fn is_allowed(connection: &Connection, right: &Right) -> Result<bool, CallError> {
+    let api: Api<SelfSubjectAccessReview> = Api::all(connection.client.clone());
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some(right.group.to_owned()),
+                resource: Some(right.resource.to_owned()),
+                verb: Some(right.verb.to_owned()),
+                namespace: right.namespace.clone(),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let params = PostParams::default();
+    let review = connection
+        .call("ask for this account's rights", || {
+            api.create(&params, &review)
+        })
+        .await?;
+    Ok(review.status.is_some_and(|status| status.allowed))
+}
+
+fn describe(missing: &[Right]) -> String {
+    let (local, wide): (Vec<_>, Vec<_>) =
+        missing.iter().partition(|right| right.namespace.is_some());
+    let mut text = "this account lacks rights; add these rules".to_owned();
+    if !wide.is_empty() {
+        text += "\nto a ClusterRole bound to it:";
+        wide.iter().for_each(|right| text += &rule(right));
+    }
+    if let Some(Right {
+        namespace: Some(namespace),
+        ..
+    }) = local.first()
+    {
+        text += &format!("\nto a Role in the namespace {namespace} bound to it:");
+        local.iter().for_each(|right| text += &rule(right));
+    }
+    text
+}
+
+fn rule(
+    Right {
+        group,
+        resource,
+        verb,
+        ..
+    }: &Right,
+) -> String {
+    format!("\n- apiGroups: [\"{group}\"]\n  resources: [{resource}]\n  verbs: [{verb}]")
+}

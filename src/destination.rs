@@ -1,0 +1,110 @@
+//! Where runs are kept. A run's names there are complete or do not exist.
+
+mod dir;
+pub mod fault;
+mod found;
+
+use bytes::Bytes;
+
+pub use dir::{Dir, DirUpload};
+use fault::DestinationError;
+pub use found::Found;
+
+use crate::config::{DestinationConfig, RunId};
+use crate::manifest::Archive;
+
+/// A place for runs.
+#[derive(Debug, Clone)]
+pub enum Destination {
+    /// A directory, such as a mounted volume.
+    Dir(Dir),
+}
+
+/// An archive on its way.
+#[derive(Debug)]
+pub enum Upload {
+    /// Into a directory.
+    Dir(DirUpload),
+}
+
+impl Destination {
+    /// The destination that was configured.
+    pub fn new(config: &DestinationConfig) -> Self {
+        match config {
+            DestinationConfig::Directory(path) => Self::Dir(Dir::new(path.clone())),
+        }
+    }
+
+    /// Proves that files can be written, with one of its own that is deleted again, and removes
+    /// what dead runs left under temporary names.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub async fn probe(&self) -> Result<(), DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.probe().await,
+        }
+    }
+
+    /// Looks for a run.
+    ///
+    /// # Errors
+    /// The destination cannot be read, or its manifest of the run cannot be understood.
+    pub async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.find(run).await,
+        }
+    }
+
+    /// Begins a run's archive, under a temporary name.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn begin(&self, run: &RunId) -> Result<Upload, DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.begin(run).await.map(Upload::Dir),
+        }
+    }
+
+    /// Removes what [`Self::begin`] began and nobody finished.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub async fn abort(&self, run: &RunId) -> Result<(), DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.abort(run).await,
+        }
+    }
+
+    /// Writes a run's manifest, the mark that its archive is whole.
+    ///
+    /// # Errors
+    /// It cannot be written; there is no manifest then.
+    pub async fn put_manifest(&self, run: &RunId, json: Vec<u8>) -> Result<(), DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.put_manifest(run, json).await,
+        }
+    }
+}
+
+impl Upload {
+    /// Adds to the archive.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn write(&mut self, data: Bytes) -> Result<(), DestinationError> {
+        match self {
+            Self::Dir(upload) => upload.write(data).await,
+        }
+    }
+
+    /// Gives the archive its name, once all of it is safe.
+    ///
+    /// # Errors
+    /// It cannot be written; the name does not exist then.
+    pub async fn finish(self) -> Result<Archive, DestinationError> {
+        match self {
+            Self::Dir(upload) => upload.finish().await,
+        }
+    }
+}

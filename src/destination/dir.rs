@@ -1,0 +1,168 @@
+//! A directory as destination: a temporary name beside the final one, then a rename.
+
+mod temporary;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use sha2::Digest;
+use tokio::io::AsyncWriteExt;
+
+use self::temporary::Temporary;
+use super::fault::DestinationError;
+use super::found::Found;
+use crate::config::RunId;
+use crate::manifest::{Archive, Manifest, SCHEMA_VERSION, Sha256};
+use crate::task::joined;
+
+/// A directory for runs.
+#[derive(Debug, Clone)]
+pub struct Dir {
+    path: PathBuf,
+}
+
+/// An archive being written under its temporary name.
+#[derive(Debug)]
+pub struct DirUpload {
+    temporary: Temporary,
+    file: tokio::fs::File,
+    hash: sha2::Sha256,
+    bytes: u64,
+}
+
+impl Dir {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), DestinationError> {
+        self.blocking(|dir| {
+            fs::create_dir_all(&dir.path)
+                .map_err(|error| DestinationError::io("create the directory", &dir.path, &error))?;
+            temporary::sweep(&dir.path, "");
+            let (probe, mut file) = Temporary::create(&dir.path, "probe")?;
+            file.write_all(b"cluster-profiler-job writes here\n")
+                .and_then(|()| file.sync_all())
+                .map_err(|error| DestinationError::io("write", probe.path(), &error))?;
+            if let Err(error) = probe.remove() {
+                tracing::warn!(%error, "the probe file cannot be deleted again; going on");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
+        let (archive, manifest) = (self.archive(run), self.manifest(run));
+        self.blocking(move |_| match fs::read(&manifest) {
+            Ok(json) => understand(&manifest, &json).map(|found| Found::Complete(Box::new(found))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match archive.try_exists() {
+                Ok(true) => Ok(Found::Unfinished),
+                Ok(false) => Ok(Found::Absent),
+                Err(error) => Err(DestinationError::io("look for", &archive, &error)),
+            },
+            Err(error) => Err(DestinationError::io("read", &manifest, &error)),
+        })
+        .await
+    }
+
+    pub(super) async fn begin(&self, run: &RunId) -> Result<DirUpload, DestinationError> {
+        let target = self.archive(run);
+        let (temporary, file) = self.blocking(move |_| Temporary::beside(&target)).await?;
+        Ok(DirUpload {
+            temporary,
+            file: tokio::fs::File::from_std(file),
+            hash: sha2::Sha256::new(),
+            bytes: 0,
+        })
+    }
+
+    pub(super) async fn abort(&self, run: &RunId) -> Result<(), DestinationError> {
+        let stem = run.stem();
+        self.blocking(move |dir| {
+            temporary::sweep(&dir.path, &stem);
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn put_manifest(
+        &self,
+        run: &RunId,
+        json: Vec<u8>,
+    ) -> Result<(), DestinationError> {
+        let target = self.manifest(run);
+        self.blocking(move |_| {
+            let (temporary, mut file) = Temporary::beside(&target)?;
+            file.write_all(&json)
+                .map_err(|error| DestinationError::io("write", temporary.path(), &error))?;
+            temporary.publish(&file)
+        })
+        .await
+    }
+
+    fn archive(&self, run: &RunId) -> PathBuf {
+        self.path.join(format!("{}.tar.gz", run.stem()))
+    }
+
+    fn manifest(&self, run: &RunId) -> PathBuf {
+        self.path.join(format!("{}.json", run.stem()))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, DestinationError> + Send + 'static,
+    ) -> Result<T, DestinationError> {
+        let dir = self.clone();
+        joined(tokio::task::spawn_blocking(move || work(&dir)).await)
+    }
+}
+
+fn understand(path: &Path, json: &[u8]) -> Result<Manifest, DestinationError> {
+    let fault = |detail: String| DestinationError {
+        action: "understand the manifest",
+        object: path.display().to_string(),
+        detail: format!("{detail}; move it away, or use another PROFILER_RUN_ID"),
+        permanent: true,
+    };
+    let manifest: Manifest =
+        serde_json::from_slice(json).map_err(|error| fault(error.to_string()))?;
+    if manifest.schema_version > SCHEMA_VERSION {
+        let version = manifest.schema_version;
+        return Err(fault(format!(
+            "its schema version is {version}, above {SCHEMA_VERSION}"
+        )));
+    }
+    Ok(manifest)
+}
+
+impl DirUpload {
+    pub(super) async fn write(&mut self, data: Bytes) -> Result<(), DestinationError> {
+        self.hash.update(&data);
+        self.bytes += data.len() as u64;
+        let written = self.file.write_all(&data).await;
+        written.map_err(|error| self.fault(&error))
+    }
+
+    pub(super) async fn finish(mut self) -> Result<Archive, DestinationError> {
+        let flushed = self.file.flush().await;
+        flushed.map_err(|error| self.fault(&error))?;
+        let Self {
+            temporary,
+            file,
+            hash,
+            bytes,
+        } = self;
+        let file = file.into_std().await;
+        let uri = format!("file://{}", temporary.target().display());
+        joined(tokio::task::spawn_blocking(move || temporary.publish(&file)).await)?;
+        let sha256 = Sha256(hash.finalize().into());
+        Ok(Archive { uri, bytes, sha256 })
+    }
+
+    fn fault(&self, error: &io::Error) -> DestinationError {
+        DestinationError::io("write", self.temporary.path(), error)
+    }
+}

@@ -1,0 +1,34 @@
+//! What a dump is asked for, and what it brings.
+
+use crate::archive::{PodBundle, Spool};
+use crate::cluster::call::Connection;
+use crate::manifest::{ExpectedPod, Refused, Uncounted};
+
+/// Everything an engine needs to know.
+#[derive(Debug, Clone)]
+pub struct DumpPlan {
+    /// The API server.
+    pub connection: Connection,
+    /// KubeVirt's install namespace.
+    pub namespace: String,
+    /// The pods to dump.
+    pub pods: Vec<ExpectedPod>,
+    /// Where their entries are made.
+    pub spool: Spool,
+}
+
+/// What came of one pod.
+#[derive(Debug)]
+pub enum PodDump {
+    /// An expected pod.
+    Expected {
+        /// The pod's name.
+        pod: String,
+        /// Its profiles, or why there are none.
+        result: Result<PodBundle, String>,
+        /// Names in its page that nobody asked for.
+        refused: Vec<Refused>,
+    },
+    /// A component pod that was not expected; it was not dumped.
+    Uncounted(Uncounted),
+}

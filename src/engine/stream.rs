@@ -1,0 +1,87 @@
+//! From a response's body to a blocking reader, a chunk at a time.
+//!
+//! The async side owns the timeout and is what gets cancelled; the reader then sees an error,
+//! never an end that is none.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use tokio::sync::mpsc;
+
+use crate::cluster::call::chain;
+
+/// Chunks on the way: enough to keep both sides busy, little enough for memory.
+const CHUNKS: usize = 4;
+
+/// What is sent along.
+#[derive(Debug)]
+enum Piece {
+    Data(Bytes),
+    End,
+    Failed(String),
+}
+
+/// The side that takes a body.
+#[derive(Debug)]
+pub(super) struct Feeder(mpsc::Sender<Piece>);
+
+/// The side that is read, on a thread that may block.
+#[derive(Debug)]
+pub(super) struct ChunkReader {
+    pieces: mpsc::Receiver<Piece>,
+    current: Bytes,
+    ended: bool,
+}
+
+/// Both sides.
+pub(super) fn channel() -> (Feeder, ChunkReader) {
+    let (sender, pieces) = mpsc::channel(CHUNKS);
+    let reader = ChunkReader {
+        pieces,
+        current: Bytes::new(),
+        ended: false,
+    };
+    (Feeder(sender), reader)
+}
+
+impl Feeder {
+    /// Passes a body on until it ends, fails, stalls for `idle`, or nobody reads any more.
+    pub(super) async fn feed(self, mut body: Body, idle: Duration) {
+        loop {
+            let piece = match tokio::time::timeout(idle, body.frame()).await {
+                Err(_) => Piece::Failed(format!("nothing came for {} s", idle.as_secs())),
+                Ok(None) => Piece::End,
+                Ok(Some(Err(error))) => Piece::Failed(chain(&error)),
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => Piece::Data(data),
+                    Err(_trailers) => continue,
+                },
+            };
+            let last = !matches!(piece, Piece::Data(_));
+            if self.0.send(piece).await.is_err() || last {
+                return;
+            }
+        }
+    }
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.ended {
+            match self.pieces.blocking_recv() {
+                Some(Piece::Data(data)) => self.current = data,
+                Some(Piece::End) => self.ended = true,
+                Some(Piece::Failed(why)) => {
+                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, why));
+                }
+                None => return Err(io::Error::other("the dump was given up")),
+            }
+        }
+        let length = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}

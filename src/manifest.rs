@@ -1,0 +1,108 @@
+//! The manifest: the JSON document, written last, that makes an archive trustworthy.
+//!
+//! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
+
+mod pod;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use pod::{ExpectedPod, File, Pod, Refused, Sha256, State, Uncounted};
+
+use crate::component::Component;
+
+/// The version of the format that this program writes. A reader refuses a higher one.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One run, as it was.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// The run's id.
+    pub run_id: String,
+    /// PROFILER_LABELS as given.
+    pub labels: BTreeMap<String, String>,
+    /// The version of cluster-profiler-job that wrote this.
+    pub program_version: String,
+    /// How the dump was fetched.
+    pub engine: String,
+    /// The KubeVirt that was profiled.
+    pub kubevirt: KubeVirt,
+    /// The components whose pods are in the archive.
+    pub components: Vec<Component>,
+    /// When profiling was on.
+    pub window: Window,
+    /// Every pod that was expected when profiling started.
+    pub pods: Vec<Pod>,
+    /// Component pods that were seen but not expected, and why they do not count.
+    pub uncounted: Vec<Uncounted>,
+    /// `cluster.json` in the archive: KubeVirt's configuration and status, and its pods.
+    pub cluster_file: File,
+    /// Names in a dump that nobody asked for; their data was dropped.
+    pub refused: Vec<Refused>,
+    /// The archive that this manifest vouches for.
+    pub archive: Archive,
+    /// Seconds spent in each phase, in order.
+    pub phases: Vec<PhaseSeconds>,
+    /// The runner's peak memory (VmHWM), in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// The number that the run exited with.
+    pub exit_code: u8,
+    /// Why, for a person.
+    pub reason: String,
+}
+
+/// The KubeVirt installation.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct KubeVirt {
+    /// The namespace it is installed in.
+    pub namespace: String,
+    /// The name of its KubeVirt object.
+    pub name: String,
+    /// The observed KubeVirt version, such as `v1.8.4`.
+    pub version: Option<String>,
+}
+
+/// The time between start and stop.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Window {
+    /// When start had been answered (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub start: jiff::Timestamp,
+    /// When stop was sent (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub stop: jiff::Timestamp,
+    /// Why the window ended.
+    pub ended_by: EndedBy,
+}
+
+/// Why a window ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The settle duration had passed.
+    Settle,
+}
+
+/// The archive at its destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Archive {
+    /// Where it is.
+    pub uri: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-256 of the tar.gz.
+    pub sha256: Sha256,
+}
+
+/// How long a phase took.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseSeconds {
+    /// The phase's name.
+    pub phase: String,
+    /// Seconds, to the millisecond.
+    pub seconds: f64,
+}

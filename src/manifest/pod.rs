@@ -1,0 +1,117 @@
+//! What the manifest says of pods and their files.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::component::Component;
+
+/// A component pod as it was when profiling started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpectedPod {
+    /// The pod's name.
+    pub name: String,
+    /// Its component.
+    pub component: Component,
+    /// Its UID: another pod may come under the same name.
+    pub uid: String,
+    /// The node it runs on.
+    pub node: String,
+    /// Its component container's image.
+    pub image: String,
+    /// How often its containers had restarted.
+    pub restarts: i32,
+}
+
+/// An expected pod and what became of it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Pod {
+    /// The pod as it was at the start.
+    #[serde(flatten)]
+    pub pod: ExpectedPod,
+    /// Whether its data is all there.
+    pub state: State,
+    /// What is wrong, unless it is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Its files in the archive.
+    pub files: Vec<File>,
+}
+
+/// Whether a pod's data can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// All seven files are in the archive.
+    Complete,
+    /// Not all seven files could be had.
+    Missing,
+}
+
+/// One file of the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct File {
+    /// Its path in the archive.
+    pub path: String,
+    /// Its size in bytes, uncompressed.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: Sha256,
+}
+
+/// A component pod that does not count, because start never reached it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Uncounted {
+    /// The pod's name.
+    pub name: String,
+    /// Why it does not count.
+    pub why: String,
+}
+
+/// A name in a dump that nobody asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Refused {
+    /// The name as it came, cut at 100 characters.
+    pub name: String,
+    /// The pod whose page it was in.
+    pub page_of: String,
+    /// Why it was refused.
+    pub why: String,
+}
+
+/// A SHA-256 digest, in JSON as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, JsonSchema)]
+pub struct Sha256(#[schemars(with = "String", regex(pattern = "^[0-9a-f]{64}$"))] pub [u8; 32]);
+
+impl std::fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut digest = [0; 32];
+        let digits = text.as_bytes();
+        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(serde::de::Error::custom("not a SHA-256 in hexadecimal"));
+        }
+        for (byte, pair) in digest.iter_mut().zip(digits.chunks(2)) {
+            let pair = str::from_utf8(pair).map_err(serde::de::Error::custom)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(serde::de::Error::custom)?;
+        }
+        Ok(Self(digest))
+    }
+}

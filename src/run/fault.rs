@@ -1,0 +1,74 @@
+//! Why a run failed, and so its exit code. Only here are the layers' errors gathered.
+
+use crate::cluster::call::CallError;
+use crate::cluster::connect::ConnectError;
+use crate::cluster::install::InstallError;
+use crate::cluster::rights::RightsError;
+use crate::destination::fault::DestinationError;
+use crate::outcome::ExitCode;
+
+/// A run's failure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What the process exits with.
+    pub code: ExitCode,
+    /// What failed, on which object, and what to do.
+    pub message: String,
+}
+
+impl Fault {
+    /// A failure with this exit code.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<ConnectError> for Fault {
+    fn from(error: ConnectError) -> Self {
+        Self::new(ExitCode::Usage, error.to_string())
+    }
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        let code = if error.is_denied() || error.is_absent() {
+            ExitCode::NotAllowed
+        } else {
+            ExitCode::Retry
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<InstallError> for Fault {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::NotFound { .. } => Self::new(ExitCode::NotAllowed, error.to_string()),
+            InstallError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<RightsError> for Fault {
+    fn from(error: RightsError) -> Self {
+        match error {
+            RightsError::Missing { .. } => Self::new(ExitCode::NotAllowed, error.to_string()),
+            RightsError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<DestinationError> for Fault {
+    fn from(error: DestinationError) -> Self {
+        let code = if error.permanent {
+            ExitCode::DestinationRefused
+        } else {
+            ExitCode::Retry
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,113 @@
+//! The phases of a run, and what must be undone when it ends in one of them.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::manifest::PhaseSeconds;
+
+/// Where a run is. The work sets it before each change, never after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Proving that the run can succeed; nothing is changed.
+    Preflight,
+    /// Start is sent.
+    Start,
+    /// Profiling is on.
+    Window,
+    /// Stop is sent.
+    Stop,
+    /// Profiling is off; pods are dumped and shipped.
+    Dump,
+    /// The archive is there; its manifest is written.
+    Report,
+}
+
+/// One thing to undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// Send stop until it is answered.
+    Stop,
+    /// Remove the unfinished archive.
+    RemoveUpload,
+}
+
+impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Self; 6] = [
+        Self::Preflight,
+        Self::Start,
+        Self::Window,
+        Self::Stop,
+        Self::Dump,
+        Self::Report,
+    ];
+
+    /// The phase's name in the log and the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Start => "start",
+            Self::Window => "window",
+            Self::Stop => "stop",
+            Self::Dump => "dump",
+            Self::Report => "report",
+        }
+    }
+
+    /// What to undo when the work ends in this phase without success, in order.
+    pub fn undo(self) -> &'static [Undo] {
+        match self {
+            Self::Preflight | Self::Report => &[],
+            Self::Start | Self::Window | Self::Stop => &[Undo::Stop],
+            Self::Dump => &[Undo::RemoveUpload],
+        }
+    }
+}
+
+impl Undo {
+    /// How long it may take; what is not undone by then is said loudly.
+    pub fn limit(self) -> Duration {
+        match self {
+            Self::Stop => Duration::from_secs(120),
+            Self::RemoveUpload => Duration::from_secs(30),
+        }
+    }
+}
+
+/// Tells the phase to whoever watches, and remembers how long each took.
+#[derive(Debug)]
+pub struct Clock {
+    phase: watch::Sender<Phase>,
+    entered: Instant,
+    past: Vec<PhaseSeconds>,
+}
+
+impl Clock {
+    /// A clock in the first phase, and the place to watch it from.
+    pub fn new() -> (Self, watch::Receiver<Phase>) {
+        let (phase, watcher) = watch::channel(Phase::Preflight);
+        let clock = Self {
+            phase,
+            entered: Instant::now(),
+            past: Vec::new(),
+        };
+        (clock, watcher)
+    }
+
+    /// Enters a phase.
+    pub fn enter(&mut self, phase: Phase) {
+        let left = self.phase.send_replace(phase);
+        let seconds = self.entered.elapsed().as_millis() as f64 / 1000.0;
+        self.past.push(PhaseSeconds {
+            phase: left.name().to_owned(),
+            seconds,
+        });
+        self.entered = Instant::now();
+    }
+
+    /// The phases that were left, with the time they took.
+    pub fn past(&self) -> Vec<PhaseSeconds> {
+        self.past.clone()
+    }
+}

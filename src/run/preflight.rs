@@ -1,0 +1,119 @@
+//! Proof, before anything is changed, that the run can succeed.
+
+use std::path::Path;
+
+use super::fault::Fault;
+use super::job::Job;
+use crate::cluster::call::Connection;
+use crate::cluster::install::{self, Install};
+use crate::cluster::pods::{self, ComponentPod};
+use crate::cluster::profiler::{self, Gate};
+use crate::cluster::{enable, rights};
+use crate::config::Config;
+use crate::destination::Found;
+use crate::manifest::{ExpectedPod, Manifest};
+use crate::outcome::ExitCode;
+
+/// What preflight found.
+#[derive(Debug)]
+pub(super) enum Preflight {
+    /// The run can begin.
+    Clear {
+        /// The KubeVirt to profile.
+        install: Box<Install>,
+        /// The pods that are expected in the dump.
+        pods: Vec<ExpectedPod>,
+    },
+    /// The run is at the destination already.
+    Shipped(Box<Manifest>),
+}
+
+/// Proves everything in turn: what needs no cluster first.
+///
+/// # Errors
+/// Something is not as it must be; nothing was changed.
+pub(super) async fn prove<E>(job: &Job<E>) -> Result<Preflight, Fault> {
+    let Job {
+        config,
+        connection,
+        destination,
+        ..
+    } = job;
+    writable(&config.temporary)?;
+    destination.probe().await?;
+    match destination.find(&config.run_id).await? {
+        Found::Complete(manifest) => return Ok(Preflight::Shipped(manifest)),
+        Found::Unfinished => {
+            tracing::warn!(run_id = %config.run_id, "an archive without a manifest is replaced");
+        }
+        Found::Absent => {}
+    }
+    let install = Box::new(installation(connection, config.namespace.as_deref()).await?);
+    gate_is_on(connection, &install).await?;
+    let pods = pods::list(connection, &install.namespace).await?;
+    let pods = expected(config, &install, pods)?;
+    Ok(Preflight::Clear { install, pods })
+}
+
+fn writable(temporary: &Path) -> Result<(), Fault> {
+    let made = tempfile::tempfile_in(temporary);
+    made.map(|_| ()).map_err(|error| {
+        let path = temporary.display();
+        let message =
+            format!("no file can be made in {path}: {error}; mount a volume there or set TMPDIR");
+        Fault::new(ExitCode::Usage, message)
+    })
+}
+
+/// Finds KubeVirt and checks the rights. Where the namespace was set, all that is missing can be
+/// told before the first call that needs any of it.
+async fn installation(connection: &Connection, namespace: Option<&str>) -> Result<Install, Fault> {
+    if let Some(namespace) = namespace {
+        rights::check(connection, rights::needed(namespace)).await?;
+        return Ok(install::find(connection, Some(namespace)).await?);
+    }
+    let install = install::find(connection, None).await?;
+    rights::check(connection, rights::needed(&install.namespace)).await?;
+    Ok(install)
+}
+
+async fn gate_is_on(connection: &Connection, install: &Install) -> Result<(), Fault> {
+    match profiler::probe(connection).await? {
+        Gate::On => Ok(()),
+        Gate::Off => {
+            let command = enable::command(connection, install).await?;
+            let Install {
+                namespace,
+                name,
+                version,
+                ..
+            } = install;
+            let version = version.as_deref().unwrap_or("of unknown version");
+            let message = format!(
+                "the profiler is off in KubeVirt {version} ({namespace}/{name}); turn it on: {command}"
+            );
+            Err(Fault::new(ExitCode::NotAllowed, message))
+        }
+    }
+}
+
+fn expected(
+    config: &Config,
+    install: &Install,
+    pods: Vec<ComponentPod>,
+) -> Result<Vec<ExpectedPod>, Fault> {
+    let chosen = pods
+        .into_iter()
+        .filter(|pod| config.components.contains(&pod.pod.component));
+    let (ready, unready): (Vec<_>, Vec<_>) = chosen.partition(|pod| pod.ready);
+    for ComponentPod { pod, .. } in &unready {
+        tracing::warn!(pod = pod.name, "not Ready: start will not reach it");
+    }
+    for component in &config.components {
+        if !ready.iter().any(|pod| pod.pod.component == *component) {
+            let message = format!("no {component} pod in {} is Ready", install.namespace);
+            return Err(Fault::new(ExitCode::Retry, message));
+        }
+    }
+    Ok(ready.into_iter().map(|pod| pod.pod).collect())
+}
