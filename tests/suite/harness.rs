@@ -1,0 +1,206 @@
+//! Runs the binary in a directory of its own and reads what it left.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use cluster_profiler_job::manifest::{Manifest, Pod, Sha256};
+use flate2::read::MultiGzDecoder;
+use sha2::Digest;
+use standin::Standin;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_cluster-profiler-job");
+
+/// A run's id, wherever a test does not care for it.
+pub(crate) const RUN_ID: &str = "test-run";
+
+/// A place to run in, and the environment to run with.
+pub(crate) struct Place {
+    dir: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+/// A run that is over.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) log: String,
+    pub(crate) termination: serde_json::Value,
+}
+
+impl Place {
+    /// A place with nothing set but where everything is.
+    pub(crate) fn empty() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut place = Self {
+            dir,
+            environment: BTreeMap::new(),
+        };
+        std::fs::create_dir(place.path("tmp")).expect("a directory");
+        place.set("TMPDIR", place.path("tmp").display());
+        place.set(
+            "PROFILER_TERMINATION_LOG",
+            place.path("termination").display(),
+        );
+        place
+    }
+
+    /// A place for a short run against a stand-in.
+    pub(crate) fn new(standin: &Standin) -> Self {
+        let mut place = Self::empty();
+        let kubeconfig = place.path("kubeconfig");
+        standin.write_kubeconfig(&kubeconfig).expect("a kubeconfig");
+        place.set("KUBECONFIG", kubeconfig.display());
+        place.set(
+            "PROFILER_DESTINATION",
+            format!("file://{}", place.out().display()),
+        );
+        place.set("PROFILER_RUN_ID", RUN_ID);
+        place.set("PROFILER_SETTLE", "50ms");
+        place
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: impl ToString) {
+        self.environment.insert(name.to_owned(), value.to_string());
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (String, String)> {
+        self.environment.clone().into_iter()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.path("out")
+    }
+
+    pub(crate) fn archive(&self) -> PathBuf {
+        self.out().join(format!("profile-{RUN_ID}.tar.gz"))
+    }
+
+    pub(crate) fn spawn(&self) -> Child {
+        Command::new(BINARY)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary starts")
+    }
+
+    /// Runs to the end.
+    pub(crate) async fn run(&self) -> Ended {
+        self.ended(self.spawn()).await
+    }
+
+    /// Waits for a run's end.
+    pub(crate) async fn ended(&self, child: Child) -> Ended {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = child.wait_with_output().await.expect("the binary's output");
+        let log = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
+        let termination = std::fs::read(self.path("termination")).unwrap_or_default();
+        Ended {
+            code: status.code().unwrap_or(-1),
+            log: log.into_owned(),
+            termination: serde_json::from_slice(&termination).unwrap_or_default(),
+        }
+    }
+
+    /// The manifest, if there is one.
+    pub(crate) fn manifest(&self) -> Option<Manifest> {
+        let json = std::fs::read(self.out().join(format!("profile-{RUN_ID}.json"))).ok()?;
+        Some(serde_json::from_slice(&json).expect("a manifest of the documented form"))
+    }
+
+    /// The archive and its manifest, held against each other: every file is there, with the bytes
+    /// and the SHA-256 that the manifest says, and no other file.
+    pub(crate) fn shipped(&self) -> Shipped {
+        let manifest = self.manifest().expect("a manifest");
+        let archive = std::fs::read(self.archive()).expect("an archive");
+        assert_eq!(archive.len() as u64, manifest.archive.bytes);
+        assert_eq!(digest(&archive), manifest.archive.sha256);
+        let files = entries(&archive);
+        let listed = manifest.pods.iter().flat_map(|pod| &pod.files);
+        let listed: Vec<_> = listed.chain([&manifest.cluster_file]).collect();
+        assert_eq!(files.len(), listed.len());
+        for file in listed {
+            let content = &files[&file.path];
+            assert_eq!(content.len() as u64, file.bytes, "{}", file.path);
+            assert_eq!(digest(content), file.sha256, "{}", file.path);
+        }
+        Shipped { manifest, files }
+    }
+
+    /// What is left under temporary names.
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        let hidden = |path: &PathBuf| file_name(path).starts_with('.');
+        listing(&self.out()).into_iter().filter(hidden).collect()
+    }
+}
+
+/// A run's archive, checked against its manifest.
+pub(crate) struct Shipped {
+    pub(crate) manifest: Manifest,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Shipped {
+    pub(crate) fn pod(&self, name: &str) -> &Pod {
+        let mut pods = self.manifest.pods.iter();
+        pods.find(|pod| pod.pod.name == name)
+            .expect("an expected pod of this name")
+    }
+}
+
+pub(crate) fn listing(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn digest(content: &[u8]) -> Sha256 {
+    Sha256(sha2::Sha256::digest(content).into())
+}
+
+/// An archive's files by path. Directories and links are no part of the format.
+pub(crate) fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut tar = tar::Archive::new(MultiGzDecoder::new(archive));
+    let mut files = BTreeMap::new();
+    for entry in tar.entries().expect("a tar") {
+        let mut entry = entry.expect("an entry");
+        assert!(entry.header().entry_type().is_file());
+        assert!(entry.header().as_ustar().is_some());
+        let path = entry.path().expect("a path").display().to_string();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).expect("its content");
+        assert!(
+            files.insert(path, content).is_none(),
+            "a path is there twice"
+        );
+    }
+    files
+}

@@ -1,0 +1,69 @@
+//! A defect in an engine ends the run as one, and profiling is off all the same.
+
+use std::ffi::OsString;
+
+use cluster_profiler_job::cluster::call::{CallError, Limits};
+use cluster_profiler_job::engine::Engine;
+use cluster_profiler_job::engine::dump::{DumpPlan, PodDump};
+use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::run::phase::{Clock, Phase, Undo};
+use cluster_profiler_job::run::{Fault, run_with, supervisor};
+use standin::{Options, Standin};
+use tokio::sync::mpsc;
+
+use crate::harness::{Place, listing};
+
+struct Panicking;
+
+impl Engine for Panicking {
+    fn name(&self) -> &'static str {
+        "panicking"
+    }
+
+    async fn dump(&self, _: DumpPlan, _: mpsc::Sender<PodDump>) -> Result<(), CallError> {
+        panic!("an engine's defect")
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_panics_gives_101_and_a_stop() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let place = Place::new(&standin);
+    let environment = place
+        .environment()
+        .map(|(k, v)| (OsString::from(k), OsString::from(v)));
+    let never = std::future::pending();
+    let code = run_with(environment, never, Limits::default(), |_| Panicking).await;
+    assert_eq!(code, ExitCode::Panic);
+    assert_eq!(standin.starts(), 1);
+    assert!(standin.profiling().is_empty());
+    assert!(
+        listing(&place.out()).is_empty(),
+        "something was left: {:?}",
+        listing(&place.out())
+    );
+    let message = std::fs::read_to_string(place.path("termination")).expect("a message");
+    assert!(message.contains("an engine's defect"), "{message}");
+}
+
+#[tokio::test]
+async fn a_panic_in_any_phase_is_undone_as_that_phase_says() {
+    for phase in Phase::ALL {
+        let (mut clock, watcher) = Clock::new();
+        let work = async move {
+            clock.enter(phase);
+            panic!("in {}", phase.name());
+            #[expect(unreachable_code, reason = "it gives the work its type")]
+            Ok::<(), Fault>(())
+        };
+        let undone = std::sync::Mutex::new(Vec::new());
+        let undo = async |step: Undo| undone.lock().expect("no panic here").push(step);
+        let ended = supervisor::supervise(work, std::future::pending(), &watcher, undo).await;
+        assert_eq!(ended.expect_err("it panicked").code, ExitCode::Panic);
+        assert_eq!(*undone.lock().expect("no panic here"), phase.undo());
+        let profiling = matches!(phase, Phase::Start | Phase::Window | Phase::Stop);
+        assert_eq!(phase.undo().contains(&Undo::Stop), profiling, "{phase:?}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Pods that fail, and dumps that are not what they should be.
+
+use std::time::Duration;
+
+use cluster_profiler_job::manifest::State;
+use standin::{Damage, Fault, Options, RouteAnswer, RouteFault, Standin, Times};
+
+use crate::harness::{Ended, Place, Shipped};
+
+/// A run in which one virt-handler has a fault: the stand-in, the pod's name, what came of it.
+async fn with_fault(fault: Fault) -> (String, Ended, Shipped) {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let pods = standin.pods();
+    let pod = pods
+        .iter()
+        .find(|pod| pod.starts_with("virt-handler-"))
+        .expect("a handler");
+    standin.pod_fault(pod, fault);
+    let place = Place::new(&standin);
+    let ended = place.run().await;
+    assert!(standin.profiling().is_empty());
+    (pod.clone(), ended, place.shipped())
+}
+
+/// Asserts that the pod, and no other, is missing, and why.
+fn assert_missing(pod: &str, ended: &Ended, shipped: &Shipped, why: &str) {
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    let said = shipped.pod(pod).why.as_deref().unwrap_or_default();
+    assert!(said.contains(why), "{said:?} does not say {why:?}");
+    let complete = |name: &str| shipped.pod(name).state == State::Complete;
+    for other in shipped.manifest.pods.iter().map(|pod| &pod.pod.name) {
+        assert_eq!(complete(other), other != pod, "{other}");
+    }
+    let reason = ended.termination["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains(pod), "{reason:?} does not name {pod}");
+    assert_eq!(shipped.manifest.exit_code, 5);
+}
+
+#[tokio::test]
+async fn a_slow_pod_is_waited_for() {
+    let (_, ended, _) = with_fault(Fault::Slow(Duration::from_millis(700))).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+}
+
+#[tokio::test]
+async fn a_pod_that_fails_twice_is_dumped_again() {
+    let (_, ended, _) = with_fault(Fault::DumpFails(Times::First(2))).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+}
+
+#[tokio::test]
+async fn a_pod_that_always_fails_is_named() {
+    let (pod, ended, shipped) = with_fault(Fault::DumpFails(Times::Always)).await;
+    assert_missing(&pod, &ended, &shipped, "answered 500");
+}
+
+#[tokio::test]
+async fn a_dump_cut_once_is_fetched_again() {
+    for damage in [
+        Damage::BrokenInString,
+        Damage::EndsInString,
+        Damage::EndsInStructure,
+        Damage::InvalidBase64,
+    ] {
+        let (_, ended, _) = with_fault(Fault::Damaged(damage.clone(), Times::First(1))).await;
+        assert_eq!(ended.code, 0, "{damage:?}: {}", ended.log);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_always_breaks_leaves_nothing_of_the_pod() {
+    let fault = Fault::Damaged(Damage::BrokenInString, Times::Always);
+    let (pod, ended, shipped) = with_fault(fault).await;
+    assert_missing(&pod, &ended, &shipped, "heap.pprof");
+    assert!(shipped.pod(&pod).files.is_empty());
+}
+
+#[tokio::test]
+async fn a_dump_that_ends_in_a_string_leaves_nothing_of_the_pod() {
+    let fault = Fault::Damaged(Damage::EndsInString, Times::Always);
+    let (pod, ended, shipped) = with_fault(fault).await;
+    assert_missing(&pod, &ended, &shipped, "heap.pprof");
+    assert!(shipped.pod(&pod).files.is_empty());
+}
+
+#[tokio::test]
+async fn a_dump_that_ends_between_files_leaves_nothing_of_the_pod() {
+    let fault = Fault::Damaged(Damage::EndsInStructure, Times::Always);
+    let (pod, ended, shipped) = with_fault(fault).await;
+    assert_missing(&pod, &ended, &shipped, "cut or malformed");
+    assert!(shipped.pod(&pod).files.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_base64_leaves_nothing_of_the_pod() {
+    let fault = Fault::Damaged(Damage::InvalidBase64, Times::Always);
+    let (pod, ended, shipped) = with_fault(fault).await;
+    assert_missing(&pod, &ended, &shipped, "heap.pprof");
+    assert!(shipped.pod(&pod).files.is_empty());
+}
+
+#[tokio::test]
+async fn a_number_in_a_files_place_leaves_nothing_of_the_pod() {
+    let fault = Fault::Damaged(Damage::WrongType("mutex.pprof".to_owned()), Times::Always);
+    let (pod, ended, shipped) = with_fault(fault).await;
+    assert_missing(&pod, &ended, &shipped, "cut or malformed");
+}
+
+#[tokio::test]
+async fn a_pod_without_one_file_is_missing_and_its_others_are_kept() {
+    let fault = Fault::Damaged(Damage::MissingFile("cpu.pprof".to_owned()), Times::Always);
+    let (pod, ended, shipped) = with_fault(fault).await;
+    assert_missing(&pod, &ended, &shipped, "lacks cpu.pprof");
+    assert_eq!(shipped.pod(&pod).files.len(), 6);
+}
+
+#[tokio::test]
+async fn names_that_nobody_asked_for_are_refused_and_the_rest_is_shipped() {
+    let long = "x".repeat(300);
+    let hostile = [
+        "../evil",
+        "/etc/passwd",
+        "nul\0byte",
+        "virt-handler-else",
+        long.as_str(),
+    ];
+    let names = hostile.map(str::to_owned).to_vec();
+    let fault = Fault::Damaged(Damage::ExtraPods(names), Times::Always);
+    let (pod, ended, shipped) = with_fault(fault).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let refused: Vec<_> = shipped
+        .manifest
+        .refused
+        .iter()
+        .map(|refused| &refused.name)
+        .collect();
+    assert_eq!(refused.len(), hostile.len(), "{refused:?}");
+    for name in hostile {
+        let shown: String = name.chars().take(100).collect();
+        assert!(
+            refused.iter().any(|refused| refused.starts_with(&shown)),
+            "{name:?}"
+        );
+    }
+    assert!(refused.iter().all(|name| name.chars().count() <= 101));
+    assert!(
+        shipped
+            .manifest
+            .refused
+            .iter()
+            .all(|refused| refused.page_of == pod)
+    );
+}
+
+#[tokio::test]
+async fn file_names_that_are_no_profile_are_refused() {
+    let names = vec!["../../heap.pprof".to_owned(), "core".to_owned()];
+    let fault = Fault::Damaged(Damage::ExtraFiles(names.clone()), Times::Always);
+    let (_, ended, shipped) = with_fault(fault).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let mut refused: Vec<_> = shipped
+        .manifest
+        .refused
+        .iter()
+        .map(|refused| refused.name.clone())
+        .collect();
+    refused.sort();
+    assert_eq!(refused, names);
+}
+
+#[tokio::test]
+async fn a_pod_not_ready_at_the_start_is_told_of_and_does_not_count() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let pod = standin.pods().pop().expect("a pod");
+    standin.set_ready(&pod, false);
+    let place = Place::new(&standin);
+    assert_eq!(place.run().await.code, 0);
+    let shipped = place.shipped();
+    assert_eq!(shipped.manifest.pods.len(), 7);
+    assert_eq!(shipped.manifest.uncounted.len(), 1);
+    assert_eq!(shipped.manifest.uncounted[0].name, pod);
+}
+
+#[tokio::test]
+async fn a_pod_replaced_in_the_window_is_missing_and_its_successor_does_not_count() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let pod = standin.pods().pop().expect("a pod");
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1s");
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    let successor = standin.replace(&pod);
+    let ended = place.ended(child).await;
+    let shipped = place.shipped();
+    assert_missing(&pod, &ended, &shipped, "gone");
+    assert_eq!(shipped.manifest.uncounted[0].name, successor);
+}
+
+#[tokio::test]
+async fn a_passing_fault_of_the_api_server_is_no_fault_of_the_run() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    for (path, answer) in [
+        ("/pods", RouteAnswer::Status(503)),
+        ("/kubevirts", RouteAnswer::Status(429)),
+        ("/stop-cluster-profiler", RouteAnswer::Hangup),
+        ("/dump-cluster-profiler", RouteAnswer::Hangup),
+    ] {
+        standin.route_fault(RouteFault::new(path, answer, Times::First(1)));
+    }
+    let place = Place::new(&standin);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(place.shipped().manifest.pods.len(), 8);
+}

@@ -1,0 +1,95 @@
+//! Volumes that are full, read-only or somebody else's. Each test has mounts of its own, in a
+//! namespace that `unshare` makes, so it needs util-linux and the right to use namespaces.
+
+#[expect(dead_code, reason = "the suite uses the rest of it")]
+#[path = "../suite/harness.rs"]
+mod harness;
+
+use std::process::Stdio;
+
+use harness::{BINARY, Place, listing};
+use standin::{Options, Standin};
+
+/// Runs the binary after a script, in a mount namespace: its exit code and what it said.
+async fn run_in_namespace(place: &Place, script: &str, pre: &[&str]) -> (Option<i32>, String) {
+    std::fs::create_dir_all(place.out()).expect("a directory");
+    let script = format!("set -e; {script}; exec \"$@\"");
+    let output = tokio::process::Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+        .args(pre)
+        .arg(BINARY)
+        .env_clear()
+        .envs(place.environment())
+        .env("OUT", place.out())
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("unshare, from util-linux, starts");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said.into_owned())
+}
+
+async fn refused(script: &str, pre: &[&str], options: Options, starts: usize, words: &[&str]) {
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin);
+    let (code, said) = run_in_namespace(&place, script, pre).await;
+    assert_eq!(code, Some(4), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{said:?} does not say {word:?}");
+    }
+    assert_eq!(standin.starts(), starts, "{said}");
+    assert!(standin.profiling().is_empty());
+    assert!(
+        listing(&place.out()).is_empty(),
+        "something was left outside the volume"
+    );
+}
+
+#[tokio::test]
+async fn a_volume_that_fills_up_ends_the_run_with_4_and_profiling_off() {
+    let script = "mount -t tmpfs -o size=64k none \"$OUT\"";
+    refused(
+        script,
+        &[],
+        Options::default(),
+        1,
+        &["No space left", "make room"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_read_only_volume_is_refused_before_anything_is_changed() {
+    let script = "mount -t tmpfs -o ro none \"$OUT\"";
+    refused(
+        script,
+        &[],
+        Options::default(),
+        0,
+        &["Read-only", "mount it writable"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_volume_of_somebody_elses_is_refused_before_anything_is_changed() {
+    // Root without the capability that lets it write anywhere.
+    let pre = [
+        "setpriv",
+        "--bounding-set=-dac_override,-dac_read_search",
+        "--inh-caps=-all",
+    ];
+    let script = "mount -t tmpfs -o mode=555 none \"$OUT\"";
+    refused(
+        script,
+        &pre,
+        Options::default(),
+        0,
+        &["Permission denied", "fsGroup"],
+    )
+    .await;
+}
