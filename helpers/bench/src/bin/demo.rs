@@ -1,0 +1,42 @@
+//! `cargo demo`: one run against a stand-in control plane of eight pods.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bench::Build;
+use standin::{Options, Profiles};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let binary = bench::build(Build::Dev).await?;
+    // Beside the build, wherever cargo was told to keep that: target/demo.
+    let target = binary
+        .parent()
+        .and_then(Path::parent)
+        .context("the build's directory")?;
+    let out = target.join("demo");
+    if out.exists() {
+        std::fs::remove_dir_all(&out)?;
+    }
+    println!("profiling a stand-in control plane of eight pods for three seconds\n");
+    let options = Options {
+        pods: 8,
+        profiles: Profiles::Large,
+        ..Options::default()
+    };
+    let manifest = bench::run(&binary, &out, Duration::from_secs(3), options).await?;
+    let first = &manifest["pods"][0]["name"];
+    let (out, id) = (out.display(), bench::RUN_ID);
+    println!(
+        "\nThe archive and the manifest that vouches for it:
+  {out}/profile-{id}.tar.gz
+  {out}/profile-{id}.json
+
+Next, unpack it and open a profile:
+  tar xzf {out}/profile-{id}.tar.gz -C {out}
+  go tool pprof -top {out}/profile-{id}/{}/cpu.pprof",
+        first.as_str().unwrap_or_default()
+    );
+    Ok(())
+}

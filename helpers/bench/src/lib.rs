@@ -1,0 +1,82 @@
+//! The real binary, built and run against a stand-in control plane.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use standin::{Options, Standin};
+use tokio::process::Command;
+
+/// The repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The run's id.
+pub const RUN_ID: &str = "demo";
+
+/// A build of the binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// The one that tests use.
+    Dev,
+    /// The one that ships: optimised, static.
+    Release,
+}
+
+/// Builds the binary and returns where it is, as cargo tells it.
+///
+/// # Errors
+/// It does not build.
+pub async fn build(build: Build) -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(ROOT)
+        .args(["build", "--quiet", "--message-format=json"]);
+    cargo.args([
+        "--package",
+        "cluster-profiler-job",
+        "--bin",
+        "cluster-profiler-job",
+    ]);
+    if build == Build::Release {
+        let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+        cargo.args(["--release", "--target", &target]);
+    }
+    let output = cargo
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .await?;
+    ensure!(output.status.success(), "the binary does not build");
+    let messages = String::from_utf8(output.stdout)?;
+    let built = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let path = built
+        .filter_map(|message| Some(message["executable"].as_str()?.into()))
+        .next_back();
+    path.context("cargo did not say where the binary is")
+}
+
+/// Runs the binary once against a stand-in, into a directory that must not have the run yet.
+/// The log goes where ours goes. Returns the manifest.
+///
+/// # Errors
+/// It did not exit with 0.
+pub async fn run(binary: &Path, out: &Path, settle: Duration, options: Options) -> Result<Value> {
+    let standin = Standin::start(options).await?;
+    let scratch = tempfile::tempdir()?;
+    let kubeconfig = scratch.path().join("kubeconfig");
+    standin.write_kubeconfig(&kubeconfig)?;
+    let status = Command::new(binary)
+        .env("KUBECONFIG", kubeconfig)
+        .env("TMPDIR", scratch.path())
+        .env("PROFILER_DESTINATION", format!("file://{}", out.display()))
+        .env("PROFILER_RUN_ID", RUN_ID)
+        .env("PROFILER_SETTLE", format!("{}ms", settle.as_millis()))
+        .env("PROFILER_LOG", "text")
+        .status()
+        .await?;
+    ensure!(status.success(), "the run ended with {status}");
+    let manifest = std::fs::read(out.join(format!("profile-{RUN_ID}.json")))?;
+    Ok(serde_json::from_slice(&manifest)?)
+}
