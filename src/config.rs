@@ -4,6 +4,8 @@
 
 mod check;
 mod destination;
+mod min_complete;
+mod parse;
 mod raw;
 mod run_id;
 mod service_link;
@@ -14,8 +16,12 @@ mod variable;
 use std::ffi::OsString;
 
 pub use destination::DestinationConfig;
+pub use min_complete::MinComplete;
 pub use run_id::RunId;
-pub use values::{Config, ConfigError, EngineName, LogFormat, Telling, TerminationLog};
+pub use values::{
+    Config, ConfigError, EngineConfig, LogFormat, Patience, SignalFiles, Telling, TerminationLog,
+    WindowConfig,
+};
 pub use variable::{PREFIX, VARIABLES, Variable};
 
 /// Reads the configuration out of an environment.
@@ -27,5 +33,5 @@ pub fn from_environment(
     let environment: Vec<_> = environment.into_iter().collect();
     let (raw, faults) = raw::read(&environment);
     let standard = standard::Standard::read(&environment);
-    check::check(raw, faults, standard)
+    check::check(&raw, faults, standard)
 }

@@ -3,6 +3,7 @@
 pub mod dump;
 mod native;
 mod page;
+mod profile;
 mod stream;
 
 use std::future::Future;

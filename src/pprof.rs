@@ -1,5 +1,8 @@
 //! The profiles that a component serves.
 
+pub mod proto;
+mod wire;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

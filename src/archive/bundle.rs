@@ -8,6 +8,7 @@ use super::entry::{Entry, EntryWriter};
 use super::framing::{PathError, check_path};
 use super::gzip::Compressors;
 use crate::pprof::Kind;
+use crate::pprof::proto::Times;
 
 /// Where a run's entries are made.
 #[derive(Debug, Clone)]
@@ -63,6 +64,8 @@ impl Spool {
 pub struct PodBundle {
     /// The profiles, by kind.
     pub entries: BTreeMap<Kind, Entry>,
+    /// When the cpu profile was taken, by its own account, or why it is none.
+    pub cpu_times: Option<Result<Times, String>>,
 }
 
 impl PodBundle {

@@ -1,22 +1,31 @@
 //! From strings to values; every fault is collected, none stops the search for others.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::destination::DestinationConfig;
+use super::min_complete::{self, MinComplete};
+use super::parse::{
+    absolute_path, boolean, components, duration, engine, labels, log_format, namespace, not,
+    number,
+};
 use super::raw::Raw;
 use super::run_id::RunId;
 use super::standard::Standard;
-use super::values::{Config, ConfigError, EngineName, LogFormat, Telling, TerminationLog};
+use super::values::{
+    Config, ConfigError, EngineConfig, Patience, SignalFiles, Telling, TerminationLog, WindowConfig,
+};
 use super::variable::PREFIX;
 use crate::component::Component;
 
 const DEFAULT_SETTLE: Duration = Duration::from_secs(5 * 60);
-const DEFAULT_CONCURRENCY: usize = 8;
+const DEFAULT_MAX_WINDOW: Duration = Duration::from_secs(60 * 60);
+const DEFAULT_CONCURRENCY: u32 = 8;
+const DEFAULT_PAGE_SIZE: u32 = 2;
 const DEFAULT_TERMINATION_LOG: &str = "/dev/termination-log";
+const DEFAULT_PROGRAM: &str = "cluster-profiler";
 
 /// Collects faults by the variable's name.
 struct Faults(Vec<String>);
@@ -26,54 +35,63 @@ impl Faults {
     fn read<T>(
         &mut self,
         name: &str,
-        value: Option<String>,
+        value: Option<&String>,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let result = parse(&value?);
-        result
-            .map_err(|fault| self.0.push(format!("{PREFIX}{name}: {fault}")))
-            .ok()
+        parse(value?).map_err(|fault| self.add(name, &fault)).ok()
+    }
+
+    fn add(&mut self, name: &str, fault: &str) {
+        self.0.push(format!("{PREFIX}{name}: {fault}"));
     }
 }
 
-/// Says that a value is not what is accepted, for variables that can hold no secret.
-fn not(value: &str, accepted: &str) -> String {
-    format!("{value:?} is not accepted; accepted: {accepted}")
-}
-
 pub(super) fn check(
-    raw: Raw,
+    raw: &Raw,
     faults: Vec<String>,
     standard: Standard,
 ) -> (Telling, Result<Config, ConfigError>) {
     let mut faults = Faults(faults);
-    let telling = telling(&mut faults, raw.termination_log, raw.log);
-
+    let telling = telling(&mut faults, raw, &standard);
     if raw.destination.is_none() {
         let example = format!("{PREFIX}DESTINATION is required, such as file:///results");
         faults.0.push(example);
     }
-    let destination = faults.read("DESTINATION", raw.destination, DestinationConfig::parse);
-    let components = faults.read("COMPONENTS", raw.components, components);
-    let settle = faults.read("SETTLE", raw.settle, duration);
-    let engine = faults.read("ENGINE", raw.engine, engine);
-    let namespace = faults.read("NAMESPACE", raw.namespace, namespace);
-    let run_id = faults.read("RUN_ID", raw.run_id, |id| {
+    let destination = faults.read(
+        "DESTINATION",
+        raw.destination.as_ref(),
+        DestinationConfig::parse,
+    );
+    let components = faults.read("COMPONENTS", raw.components.as_ref(), components);
+    let window = window(&mut faults, raw);
+    let signals = signals(&mut faults, raw, &standard);
+    let engine = engine_config(&mut faults, raw, &standard);
+    let namespace = faults.read("NAMESPACE", raw.namespace.as_ref(), namespace);
+    let run_id = faults.read("RUN_ID", raw.run_id.as_ref(), |id| {
         RunId::parse(id).map_err(|accepted| not(id, &accepted))
     });
-    let concurrency = faults.read("CONCURRENCY", raw.concurrency, concurrency);
-    let labels = faults.read("LABELS", raw.labels, labels);
+    let concurrency = faults.read("CONCURRENCY", raw.concurrency.as_ref(), number(1..=64));
+    let min_complete = faults.read("MIN_COMPLETE", raw.min_complete.as_ref(), |value| {
+        MinComplete::parse(value).ok_or_else(|| not(value, min_complete::ACCEPTED))
+    });
+    let patience = patience(&mut faults, raw, window);
+    let labels = faults.read("LABELS", raw.labels.as_ref(), labels);
+    let dry_run = faults.read("DRY_RUN", raw.dry_run.as_ref(), boolean);
 
     let config = match destination {
         Some(destination) if faults.0.is_empty() => Ok(Config {
             destination,
             components: components.unwrap_or_else(|| Component::ALL.into()),
-            settle: settle.unwrap_or(DEFAULT_SETTLE),
-            engine: engine.unwrap_or(EngineName::Native),
+            window,
+            signals,
+            engine,
             namespace,
             run_id: run_id.unwrap_or_else(|| RunId::generate(Timestamp::now(), fastrand::u32(..))),
-            concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
+            concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY) as usize,
+            min_complete: min_complete.unwrap_or_default(),
+            patience,
             labels: labels.unwrap_or_default(),
+            dry_run: dry_run.unwrap_or(false),
             temporary: standard.tmpdir,
             kubeconfig: standard.kubeconfig,
         }),
@@ -82,109 +100,106 @@ pub(super) fn check(
     (telling, config)
 }
 
-fn telling(faults: &mut Faults, termination_log: Option<String>, log: Option<String>) -> Telling {
-    let create = termination_log.is_some();
-    let path = match termination_log {
+fn telling(faults: &mut Faults, raw: &Raw, standard: &Standard) -> Telling {
+    let set = raw.termination_log.as_ref();
+    let termination_log = match set {
         None => Some(PathBuf::from(DEFAULT_TERMINATION_LOG)),
         set => faults.read("TERMINATION_LOG", set, absolute_path),
     };
+    let done_file = raw.done_file.as_ref();
     Telling {
-        termination_log: path.map(|path| TerminationLog { path, create }),
-        log: faults.read("LOG", log, log_format),
+        termination_log: termination_log.map(|path| TerminationLog {
+            path,
+            create: set.is_some(),
+        }),
+        done_file: match done_file {
+            None => Some(standard.signal("done")),
+            set => faults.read("DONE_FILE", set, absolute_path),
+        },
+        results_dir: faults.read("RESULTS_DIR", raw.results_dir.as_ref(), absolute_path),
+        log: faults.read("LOG", raw.log.as_ref(), log_format),
     }
 }
 
-fn absolute_path(value: &str) -> Result<PathBuf, String> {
-    if value.starts_with('/') && !value.ends_with('/') {
-        Ok(PathBuf::from(value))
+fn window(faults: &mut Faults, raw: &Raw) -> WindowConfig {
+    let settle_after_stop_file = raw.stop_file.is_some();
+    let settle = faults.read("SETTLE", raw.settle.as_ref(), |value| {
+        match duration(value)? {
+            Duration::ZERO if !settle_after_stop_file => Err(not(
+                value,
+                "a duration above zero, unless a PROFILER_STOP_FILE is set",
+            )),
+            settle => Ok(settle),
+        }
+    });
+    let default = if settle_after_stop_file {
+        Duration::ZERO
     } else {
-        Err(not(value, "a file's absolute path"))
-    }
-}
-
-fn log_format(value: &str) -> Result<LogFormat, String> {
-    match value {
-        "json" => Ok(LogFormat::Json),
-        "text" => Ok(LogFormat::Text),
-        other => Err(not(other, "json, text")),
-    }
-}
-
-fn components(value: &str) -> Result<BTreeSet<Component>, String> {
-    if value == "all" {
-        return Ok(Component::ALL.into());
-    }
-    let accepted = || {
-        format!(
-            "all, or a comma list of {}",
-            Component::ALL.map(Component::name).join(", ")
-        )
+        DEFAULT_SETTLE
     };
-    value
-        .split(',')
-        .map(|name| {
-            name.trim()
-                .parse()
-                .map_err(|()| not(name.trim(), &accepted()))
-        })
-        .collect()
-}
-
-fn duration(value: &str) -> Result<Duration, String> {
-    let accepted = "a duration above zero with a unit, such as 90s, 5m, 1h30m";
-    match humantime::parse_duration(value) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(not(value, accepted)),
+    let settle = settle.unwrap_or(default);
+    let max = faults.read("MAX_WINDOW", raw.max_window.as_ref(), duration);
+    if let Some(max) = max.filter(|max| settle > *max || max.is_zero()) {
+        let fault = format!("{max:?} is less than {PREFIX}SETTLE, {settle:?}, or no time at all");
+        faults.add("MAX_WINDOW", &fault);
+    }
+    let max = max.unwrap_or(settle.max(DEFAULT_MAX_WINDOW));
+    WindowConfig {
+        settle,
+        settle_after_stop_file,
+        max,
     }
 }
 
-fn engine(value: &str) -> Result<EngineName, String> {
-    match value {
-        "native" => Ok(EngineName::Native),
-        other => Err(not(other, "native")),
+fn signals(faults: &mut Faults, raw: &Raw, standard: &Standard) -> SignalFiles {
+    let stop = faults.read("STOP_FILE", raw.stop_file.as_ref(), absolute_path);
+    let ready = faults.read("READY_FILE", raw.ready_file.as_ref(), absolute_path);
+    SignalFiles {
+        stop: stop.unwrap_or_else(|| standard.signal("stop")),
+        ready: ready.unwrap_or_else(|| standard.signal("ready")),
     }
 }
 
-fn namespace(value: &str) -> Result<String, String> {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let good = value.len() <= 63
-        && value.chars().all(inner)
-        && !value.starts_with('-')
-        && !value.ends_with('-');
-    good.then(|| value.to_owned())
-        .ok_or_else(|| not(value, "a namespace's name"))
-}
-
-fn concurrency(value: &str) -> Result<usize, String> {
-    match value.parse() {
-        Ok(number @ 1..=64) => Ok(number),
-        _ => Err(not(value, "a number from 1 to 64")),
+fn engine_config(faults: &mut Faults, raw: &Raw, standard: &Standard) -> EngineConfig {
+    let engine = faults.read("ENGINE", raw.engine.as_ref(), engine);
+    let program = faults.read("PROGRAM", raw.program.as_ref(), absolute_path);
+    let page_size = faults.read("PAGE_SIZE", raw.page_size.as_ref(), number(1..=20));
+    if engine.as_deref() != Some("cluster-profiler") {
+        return EngineConfig::Native;
     }
+    let Some(program) = program.or_else(|| standard.on_path(DEFAULT_PROGRAM)) else {
+        let fault = format!("{DEFAULT_PROGRAM} is not on PATH; set {PREFIX}PROGRAM or use native");
+        faults.add("ENGINE", &fault);
+        return EngineConfig::Native;
+    };
+    let page_size = page_size.unwrap_or(DEFAULT_PAGE_SIZE);
+    EngineConfig::ClusterProfiler { program, page_size }
 }
 
-/// A label's value may be anybody's secret, so only keys are ever repeated.
-fn labels(value: &str) -> Result<BTreeMap<String, String>, String> {
-    let mut labels = BTreeMap::new();
-    for (index, entry) in value.split(',').enumerate() {
-        let Some((key, value)) = entry.split_once('=') else {
-            return Err(format!(
-                "entry {} has no '='; accepted: key=value,…",
-                index + 1
-            ));
+fn patience(faults: &mut Faults, raw: &Raw, window: WindowConfig) -> Patience {
+    let mut read = |name, value: &Option<String>, default| {
+        let read = faults.read(name, value.as_ref(), duration);
+        read.unwrap_or(Duration::from_secs(default))
+    };
+    let preflight_retry = read("PREFLIGHT_RETRY", &raw.preflight_retry, 10 * 60);
+    let stop_wait = read("STOP_WAIT", &raw.stop_wait, 2 * 60);
+    let grace = read("GRACE", &raw.grace, 25);
+    let start_tries = faults.read("START_TRIES", raw.start_tries.as_ref(), number(1..=10));
+    let deadline = faults.read("DEADLINE", raw.deadline.as_ref(), |value| {
+        let deadline = duration(value)?;
+        let least = window.max.saturating_add(grace);
+        let fault = || {
+            let (max, grace) = (window.max, grace);
+            format!("{value:?} has no room for {PREFIX}MAX_WINDOW, {max:?}, and {PREFIX}GRACE, {grace:?}")
         };
-        let key = key.trim();
-        if key.is_empty() {
-            return Err(format!(
-                "entry {} has no key; accepted: key=value,…",
-                index + 1
-            ));
-        }
-        if labels
-            .insert(key.to_owned(), value.trim().to_owned())
-            .is_some()
-        {
-            return Err(format!("the key {key:?} is there twice"));
-        }
+        (deadline > least).then_some(deadline).ok_or_else(fault)
+    });
+    let start_tries = start_tries.unwrap_or(3);
+    Patience {
+        preflight_retry,
+        stop_wait,
+        start_tries,
+        grace,
+        deadline,
     }
-    Ok(labels)
 }

@@ -9,6 +9,8 @@ pub(super) struct Standard {
     pub(super) tmpdir: PathBuf,
     /// The files of KUBECONFIG, if it is set.
     pub(super) kubeconfig: Vec<PathBuf>,
+    /// Where programs are looked for.
+    path: Vec<PathBuf>,
 }
 
 impl Standard {
@@ -18,11 +20,27 @@ impl Standard {
             set.map(|(_, value)| value)
                 .filter(|value| !value.is_empty())
         };
+        let paths = |name: &str| {
+            let set = get(name).map(|paths| std::env::split_paths(paths).collect());
+            set.unwrap_or_default()
+        };
         Self {
             tmpdir: get("TMPDIR").map_or_else(|| Path::new("/tmp").to_owned(), PathBuf::from),
-            kubeconfig: get("KUBECONFIG")
-                .map(|paths| std::env::split_paths(paths).collect())
-                .unwrap_or_default(),
+            kubeconfig: paths("KUBECONFIG"),
+            path: paths("PATH"),
         }
+    }
+
+    /// The default path of a file by which a run and a workload tell each other where they are.
+    pub(super) fn signal(&self, name: &str) -> PathBuf {
+        self.tmpdir.join("cluster-profiler-job").join(name)
+    }
+
+    /// A program on PATH.
+    pub(super) fn on_path(&self, name: &str) -> Option<PathBuf> {
+        self.path
+            .iter()
+            .map(|directory| directory.join(name))
+            .find(|path| path.is_file())
     }
 }

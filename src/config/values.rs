@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::destination::DestinationConfig;
+use super::min_complete::MinComplete;
 use super::run_id::RunId;
 use crate::component::Component;
 
@@ -15,38 +16,79 @@ pub struct Config {
     pub destination: DestinationConfig,
     /// The components whose pods are dumped. Start and stop reach all of them regardless.
     pub components: BTreeSet<Component>,
-    /// How long profiling stays on.
-    pub settle: Duration,
+    /// When profiling ends.
+    pub window: WindowConfig,
+    /// The files by which a run and a workload tell each other where they are.
+    pub signals: SignalFiles,
     /// How the dump is fetched.
-    pub engine: EngineName,
+    pub engine: EngineConfig,
     /// KubeVirt's install namespace; `None` means look in the usual ones.
     pub namespace: Option<String>,
     /// The run's id.
     pub run_id: RunId,
-    /// Pods fetched at once.
+    /// Pods that this program itself fetches at once.
     pub concurrency: usize,
+    /// What share of the pods is enough.
+    pub min_complete: MinComplete,
+    /// How long things may take.
+    pub patience: Patience,
     /// Labels for the manifest.
     pub labels: BTreeMap<String, String>,
+    /// Whether to prove that the run could succeed, and change nothing.
+    pub dry_run: bool,
     /// Where bundles that outgrow memory are kept until they are shipped.
     pub temporary: PathBuf,
     /// The kubeconfig files of KUBECONFIG, if it is set.
     pub kubeconfig: Vec<PathBuf>,
 }
 
-/// How the dump is fetched.
+/// When profiling ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineName {
-    /// By this program, a pod at a time.
-    Native,
+pub struct WindowConfig {
+    /// How long the window stays open: from its beginning, or after the stop file.
+    pub settle: Duration,
+    /// Whether the settle duration begins with the stop file, because the user named one.
+    pub settle_after_stop_file: bool,
+    /// The window's longest length, whatever else happens.
+    pub max: Duration,
 }
 
-impl EngineName {
-    /// The name in the environment and in the manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-        }
-    }
+/// The files by which a run and a workload tell each other where they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalFiles {
+    /// The window ends when it appears.
+    pub stop: PathBuf,
+    /// It is there while profiling runs.
+    pub ready: PathBuf,
+}
+
+/// How the dump is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineConfig {
+    /// By this program, a pod at a time.
+    Native,
+    /// By upstream's cluster-profiler, and what it does not deliver by this program.
+    ClusterProfiler {
+        /// The program.
+        program: PathBuf,
+        /// Pods a page.
+        page_size: u32,
+    },
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Passing faults before the start are tried again for so long.
+    pub preflight_retry: Duration,
+    /// A stop that not every pod has seen is sent again for so long.
+    pub stop_wait: Duration,
+    /// How often start is tried.
+    pub start_tries: u32,
+    /// The time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// The whole run's limit.
+    pub deadline: Option<Duration>,
 }
 
 /// How log lines look.
@@ -67,12 +109,17 @@ pub struct TerminationLog {
     pub create: bool,
 }
 
-/// What is known even when the configuration as a whole is faulty: how to tell of it.
+/// What is known even when the configuration as a whole is faulty: whom to tell of it. `None` is
+/// what is not wanted, or has a fault of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telling {
-    /// `None` where the variable itself is faulty.
+    /// The termination message's file.
     pub termination_log: Option<TerminationLog>,
-    /// The log's format; `None` means by whether there is a terminal.
+    /// The file that says that the run is over, and how.
+    pub done_file: Option<PathBuf>,
+    /// The directory of small files for Tekton and Argo.
+    pub results_dir: Option<PathBuf>,
+    /// The log's format; without one there being a terminal decides.
     pub log: Option<LogFormat>,
 }
 

@@ -24,15 +24,29 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Every variable there is.
 #[rustfmt::skip]
-pub const VARIABLES: [Variable; 10] = [
+pub const VARIABLES: [Variable; 24] = [
     variable("DESTINATION", "required", "where the archive goes: `file:///DIRECTORY`, created if need be"),
     variable("COMPONENTS", "all", "comma list of virt-api, virt-controller, virt-handler, virt-operator; narrows the dump (start and stop always reach every pod)"),
-    variable("SETTLE", "5m", "how long profiling stays on, such as `90s`, `5m`, `1h30m`"),
-    variable("ENGINE", "native", "how the dump is fetched: `native`"),
+    variable("SETTLE", "5m; 0s with a STOP_FILE", "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that appeared"),
+    variable("STOP_FILE", "`stop` in $TMPDIR/cluster-profiler-job", "profiling ends when this file appears; a number in it is the workload's exit code. One from before the run is removed"),
+    variable("READY_FILE", "`ready` in $TMPDIR/cluster-profiler-job", "exists while profiling is on"),
+    variable("DONE_FILE", "`done` in $TMPDIR/cluster-profiler-job", "written when the run is over, however it ended: the termination message"),
+    variable("MAX_WINDOW", "the longer of 1h and SETTLE", "profiling ends after this time, whatever happens"),
+    variable("ENGINE", "native", "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program, with what that does not deliver fetched natively"),
+    variable("PROGRAM", "cluster-profiler on PATH", "upstream's program"),
+    variable("PAGE_SIZE", "2", "pods a page of upstream's program, 1 to 20: its memory grows by 110 MB a pod"),
     variable("NAMESPACE", "the first of openshift-cnv, kubevirt-hyperconverged, kubevirt with a KubeVirt in it", "KubeVirt's install namespace"),
     variable("RUN_ID", "UTC time and 6 hex digits", "names the run and its files: `[a-z0-9][a-z0-9.-]*`, at most 100 characters; the same id again is the same run"),
-    variable("CONCURRENCY", "8", "pods fetched at once, 1 to 64"),
+    variable("CONCURRENCY", "8", "pods fetched at once (native), 1 to 64"),
+    variable("MIN_COMPLETE", "100%", "the share of each component's pods that is enough for exit code 0, such as `95%` or `95%,virt-handler=90%`"),
+    variable("PREFLIGHT_RETRY", "10m", "how long passing faults are tried again before profiling starts"),
+    variable("START_TRIES", "3", "how often start is tried, 1 to 10"),
+    variable("STOP_WAIT", "2m", "how long stop is sent again until every pod has seen it"),
+    variable("GRACE", "25s", "the time between SIGTERM and SIGKILL: terminationGracePeriodSeconds less a little"),
+    variable("DEADLINE", "none", "the whole run's limit: it ends itself before; MAX_WINDOW and GRACE must fit in it"),
+    variable("RESULTS_DIR", "none", "directory for the small files uri, sha256, bytes, status, exit-code, workload-exit-code, as Tekton and Argo want them"),
     variable("LABELS", "none", "`key=value,…` stored in the manifest"),
+    variable("DRY_RUN", "false", "`true`: prove that the run could succeed, say what it would do, change nothing"),
     variable("TERMINATION_LOG", "/dev/termination-log", "file for the termination message; the default is written only where it exists"),
     variable("LOG", "json; text on a terminal", "the log's format: `json` or `text`; RUST_LOG filters it"),
 ];

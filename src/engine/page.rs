@@ -1,13 +1,14 @@
 //! virt-api's answer to a dump, read as it streams in:
 //! `{"componentResults":{"POD":{"pprofData":{"cpu.pprof":"BASE64",…}}},"continue":"TOKEN"}`.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::read::DecoderReader;
 use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 
-use crate::archive::{Entry, EntryError, PodBundle, Spool};
+use super::profile::{self, ProfileError};
+use crate::archive::{PodBundle, Spool};
 use crate::manifest::Refused;
 use crate::pprof::Kind;
 
@@ -33,19 +34,11 @@ pub(super) enum PageError {
     #[error("the dump was cut or malformed: {0}")]
     Json(#[from] ReaderError),
     /// A profile in it could not be taken.
-    #[error("{file}: {source}")]
-    Profile {
-        /// The profile's file name.
-        file: &'static str,
-        /// What is wrong: the stream, the base64, or the temporary file.
-        source: io::Error,
-    },
-    /// The same thing twice.
-    #[error("{0} is there twice")]
-    Twice(String),
-    /// The pod's path does not fit the archive, or there is no room for its data.
     #[error(transparent)]
-    Entry(#[from] EntryError),
+    Profile(#[from] ProfileError),
+    /// The pod is there twice.
+    #[error("the pod {0} is there twice")]
+    Twice(String),
 }
 
 /// Reads a page to its very end, keeping what was asked for.
@@ -144,29 +137,10 @@ fn profiles<R: Read>(
             json.skip_value()?;
             continue;
         };
-        let entry = profile(json, pod, kind, spool)?;
-        if bundle.entries.insert(kind, entry).is_some() {
-            return Err(PageError::Twice(name));
-        }
+        let base64 = DecoderReader::new(json.next_string_reader()?, &STANDARD);
+        profile::take(base64, pod, kind, spool, bundle)?;
     }
     Ok(json.end_object()?)
-}
-
-fn profile<R: Read>(
-    json: &mut Json<R>,
-    pod: &str,
-    kind: Kind,
-    spool: &Spool,
-) -> Result<Entry, PageError> {
-    let mut entry = spool.profile(pod, kind)?;
-    let fault = |source| PageError::Profile {
-        file: kind.file_name(),
-        source,
-    };
-    let mut decoder = DecoderReader::new(json.next_string_reader()?, &STANDARD);
-    io::copy(&mut decoder, &mut entry).map_err(fault)?;
-    drop(decoder);
-    entry.finish().map_err(fault)
 }
 
 fn refuse(refused: &mut Vec<Refused>, page_of: &str, name: &str, why: &str) {

@@ -58,8 +58,8 @@ async fn profile<E>(job: &Job<E>, clock: &mut Clock) -> Result<Window, Fault> {
     profiler::start(&job.connection).await?;
     let start = Timestamp::now();
     clock.enter(Phase::Window);
-    tracing::info!(settle = ?job.config.settle, "profiling is on");
-    let ended_by = window::wait(job.config.settle).await;
+    tracing::info!(settle = ?job.config.window.settle, "profiling is on");
+    let ended_by = window::wait(job.config.window.settle).await;
     clock.enter(Phase::Stop);
     let stop = Timestamp::now();
     profiler::stop(&job.connection).await?;
