@@ -1,30 +1,74 @@
 //! The command line.
 
-use clap::Parser;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
 use cluster_profiler_job::config::{PREFIX, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
 
 /// Profile the KubeVirt control plane once, as the environment says.
 ///
 /// Starts KubeVirt's own profiler in every control plane pod, stops it after a while, and leaves
-/// an archive of all profiles with a manifest beside it.
+/// an archive of all profiles with a manifest beside it. The subcommands are for another process
+/// beside a run, such as `kubectl exec` or a pipeline's step.
 #[derive(Debug, Parser)]
-#[command(version, after_help = tables())]
-pub(crate) struct Cli {}
+#[command(version, after_help = "--help says more: environment and exit codes", after_long_help = tables())]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do instead of a run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// End the run's window now
+    ///
+    /// Writes the run's stop file (PROFILER_STOP_FILE). With a PROFILER_STOP_FILE that is set, the
+    /// window stays open for PROFILER_SETTLE after it.
+    Stop {
+        /// The workload's exit code, for the manifest: with one above 0 the run exits with 6
+        exit_code: Option<u8>,
+    },
+    /// Exit with 0 while profiling is on, else with 1
+    ///
+    /// Looks for the run's ready file (PROFILER_READY_FILE): fit for a readinessProbe.
+    Ready {
+        /// Wait for so long until profiling is on, such as 10m; ends early if the run is over
+        #[arg(long, value_parser = humantime::parse_duration)]
+        wait: Option<Duration>,
+    },
+}
 
 /// The environment and the exit codes, the way the README has them.
 fn tables() -> String {
     let mut text = "Environment (empty means unset):\n".to_owned();
     for variable in VARIABLES {
         let name = format!("{PREFIX}{}", variable.name);
-        text += &format!(
-            "  {name}\n      {} [default: {}]\n",
-            variable.meaning, variable.default
-        );
+        text += &format!("  {name}\n{}", wrapped(variable.meaning));
+        text += &wrapped(&format!("[default: {}]", variable.default));
     }
     text += "\nExit codes:\n";
     for code in ExitCode::ALL {
         text += &format!("  {:<3}  {}\n", code.number(), code.meaning());
     }
     text
+}
+
+/// A paragraph below a name, for a terminal of 80 columns.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 72;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > WIDTH {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.iter().map(|line| format!("      {line}\n")).collect()
 }

@@ -1,6 +1,7 @@
 //! The cluster: the API server, the KubeVirt in it, its component pods and their profiler.
 
 pub mod call;
+pub mod confirm;
 pub mod connect;
 pub mod enable;
 pub mod install;

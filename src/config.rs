@@ -14,6 +14,7 @@ mod values;
 mod variable;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 pub use destination::DestinationConfig;
 pub use min_complete::MinComplete;
@@ -34,4 +35,17 @@ pub fn from_environment(
     let (raw, faults) = raw::read(&environment);
     let standard = standard::Standard::read(&environment);
     check::check(&raw, faults, standard)
+}
+
+/// Reads only the files by which a run and a workload tell each other where they are, the done
+/// file last: what a process beside the run needs.
+///
+/// # Errors
+/// One of their variables is faulty. Other variables are not looked at.
+pub fn signal_files(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(SignalFiles, PathBuf), ConfigError> {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let (raw, _) = raw::read(&environment);
+    check::signal_files(&raw, &standard::Standard::read(&environment))
 }

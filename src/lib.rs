@@ -5,10 +5,12 @@
 
 pub mod archive;
 pub mod cluster;
+pub mod commands;
 pub mod component;
 pub mod config;
 pub mod destination;
 pub mod engine;
+pub mod file;
 pub mod manifest;
 pub mod outcome;
 pub mod pprof;

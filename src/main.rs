@@ -1,32 +1,47 @@
-//! The command: environment and signals in, one call, an exit code out.
+//! The command: environment, arguments and signals in, one call, an exit code out.
 
 mod cli;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use cluster_profiler_job::{outcome, run};
+use cli::{Cli, Command};
+use cluster_profiler_job::{commands, outcome, run};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 fn main() -> std::io::Result<ExitCode> {
-    cli::Cli::parse();
-    let runtime = tokio::runtime::Runtime::new()?;
-    let code = runtime.block_on(run::run(std::env::vars_os(), told_to_stop()));
+    let command = Cli::parse().command;
+    let environment = std::env::vars_os();
+    let runtime = Runtime::new()?;
+    let code = match command {
+        None => runtime.block_on(run::run(environment, signals(&runtime)?)),
+        Some(Command::Stop { exit_code }) => commands::stop::run(environment, exit_code),
+        Some(Command::Ready { wait }) => runtime.block_on(commands::ready::run(environment, wait)),
+    };
     // A thread that still reads a dump nobody wants must not hold the exit up.
     runtime.shutdown_background();
     Ok(code.into())
 }
 
-/// Resolves when the process is told to stop, to the exit code for that.
-async fn told_to_stop() -> outcome::ExitCode {
-    let (Ok(mut term), Ok(mut int)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => outcome::ExitCode::Terminated,
-        _ = int.recv() => outcome::ExitCode::Interrupted,
-    }
+/// The signals that tell a process to stop, as the exit codes for them.
+fn signals(runtime: &Runtime) -> std::io::Result<mpsc::Receiver<outcome::ExitCode>> {
+    let _inside = runtime.enter();
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    let (sender, receiver) = mpsc::channel(8);
+    runtime.spawn(async move {
+        loop {
+            let code = tokio::select! {
+                Some(()) = term.recv() => outcome::ExitCode::Terminated,
+                Some(()) = int.recv() => outcome::ExitCode::Interrupted,
+                else => return,
+            };
+            if sender.send(code).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
 }

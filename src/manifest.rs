@@ -37,6 +37,8 @@ pub struct Manifest {
     pub window: Window,
     /// Every pod that was expected when profiling started.
     pub pods: Vec<Pod>,
+    /// Pods that may still be profiling, because no stop is known to have reached them.
+    pub unstopped: Vec<String>,
     /// Component pods that were seen but not expected, and why they do not count.
     pub uncounted: Vec<Uncounted>,
     /// `cluster.json` in the archive: KubeVirt's configuration and status, and its pods.
@@ -47,6 +49,8 @@ pub struct Manifest {
     pub archive: Archive,
     /// Seconds spent in each phase, in order.
     pub phases: Vec<PhaseSeconds>,
+    /// The workload's exit code, if the stop file had one.
+    pub workload_exit_code: Option<u8>,
     /// The runner's peak memory (VmHWM), in bytes, where the system tells.
     pub peak_memory_bytes: Option<u64>,
     /// The number that the run exited with.
@@ -67,7 +71,7 @@ pub struct KubeVirt {
 }
 
 /// The time between start and stop.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// When start had been answered (RFC 3339, UTC).
     #[schemars(with = "String")]
@@ -85,6 +89,14 @@ pub struct Window {
 pub enum EndedBy {
     /// The settle duration had passed.
     Settle,
+    /// The stop file had appeared.
+    StopFile,
+    /// The longest time that a window may last had passed.
+    MaxWindow,
+    /// A signal told the run to stop.
+    Signal,
+    /// The run's own deadline was near.
+    Deadline,
 }
 
 /// The archive at its destination.

@@ -1,26 +1,39 @@
 //! One run: configured from the environment, supervised, and told of when it has ended.
 
+mod cpu;
+mod dry_run;
 mod fault;
 mod job;
 mod logging;
 mod memory;
 pub mod phase;
 mod preflight;
+mod progress;
 mod record;
 mod report;
 mod ship;
+mod signal_files;
+mod start;
+mod stop;
 pub mod supervisor;
+mod told;
+mod undo;
+mod vouch;
 mod work;
 
 use std::ffi::OsString;
-use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::mpsc;
 
 pub use fault::Fault;
 use job::Job;
 use phase::{Clock, Undo};
+use progress::Progress;
+use told::Told;
 
 use crate::cluster::call::Limits;
-use crate::cluster::{connect, profiler};
+use crate::cluster::connect;
 use crate::config::{Config, from_environment};
 use crate::destination::Destination;
 use crate::engine::{Engine, Native};
@@ -28,62 +41,66 @@ use crate::outcome::ExitCode;
 
 /// Runs with the engine that is configured and the usual limits.
 ///
-/// `shutdown` resolves to the exit code of whatever told the process to stop.
+/// Each of `signals` is the exit code for a signal that told the process to stop.
 pub async fn run(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-    shutdown: impl Future<Output = ExitCode>,
+    signals: mpsc::Receiver<ExitCode>,
 ) -> ExitCode {
     let native = |config: &Config| Native {
         concurrency: config.concurrency,
     };
-    run_with(environment, shutdown, Limits::default(), native).await
+    run_with(environment, signals, Limits::default(), native).await
 }
 
 /// Runs with an engine and limits of the caller's.
 pub async fn run_with<E: Engine>(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-    shutdown: impl Future<Output = ExitCode>,
+    signals: mpsc::Receiver<ExitCode>,
     limits: Limits,
     engine: impl FnOnce(&Config) -> E,
 ) -> ExitCode {
     let (telling, config) = from_environment(environment);
-    logging::init(telling.log);
+    let watched = logging::init(telling.log);
     let (run_id, ended) = match config {
         Ok(config) => {
+            let run_id = Some(config.run_id.clone());
             let engine = engine(&config);
-            (
-                Some(config.run_id.clone()),
-                supervised(config, shutdown, limits, engine).await,
-            )
+            let prepared = signal_files::prepare(&config.signals, telling.done_file.as_deref());
+            let ended = match prepared {
+                Ok(()) => supervised(config, signals, limits, engine, watched).await,
+                Err(fault) => Err(fault),
+            };
+            (run_id, ended)
         }
         Err(faults) => (None, Err(Fault::new(ExitCode::Usage, faults.to_string()))),
     };
-    report::tell(telling.termination_log.as_ref(), run_id.as_ref(), ended)
+    report::tell(&telling, run_id.as_ref(), ended)
 }
 
 async fn supervised<E: Engine>(
     config: Config,
-    shutdown: impl Future<Output = ExitCode>,
+    signals: mpsc::Receiver<ExitCode>,
     limits: Limits,
     engine: E,
+    watched: bool,
 ) -> Result<report::Finished, Fault> {
-    let connection = connect::connect(&config.kubeconfig, limits).await?;
-    let destination = Destination::new(&config.destination);
-    let run_id = config.run_id.clone();
+    let every = limits.progress;
+    let (told, listen) = Told::listen(signals, config.patience);
     let (clock, phase) = Clock::new();
-    let job = Job {
+    let job = Arc::new(Job {
+        connection: connect::connect(&config.kubeconfig, limits).await?,
+        destination: Destination::new(&config.destination),
+        progress: Progress::new(watched),
+        told,
+        started: OnceLock::new(),
         config,
-        connection: connection.clone(),
-        destination: destination.clone(),
-        engine,
+    });
+    let undo = async |step: Undo| undo::undo(&job, step).await;
+    let ended = tokio::select! {
+        ended = supervisor::supervise(work::work(Arc::clone(&job), engine, clock), &phase, undo) => ended,
+        () = listen => unreachable!("listening never ends"),
+        () = job.progress.tell(phase.clone(), every) => unreachable!("telling never ends"),
     };
-    let undo = async |step: Undo| match step {
-        Undo::Stop => profiler::stop_until_done(&connection).await,
-        Undo::RemoveUpload => {
-            if let Err(error) = destination.abort(&run_id).await {
-                tracing::warn!(%error, "the unfinished archive stays under its temporary name");
-            }
-        }
-    };
-    supervisor::supervise(work::work(job, clock), shutdown, &phase, undo).await
+    job.progress.clear();
+    ended
 }

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
 
-/// How long calls may take and how often they are tried.
+/// How long calls may take, how often they are tried, and other times that no user sets.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// For a call's whole answer, and for the head of a dump's.
@@ -23,6 +23,10 @@ pub struct Limits {
     pub first_pause: Duration,
     /// The longest pause between tries.
     pub longest_pause: Duration,
+    /// How far a cpu profile may fall short of the window.
+    pub cpu_slack: Duration,
+    /// How often a line says how far the run is.
+    pub progress: Duration,
 }
 
 impl Default for Limits {
@@ -34,6 +38,8 @@ impl Default for Limits {
             tries: 4,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(8),
+            cpu_slack: Duration::from_secs(10),
+            progress: Duration::from_secs(30),
         }
     }
 }

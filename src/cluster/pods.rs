@@ -20,6 +20,8 @@ pub struct ComponentPod {
     pub pod: ExpectedPod,
     /// Whether it is Running and Ready: start and stop reach no other.
     pub ready: bool,
+    /// Its address, by which virt-api names it in some faults.
+    pub ip: Option<String>,
 }
 
 /// Lists the pods of every component, by name.
@@ -39,7 +41,11 @@ pub async fn list(
     }
 }
 
-async fn list_once(
+/// Lists them once: a token that goes stale under it is an error.
+///
+/// # Errors
+/// The API server failed.
+pub async fn list_once(
     connection: &Connection,
     namespace: &str,
 ) -> Result<Vec<ComponentPod>, CallError> {
@@ -72,6 +78,7 @@ fn reduce(pod: Pod) -> Option<ComponentPod> {
         .and_then(|container| container.image);
     Some(ComponentPod {
         ready: is_ready(&status),
+        ip: status.pod_ip.clone(),
         pod: ExpectedPod {
             name,
             component,

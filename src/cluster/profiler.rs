@@ -31,11 +31,7 @@ pub async fn probe(connection: &Connection) -> Result<Gate, CallError> {
     let path = path("dump");
     match connection.get_with_tries(&path).await {
         Ok(_) | Err(CallError::Answer { code: 400, .. }) => Ok(Gate::On),
-        Err(CallError::Answer {
-            code: 403,
-            status: false,
-            ..
-        }) => Ok(Gate::Off),
+        Err(error) if is_off(&error) => Ok(Gate::Off),
         Err(error) => Err(error),
     }
 }
@@ -52,18 +48,21 @@ pub async fn start(connection: &Connection) -> Result<(), CallError> {
 /// Stops CPU profiling in every component pod that is Ready. A second stop does no harm.
 ///
 /// # Errors
-/// The API server or a component failed, and went on failing.
+/// The API server or a component failed.
 pub async fn stop(connection: &Connection) -> Result<(), CallError> {
-    let path = path("stop");
-    connection.get_with_tries(&path).await.map(|_| ())
+    connection.get(&path("stop"), Vec::new()).await.map(|_| ())
 }
 
-/// Sends stop until it is answered well. It ends only then: the caller sets the limit.
-pub async fn stop_until_done(connection: &Connection) {
-    while let Err(error) = stop(connection).await {
-        tracing::warn!(%error, "stop failed; trying again");
-        tokio::time::sleep(connection.limits.first_pause).await;
-    }
+/// Whether this error is virt-api saying that the profiler is off.
+pub fn is_off(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Answer {
+            code: 403,
+            status: false,
+            ..
+        }
+    )
 }
 
 /// Which pods a dump is of: one page of a pod LIST.

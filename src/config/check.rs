@@ -100,22 +100,38 @@ pub(super) fn check(
     (telling, config)
 }
 
+/// Only the files by which a run and others tell each other where they are, the done file last.
+pub(super) fn signal_files(
+    raw: &Raw,
+    standard: &Standard,
+) -> Result<(SignalFiles, PathBuf), ConfigError> {
+    let mut faults = Faults(Vec::new());
+    let files = signals(&mut faults, raw, standard);
+    match done_file(&mut faults, raw, standard) {
+        Some(done) if faults.0.is_empty() => Ok((files, done)),
+        _ => Err(ConfigError { faults: faults.0 }),
+    }
+}
+
+fn done_file(faults: &mut Faults, raw: &Raw, standard: &Standard) -> Option<PathBuf> {
+    match raw.done_file.as_ref() {
+        None => Some(standard.signal("done")),
+        set => faults.read("DONE_FILE", set, absolute_path),
+    }
+}
+
 fn telling(faults: &mut Faults, raw: &Raw, standard: &Standard) -> Telling {
     let set = raw.termination_log.as_ref();
     let termination_log = match set {
         None => Some(PathBuf::from(DEFAULT_TERMINATION_LOG)),
         set => faults.read("TERMINATION_LOG", set, absolute_path),
     };
-    let done_file = raw.done_file.as_ref();
     Telling {
         termination_log: termination_log.map(|path| TerminationLog {
             path,
             create: set.is_some(),
         }),
-        done_file: match done_file {
-            None => Some(standard.signal("done")),
-            set => faults.read("DONE_FILE", set, absolute_path),
-        },
+        done_file: done_file(faults, raw, standard),
         results_dir: faults.read("RESULTS_DIR", raw.results_dir.as_ref(), absolute_path),
         log: faults.read("LOG", raw.log.as_ref(), log_format),
     }

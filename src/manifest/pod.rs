@@ -45,6 +45,8 @@ pub enum State {
     Complete,
     /// Not all seven files could be had.
     Missing,
+    /// All seven files are there, but not all of them are of this window.
+    Damaged,
 }
 
 /// One file of the archive.

@@ -1,5 +1,8 @@
 //! Why a run failed, and so its exit code. Only here are the layers' errors gathered.
 
+use std::io;
+
+use crate::archive::{EntryError, PathError};
 use crate::cluster::call::CallError;
 use crate::cluster::connect::ConnectError;
 use crate::cluster::install::InstallError;
@@ -70,5 +73,27 @@ impl From<DestinationError> for Fault {
             ExitCode::Retry
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::new(ExitCode::Retry, format!("a temporary file: {error}"))
+    }
+}
+
+impl From<PathError> for Fault {
+    fn from(error: PathError) -> Self {
+        let message = format!("{error}; use a shorter PROFILER_RUN_ID");
+        Self::new(ExitCode::Usage, message)
+    }
+}
+
+impl From<EntryError> for Fault {
+    fn from(error: EntryError) -> Self {
+        match error {
+            EntryError::Path(error) => error.into(),
+            EntryError::Temporary(error) => error.into(),
+        }
     }
 }

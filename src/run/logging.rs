@@ -1,7 +1,9 @@
-//! Log lines on standard output: JSON for machines, text for a terminal.
+//! Log lines on standard output: JSON for machines, text for a terminal, where a bar may be drawn.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
 
+use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
@@ -9,13 +11,17 @@ use crate::config::LogFormat;
 /// kube logs as an error what this program tries again.
 const FILTER: &str = "info,kube_client=off";
 
-/// Begins logging. A second call in one process changes nothing.
-pub(super) fn init(format: Option<LogFormat>) {
-    let terminal = std::io::stdout().is_terminal();
+/// The bars on the terminal. Lines and bars share it, so lines go through here.
+pub(super) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Begins logging; says whether a person watches. A second call in one process changes nothing.
+pub(super) fn init(format: Option<LogFormat>) -> bool {
+    let terminal = io::stdout().is_terminal();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_target(false);
+        .with_target(false)
+        .with_writer(|| Lines);
     let text = match format {
         Some(LogFormat::Text) => true,
         Some(LogFormat::Json) => false,
@@ -28,5 +34,19 @@ pub(super) fn init(format: Option<LogFormat>) {
     };
     if begun.is_err() {
         tracing::debug!("logging had begun already");
+    }
+    text && terminal && io::stderr().is_terminal()
+}
+
+/// Writes lines above the bars.
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        BARS.suspend(|| io::stdout().write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
     }
 }

@@ -1,6 +1,6 @@
 //! The phases of a run, and what must be undone when it ends in one of them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -26,7 +26,9 @@ pub enum Phase {
 /// One thing to undo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undo {
-    /// Send stop until it is answered.
+    /// Take the ready file away.
+    NotReady,
+    /// Send stop until every pod has seen it.
     Stop,
     /// Remove the unfinished archive.
     RemoveUpload,
@@ -59,18 +61,8 @@ impl Phase {
     pub fn undo(self) -> &'static [Undo] {
         match self {
             Self::Preflight | Self::Report => &[],
-            Self::Start | Self::Window | Self::Stop => &[Undo::Stop],
+            Self::Start | Self::Window | Self::Stop => &[Undo::NotReady, Undo::Stop],
             Self::Dump => &[Undo::RemoveUpload],
-        }
-    }
-}
-
-impl Undo {
-    /// How long it may take; what is not undone by then is said loudly.
-    pub fn limit(self) -> Duration {
-        match self {
-            Self::Stop => Duration::from_secs(120),
-            Self::RemoveUpload => Duration::from_secs(30),
         }
     }
 }

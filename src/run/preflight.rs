@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tokio::time::Instant;
+
 use super::fault::Fault;
 use super::job::Job;
 use crate::cluster::call::Connection;
@@ -18,21 +20,43 @@ use crate::outcome::ExitCode;
 #[derive(Debug)]
 pub(super) enum Preflight {
     /// The run can begin.
-    Clear {
-        /// The KubeVirt to profile.
-        install: Box<Install>,
-        /// The pods that are expected in the dump.
-        pods: Vec<ExpectedPod>,
-    },
+    Clear(Clear),
     /// The run is at the destination already.
     Shipped(Box<Manifest>),
 }
 
-/// Proves everything in turn: what needs no cluster first.
+/// What a run begins with.
+#[derive(Debug)]
+pub(super) struct Clear {
+    /// The KubeVirt to profile.
+    pub(super) install: Box<Install>,
+    /// Every pod that start will reach.
+    pub(super) ready: Vec<ComponentPod>,
+    /// Those of them that are expected in the dump.
+    pub(super) expected: Vec<ExpectedPod>,
+}
+
+/// Proves everything, and again after faults that may pass, for as long as the user wants.
 ///
 /// # Errors
 /// Something is not as it must be; nothing was changed.
-pub(super) async fn prove<E>(job: &Job<E>) -> Result<Preflight, Fault> {
+pub(super) async fn prove(job: &Job) -> Result<Preflight, Fault> {
+    let end = Instant::now() + job.config.patience.preflight_retry;
+    let limits = &job.connection.limits;
+    let mut pause = limits.first_pause;
+    loop {
+        let fault = match prove_once(job).await {
+            Err(fault) if fault.code == ExitCode::Retry && Instant::now() < end => fault,
+            proof => return proof,
+        };
+        tracing::warn!(%fault, ?pause, "not ready to profile; trying again");
+        tokio::time::sleep_until(end.min(Instant::now() + pause)).await;
+        pause = (pause * 2).min(limits.longest_pause);
+    }
+}
+
+/// Proves everything in turn: what needs no cluster first.
+async fn prove_once(job: &Job) -> Result<Preflight, Fault> {
     let Job {
         config,
         connection,
@@ -51,8 +75,13 @@ pub(super) async fn prove<E>(job: &Job<E>) -> Result<Preflight, Fault> {
     let install = Box::new(installation(connection, config.namespace.as_deref()).await?);
     gate_is_on(connection, &install).await?;
     let pods = pods::list(connection, &install.namespace).await?;
-    let pods = expected(config, &install, pods)?;
-    Ok(Preflight::Clear { install, pods })
+    let ready: Vec<_> = pods.into_iter().filter(is_ready).collect();
+    let expected = expected(config, &install, &ready)?;
+    Ok(Preflight::Clear(Clear {
+        install,
+        ready,
+        expected,
+    }))
 }
 
 fn writable(temporary: &Path) -> Result<(), Fault> {
@@ -97,23 +126,27 @@ async fn gate_is_on(connection: &Connection, install: &Install) -> Result<(), Fa
     }
 }
 
+fn is_ready(pod: &ComponentPod) -> bool {
+    if !pod.ready {
+        tracing::warn!(pod = pod.pod.name, "not Ready: start will not reach it");
+    }
+    pod.ready
+}
+
+/// The Ready pods of the chosen components, of which each must have one.
 fn expected(
     config: &Config,
     install: &Install,
-    pods: Vec<ComponentPod>,
+    ready: &[ComponentPod],
 ) -> Result<Vec<ExpectedPod>, Fault> {
-    let chosen = pods
-        .into_iter()
-        .filter(|pod| config.components.contains(&pod.pod.component));
-    let (ready, unready): (Vec<_>, Vec<_>) = chosen.partition(|pod| pod.ready);
-    for ComponentPod { pod, .. } in &unready {
-        tracing::warn!(pod = pod.name, "not Ready: start will not reach it");
-    }
     for component in &config.components {
         if !ready.iter().any(|pod| pod.pod.component == *component) {
             let message = format!("no {component} pod in {} is Ready", install.namespace);
             return Err(Fault::new(ExitCode::Retry, message));
         }
     }
-    Ok(ready.into_iter().map(|pod| pod.pod).collect())
+    let chosen = ready
+        .iter()
+        .filter(|pod| config.components.contains(&pod.pod.component));
+    Ok(chosen.map(|pod| pod.pod.clone()).collect())
 }

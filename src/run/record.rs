@@ -1,11 +1,13 @@
 //! What is known of the expected pods, filled in as they are shipped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::component::Component;
+use crate::config::MinComplete;
 use crate::manifest::{ExpectedPod, File, Pod, Refused, State, Uncounted};
 use crate::outcome::ExitCode;
 
-/// Missing pods that the reason names; the manifest has them all.
+/// Pods that the reason names; the manifest has them all.
 const NAMED: usize = 3;
 
 /// Every pod's fate.
@@ -20,13 +22,13 @@ impl Record {
     /// Every expected pod missing so far.
     pub(super) fn new(expected: Vec<ExpectedPod>) -> Self {
         let missing = |pod: ExpectedPod| {
-            let why = Some("the engine never told of it".to_owned());
+            let name = pod.name.clone();
             (
-                pod.name.clone(),
+                name,
                 Pod {
                     pod,
                     state: State::Missing,
-                    why,
+                    why: None,
                     files: Vec::new(),
                 },
             )
@@ -38,46 +40,47 @@ impl Record {
         }
     }
 
-    /// Notes what came of a pod: its files, and what is wrong if anything is.
-    pub(super) fn note(&mut self, pod: &str, files: Vec<File>, why: Option<String>) {
+    /// Notes what came of a pod: its files, its state, and why unless it is complete.
+    pub(super) fn note(&mut self, pod: &str, files: Vec<File>, state: State, why: Option<String>) {
         if let Some(why) = &why {
-            tracing::warn!(pod, why, "a pod is missing");
+            tracing::warn!(pod, why, "not complete");
         }
         if let Some(pod) = self.pods.get_mut(pod) {
-            pod.state = if why.is_none() {
-                State::Complete
-            } else {
-                State::Missing
-            };
-            pod.why = why;
-            pod.files = files;
+            (pod.files, pod.state, pod.why) = (files, state, why);
         }
     }
 
-    /// How many pods are complete, of how many.
-    pub(super) fn complete(&self) -> (usize, usize) {
-        let complete = self
-            .pods
+    /// Says why of every missing pod of which nobody has told.
+    pub(super) fn explain(&mut self, why: &str) {
+        let silent = |pod: &&mut Pod| pod.state == State::Missing && pod.why.is_none();
+        self.pods
+            .values_mut()
+            .filter(silent)
+            .for_each(|pod| pod.why = Some(why.to_owned()));
+    }
+
+    /// How many pods are complete.
+    pub(super) fn complete(&self) -> usize {
+        self.pods
             .values()
             .filter(|pod| pod.state == State::Complete)
-            .count();
-        (complete, self.pods.len())
+            .count()
     }
 
     /// The exit code and the reason that the pods amount to.
-    pub(super) fn outcome(&self) -> (ExitCode, String) {
-        let (complete, expected) = self.complete();
+    pub(super) fn outcome(&self, min: &MinComplete) -> (ExitCode, String) {
+        let (complete, expected) = (self.complete(), self.pods.len());
         if complete == expected {
             return (
                 ExitCode::Complete,
                 format!("all {expected} pods are complete"),
             );
         }
-        let missing = self
+        let lacking = self
             .pods
             .values()
             .filter(|pod| pod.state != State::Complete);
-        let named: Vec<_> = missing
+        let named: Vec<_> = lacking
             .take(NAMED)
             .map(|pod| {
                 format!(
@@ -94,10 +97,28 @@ impl Record {
             ""
         };
         let reason = format!(
-            "{count} of {expected} pods missing: {}{rest}",
+            "{count} of {expected} pods not complete: {}{rest}",
             named.join("; ")
         );
+        if self.is_enough(min) {
+            let reason = format!("complete enough by PROFILER_MIN_COMPLETE; {reason}");
+            return (ExitCode::Complete, reason);
+        }
         (ExitCode::Incomplete, reason)
+    }
+
+    fn is_enough(&self, min: &MinComplete) -> bool {
+        let components: BTreeSet<Component> =
+            self.pods.values().map(|pod| pod.pod.component).collect();
+        components.into_iter().all(|component| {
+            let of = self
+                .pods
+                .values()
+                .filter(|pod| pod.pod.component == component);
+            let (complete, others): (Vec<_>, Vec<_>) =
+                of.partition(|pod| pod.state == State::Complete);
+            min.is_met(component, complete.len(), complete.len() + others.len())
+        })
     }
 
     /// The pods, by name.

@@ -1,22 +1,34 @@
 //! Dump and ship: bundles go into the archive as they come, and nothing waits for a whole dump.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::cpu;
 use super::fault::Fault;
+use super::job::Job;
 use super::record::Record;
-use crate::archive::{Entry, EntryError, Framing, PathError, PodBundle};
-use crate::config::RunId;
-use crate::destination::{Destination, Upload};
+use crate::archive::{Entry, Framing, PodBundle};
+use crate::destination::Upload;
 use crate::engine::Engine;
 use crate::engine::dump::{DumpPlan, PodDump};
-use crate::manifest::{Archive, File};
-use crate::outcome::ExitCode;
+use crate::manifest::{Archive, File, State, Window};
 
 /// Bytes handed to the destination at once.
 const CHUNK: usize = 256 * 1024;
+
+/// What a pod's bundle is held against.
+#[derive(Debug)]
+pub(super) struct Expectation {
+    pub(super) window: Window,
+    /// How far a cpu profile may fall short of the window.
+    pub(super) slack: Duration,
+    /// Pods whose container restarted in the window.
+    pub(super) restarted: BTreeSet<String>,
+}
 
 /// What was shipped.
 #[derive(Debug)]
@@ -26,27 +38,48 @@ pub(super) struct Shipped {
     pub(super) record: Record,
 }
 
-/// Dumps a plan's pods into the run's archive, after one entry that is ready already.
+/// Dumps a plan's pods into the run's archive, after one entry that is ready already. A run that
+/// was told to stop ends the dump when its time is over, and ships what there is.
 ///
 /// # Errors
 /// The API server or the destination failed; the archive is unfinished then.
 pub(super) async fn ship<E: Engine>(
-    engine: &E,
+    (job, engine): (&Job, &E),
     plan: DumpPlan,
-    (destination, run_id): (&Destination, &RunId),
-    (first, modified): (Entry, u64),
+    first: Entry,
+    (expectation, mut record): (&Expectation, Record),
 ) -> Result<Shipped, Fault> {
-    let mut record = Record::new(plan.pods.clone());
+    let modified = expectation.window.start.as_second().unsigned_abs();
     let mut writer = Writer {
         framing: Framing::new(modified),
-        upload: destination.begin(run_id).await?,
+        upload: job.destination.begin(&job.config.run_id).await?,
     };
+    job.progress.dump(plan.pods.len());
     let first = writer.entry(first).await?;
     // One that waits beside those in flight: enough, since the destination takes them in turn.
-    let (sender, dumps) = mpsc::channel(1);
-    let dump = async { engine.dump(plan, sender).await.map_err(Fault::from) };
-    tokio::try_join!(dump, writer.take(dumps, &mut record))?;
+    let (sender, mut dumps) = mpsc::channel(1);
+    let dump = async {
+        // Only the dump is cut: what the writer has begun, it finishes.
+        tokio::select! {
+            dumped = engine.dump(plan, sender) => dumped.map_err(Fault::from),
+            () = job.told.dump_is_over() => Ok(()),
+        }
+    };
+    let write = async {
+        while let Some(dump) = dumps.recv().await {
+            if let Some(bytes) = writer.take(dump, expectation, &mut record).await? {
+                job.progress.shipped(bytes);
+            }
+        }
+        Ok(())
+    };
+    tokio::try_join!(dump, write)?;
     let archive = writer.finish().await?;
+    let silent = match job.told.now() {
+        Some(_) => "told to stop",
+        None => "the engine never told of it",
+    };
+    record.explain(silent);
     Ok(Shipped {
         archive,
         first,
@@ -60,34 +93,42 @@ struct Writer {
 }
 
 impl Writer {
+    /// Ships what came of a pod, and returns its size if it was expected.
     async fn take(
         &mut self,
-        mut dumps: mpsc::Receiver<PodDump>,
+        dump: PodDump,
+        expectation: &Expectation,
         record: &mut Record,
-    ) -> Result<(), Fault> {
-        while let Some(dump) = dumps.recv().await {
-            match dump {
-                PodDump::Uncounted(pod) => record.uncounted.push(pod),
-                PodDump::Expected {
-                    pod,
-                    result,
-                    refused,
-                } => {
-                    record.refused.extend(refused);
-                    let (bundle, why) = match result {
-                        Ok(bundle) => (bundle, None),
-                        Err(why) => (PodBundle::default(), Some(why)),
-                    };
-                    let why = why.or_else(|| lacking(&bundle));
-                    let mut files = Vec::with_capacity(bundle.entries.len());
-                    for entry in bundle.entries.into_values() {
-                        files.push(self.entry(entry).await?);
-                    }
-                    record.note(&pod, files, why);
-                }
+    ) -> Result<Option<u64>, Fault> {
+        let (pod, result) = match dump {
+            PodDump::Uncounted(pod) => {
+                record.uncounted.push(pod);
+                return Ok(None);
             }
+            PodDump::Expected {
+                pod,
+                result,
+                refused,
+            } => {
+                record.refused.extend(refused);
+                (pod, result)
+            }
+        };
+        let bundle = match result {
+            Ok(bundle) => bundle,
+            Err(why) => {
+                record.note(&pod, Vec::new(), State::Missing, Some(why));
+                return Ok(Some(0));
+            }
+        };
+        let (state, why) = judge(&pod, &bundle, expectation);
+        let mut files = Vec::with_capacity(bundle.entries.len());
+        for entry in bundle.entries.into_values() {
+            files.push(self.entry(entry).await?);
         }
-        Ok(())
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        record.note(&pod, files, state, why);
+        Ok(Some(bytes))
     }
 
     async fn entry(&mut self, entry: Entry) -> Result<File, Fault> {
@@ -115,33 +156,26 @@ fn chunk(content: &mut impl Read) -> io::Result<Bytes> {
     Ok(chunk.into())
 }
 
-fn lacking(bundle: &PodBundle) -> Option<String> {
-    let names: Vec<_> = bundle
+/// A pod's state by what is in its bundle, and what is wrong with it.
+fn judge(pod: &str, bundle: &PodBundle, expectation: &Expectation) -> (State, Option<String>) {
+    let lacking: Vec<_> = bundle
         .lacking()
         .into_iter()
         .map(|kind| kind.file_name())
         .collect();
-    (!names.is_empty()).then(|| format!("its dump lacks {}", names.join(", ")))
-}
-
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Self {
-        Self::new(ExitCode::Retry, format!("a temporary file: {error}"))
+    if !lacking.is_empty() {
+        let why = format!("its dump lacks {}", lacking.join(", "));
+        return (State::Missing, Some(why));
     }
-}
-
-impl From<PathError> for Fault {
-    fn from(error: PathError) -> Self {
-        let message = format!("{error}; use a shorter PROFILER_RUN_ID");
-        Self::new(ExitCode::Usage, message)
+    if expectation.restarted.contains(pod) {
+        return (
+            State::Damaged,
+            Some("its container restarted in the window".to_owned()),
+        );
     }
-}
-
-impl From<EntryError> for Fault {
-    fn from(error: EntryError) -> Self {
-        match error {
-            EntryError::Path(error) => error.into(),
-            EntryError::Temporary(error) => error.into(),
-        }
+    let cpu = bundle.cpu_times.as_ref();
+    match cpu.and_then(|times| cpu::problem(times, &expectation.window, expectation.slack)) {
+        Some(why) => (State::Damaged, Some(why)),
+        None => (State::Complete, None),
     }
 }

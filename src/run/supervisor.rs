@@ -1,5 +1,5 @@
 //! The one place that undoes. The work runs as a task and only says which phase it is in; however
-//! it ends, by result, error, panic or because it was told to stop, what follows happens here.
+//! it ends, by result, error or panic, what follows happens here.
 
 use std::any::Any;
 use std::future::Future;
@@ -9,28 +9,19 @@ use tokio::task::JoinError;
 
 use super::fault::Fault;
 use super::phase::{Phase, Undo};
-use crate::cluster::profiler;
 use crate::outcome::ExitCode;
 
-/// Runs the work to its end, or until `shutdown` resolves to an exit code; then undoes what its
-/// last phase calls for, unless it succeeded.
+/// Runs the work to its end; then, unless it succeeded, undoes what its last phase calls for. Each
+/// step of `undo` limits its own time.
 ///
 /// # Errors
-/// The work's own fault, its panic, or that it was told to stop.
+/// The work's own fault, or its panic.
 pub async fn supervise<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
-    shutdown: impl Future<Output = ExitCode>,
     phase: &watch::Receiver<Phase>,
     undo: impl AsyncFn(Undo),
 ) -> Result<T, Fault> {
-    let mut task = tokio::spawn(work);
-    let ended = tokio::select! {
-        ended = &mut task => flatten(ended, ExitCode::Panic),
-        code = shutdown => {
-            task.abort();
-            flatten((&mut task).await, code)
-        }
-    };
+    let ended = flatten(tokio::spawn(work).await);
     if let Err(fault) = &ended {
         let phase = *phase.borrow();
         tracing::error!(
@@ -39,35 +30,22 @@ pub async fn supervise<T: Send + 'static>(
             "{fault}"
         );
         for step in phase.undo() {
-            undo_one(*step, &undo).await;
+            undo(*step).await;
         }
     }
     ended
 }
 
-async fn undo_one(step: Undo, undo: &impl AsyncFn(Undo)) {
-    let done = tokio::time::timeout(step.limit(), undo(step)).await;
-    match (step, done) {
-        (Undo::Stop, Ok(())) => tracing::info!("profiling was stopped"),
-        (Undo::RemoveUpload, Ok(())) => {}
-        (Undo::Stop, Err(_)) => tracing::error!(
-            "stop was never answered: profiling may be ON in every component pod. Stop it with: \
-             kubectl get --raw {}",
-            profiler::path("stop")
-        ),
-        (Undo::RemoveUpload, Err(_)) => tracing::warn!("the unfinished archive may still be there"),
-    }
-}
-
-fn flatten<T>(ended: Result<Result<T, Fault>, JoinError>, stopped: ExitCode) -> Result<T, Fault> {
+fn flatten<T>(ended: Result<Result<T, Fault>, JoinError>) -> Result<T, Fault> {
     ended.unwrap_or_else(|error| {
-        Err(match error.try_into_panic() {
-            Ok(panic) => {
-                let message = format!("a defect in this program: {}", panic_text(&*panic));
-                Fault::new(ExitCode::Panic, message)
-            }
-            Err(_) => Fault::new(stopped, "told to stop"),
-        })
+        let panic = error.try_into_panic();
+        let text = panic
+            .as_ref()
+            .map_or("its work was aborted", |panic| panic_text(&**panic));
+        Err(Fault::new(
+            ExitCode::Panic,
+            format!("a defect in this program: {text}"),
+        ))
     })
 }
 

@@ -1,145 +1,177 @@
 //! The work of a run, phase after phase. It undoes nothing: that is the supervisor's.
 
-use jiff::Timestamp;
-use serde::Serialize;
+use std::sync::Arc;
 
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::dry_run;
 use super::fault::Fault;
-use super::job::Job;
-use super::memory;
+use super::job::{Job, Started};
 use super::phase::{Clock, Phase};
-use super::preflight::{self, Preflight};
+use super::preflight::{self, Clear, Preflight};
+use super::record::Record;
 use super::report::Finished;
-use super::ship::{self, Shipped};
-use crate::archive::{Entry, Spool};
-use crate::cluster::install::Install;
-use crate::cluster::profiler;
+use super::ship::{self, Expectation, Shipped};
+use super::start::{self, StartFailed};
+use super::vouch::{self, Vouched};
+use super::{signal_files, stop};
+use crate::archive::Spool;
+use crate::cluster::confirm::Confirmation;
 use crate::engine::Engine;
 use crate::engine::dump::DumpPlan;
-use crate::manifest::{ExpectedPod, KubeVirt, Manifest, SCHEMA_VERSION, Window};
-use crate::window;
+use crate::manifest::{State, Window};
+use crate::outcome::ExitCode;
+use crate::window::{self, Ended};
 
 /// Does it all.
 ///
 /// # Errors
 /// The first thing that failed.
-pub(super) async fn work<E: Engine>(job: Job<E>, mut clock: Clock) -> Result<Finished, Fault> {
-    let (install, pods) = match preflight::prove(&job).await? {
-        Preflight::Clear { install, pods } => (install, pods),
+pub(super) async fn work<E: Engine>(
+    job: Arc<Job>,
+    engine: E,
+    mut clock: Clock,
+) -> Result<Finished, Fault> {
+    let proof = tokio::select! {
+        proof = preflight::prove(&job) => proof?,
+        order = job.told.order() => return Err(order.fault()),
+    };
+    let clear = match proof {
+        Preflight::Clear(clear) => clear,
         Preflight::Shipped(manifest) => return Finished::already_there(*manifest),
     };
     tracing::info!(
         run_id = %job.config.run_id,
-        kubevirt = install.version,
-        namespace = install.namespace,
-        pods = pods.len(),
-        engine = job.engine.name(),
+        kubevirt = clear.install.version,
+        namespace = clear.install.namespace,
+        pods = clear.expected.len(),
+        engine = engine.name(),
         "ready to profile"
     );
-    let window = profile(&job, &mut clock).await?;
+    if job.config.dry_run {
+        return Ok(dry_run::tell(&job.config, engine.name(), &clear));
+    }
+    let Profiled {
+        window,
+        ended,
+        failed,
+        mut confirmation,
+    } = profile(&job, &clear, &mut clock).await?;
     clock.enter(Phase::Dump);
-    let spool = Spool::new(job.config.run_id.stem(), job.config.temporary.clone());
-    let first = cluster_json(&spool, &install, &pods)?;
-    let modified = window.start.as_second().unsigned_abs();
-    let plan = DumpPlan {
-        connection: job.connection.clone(),
-        namespace: install.namespace.clone(),
-        pods,
-        spool,
+    let expectation = Expectation {
+        window,
+        slack: job.connection.limits.cpu_slack,
+        restarted: confirmation.restarted(),
     };
-    let to = (&job.destination, &job.config.run_id);
-    let shipped = ship::ship(&job.engine, plan, to, (first, modified)).await?;
+    let dumped = dump(&job, &engine, &clear, (&expectation, failed.as_ref()));
+    // A run that was told to stop has no time to wait for a stop before it dumps.
+    let (shipped, ()) = tokio::join!(dumped, stop::go_on(&mut confirmation, &job.told));
+    let shipped = shipped?;
+    if !confirmation.is_confirmed() {
+        confirmation.warn();
+    }
+    if let Some(StartFailed { why, .. }) = failed.filter(|_| shipped.record.complete() == 0) {
+        let message = format!("no pod was profiled: {why}");
+        return Err(Fault::new(ExitCode::Retry, message));
+    }
     clock.enter(Phase::Report);
-    vouch(&job, &install, window, shipped, &clock).await
+    let unstopped = confirmation
+        .waiting()
+        .iter()
+        .map(|pod| pod.name.clone())
+        .collect();
+    let vouched = Vouched {
+        install: &clear.install,
+        engine: engine.name(),
+        window,
+        ended,
+        shipped,
+        unstopped,
+    };
+    vouch::vouch(&job, vouched, &clock).await
+}
+
+/// What a window left.
+struct Profiled {
+    window: Window,
+    ended: Ended,
+    failed: Option<StartFailed>,
+    confirmation: Confirmation,
 }
 
 /// Start, window, stop.
-async fn profile<E>(job: &Job<E>, clock: &mut Clock) -> Result<Window, Fault> {
+async fn profile(job: &Job, clear: &Clear, clock: &mut Clock) -> Result<Profiled, Fault> {
+    let pods: Vec<_> = clear.ready.iter().map(|pod| pod.pod.clone()).collect();
+    let namespace = clear.install.namespace.clone();
+    let started = Started {
+        namespace: namespace.clone(),
+        pods: pods.clone(),
+    };
+    let _ = job.started.set(started);
     clock.enter(Phase::Start);
-    profiler::start(&job.connection).await?;
-    let start = Timestamp::now();
+    // Not left at a signal: a start that is under way could reach a pod after the stop.
+    let failed = start::start(job, &clear.ready).await?;
+    let begin = Timestamp::now();
     clock.enter(Phase::Window);
-    tracing::info!(settle = ?job.config.window.settle, "profiling is on");
-    let ended_by = window::wait(job.config.window.settle).await;
+    signal_files::ready(&job.config.signals)?;
+    let config = &job.config.window;
+    tracing::info!(settle = ?config.settle, longest = ?config.max, "profiling is on");
+    job.progress.window(config.max.min(longest(job)));
+    let told = async { job.told.order().await.by };
+    let ended = window::wait(config, &job.config.signals.stop, told).await;
     clock.enter(Phase::Stop);
-    let stop = Timestamp::now();
-    profiler::stop(&job.connection).await?;
-    tracing::info!("profiling is off");
-    Ok(Window {
-        start,
-        stop,
-        ended_by,
+    signal_files::not_ready(&job.config.signals);
+    let end = Timestamp::now();
+    let mut confirmation = Confirmation::new(job.connection.clone(), namespace, pods);
+    let until = Instant::now() + job.config.patience.stop_wait;
+    let context = (&job.connection, clear.install.as_ref());
+    stop::stop(&mut confirmation, until, &job.told, context).await?;
+    if confirmation.is_confirmed() {
+        tracing::info!(ended_by = ?ended.by, "profiling is off");
+    }
+    let window = Window {
+        start: begin,
+        stop: end,
+        ended_by: ended.by,
+    };
+    Ok(Profiled {
+        window,
+        ended,
+        failed,
+        confirmation,
     })
 }
 
-/// `cluster.json`: what was profiled, for whoever opens the archive later.
-fn cluster_json(spool: &Spool, install: &Install, pods: &[ExpectedPod]) -> Result<Entry, Fault> {
-    #[derive(Serialize)]
-    struct Cluster<'a> {
-        kubevirt: KubeVirt,
-        configuration: &'a serde_json::Value,
-        status: &'a serde_json::Value,
-        pods: &'a [ExpectedPod],
+/// How long the window can last as far as is known when it opens.
+fn longest(job: &Job) -> std::time::Duration {
+    let config = &job.config.window;
+    if config.settle_after_stop_file {
+        config.max
+    } else {
+        config.settle
     }
-    let mut entry = spool.entry("cluster.json")?;
-    let cluster = Cluster {
-        kubevirt: kubevirt(install),
-        configuration: &install.configuration,
-        status: &install.status,
+}
+
+async fn dump<E: Engine>(
+    job: &Job,
+    engine: &E,
+    clear: &Clear,
+    (expectation, failed): (&Expectation, Option<&StartFailed>),
+) -> Result<Shipped, Fault> {
+    let spool = Spool::new(job.config.run_id.stem(), job.config.temporary.clone());
+    let first = vouch::cluster_json(&spool, &clear.install, &clear.expected)?;
+    let mut record = Record::new(clear.expected.clone());
+    let mut pods = clear.expected.clone();
+    if let Some(StartFailed { pod, why }) = failed {
+        record.note(pod, Vec::new(), State::Missing, Some(why.clone()));
+        pods.retain(|expected| expected.name != *pod);
+    }
+    let plan = DumpPlan {
+        connection: job.connection.clone(),
+        namespace: clear.install.namespace.clone(),
         pods,
+        spool,
     };
-    serde_json::to_writer_pretty(&mut entry, &cluster).map_err(std::io::Error::from)?;
-    Ok(entry.finish()?)
-}
-
-fn kubevirt(install: &Install) -> KubeVirt {
-    KubeVirt {
-        namespace: install.namespace.clone(),
-        name: install.name.clone(),
-        version: install.version.clone(),
-    }
-}
-
-/// Writes the manifest: from here on the archive can be trusted.
-async fn vouch<E: Engine>(
-    job: &Job<E>,
-    install: &Install,
-    window: Window,
-    shipped: Shipped,
-    clock: &Clock,
-) -> Result<Finished, Fault> {
-    let Shipped {
-        archive,
-        first,
-        mut record,
-    } = shipped;
-    let (code, reason) = record.outcome();
-    let finished = Finished {
-        code,
-        reason: reason.clone(),
-        archive: archive.uri.clone(),
-    };
-    let manifest = Manifest {
-        schema_version: SCHEMA_VERSION,
-        run_id: job.config.run_id.to_string(),
-        labels: job.config.labels.clone(),
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        engine: job.engine.name().to_owned(),
-        kubevirt: kubevirt(install),
-        components: job.config.components.iter().copied().collect(),
-        window,
-        uncounted: std::mem::take(&mut record.uncounted),
-        refused: std::mem::take(&mut record.refused),
-        pods: record.into_pods(),
-        cluster_file: first,
-        archive,
-        phases: clock.past(),
-        peak_memory_bytes: memory::peak(),
-        exit_code: code.number(),
-        reason,
-    };
-    let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
-    job.destination
-        .put_manifest(&job.config.run_id, json)
-        .await?;
-    Ok(finished)
+    ship::ship((job, engine), plan, first, (expectation, record)).await
 }

@@ -40,7 +40,7 @@ async fn every_pod_of_every_component_is_shipped() {
     assert!(standin.profiling().is_empty());
     assert!(place.leftovers().is_empty());
     assert_eq!(ended.termination["exit_code"], 0);
-    assert_eq!(ended.termination["archive"], shipped.manifest.archive.uri);
+    assert_eq!(ended.termination["uri"], shipped.manifest.archive.uri);
     assert_eq!(ended.termination["run_id"], RUN_ID);
 }
 

@@ -36,7 +36,7 @@ fn only_the_destination_is_required() {
         DestinationConfig::Directory("/results".into())
     );
     assert_eq!(config.components, Component::ALL.into());
-    assert_eq!(config.settle, Duration::from_secs(300));
+    assert_eq!(config.window.settle, Duration::from_secs(300));
     assert_eq!(config.concurrency, 8);
     assert_eq!(config.namespace, None);
     assert_eq!(config.temporary, std::path::Path::new("/tmp"));
@@ -62,7 +62,7 @@ fn every_variable_arrives() {
         config.components,
         [Component::VirtApi, Component::VirtHandler].into()
     );
-    assert_eq!(config.settle, Duration::from_secs(90));
+    assert_eq!(config.window.settle, Duration::from_secs(90));
     assert_eq!(config.namespace.as_deref(), Some("virt"));
     assert_eq!(config.run_id.as_str(), "nightly-1.0");
     assert_eq!(config.concurrency, 3);
@@ -79,7 +79,7 @@ fn every_variable_arrives() {
 fn empty_means_unset_and_space_around_does_not_count() {
     let config = beside_destination(&[("PROFILER_SETTLE", ""), ("PROFILER_NAMESPACE", " virt\n")])
         .expect("a configuration");
-    assert_eq!(config.settle, Duration::from_secs(300));
+    assert_eq!(config.window.settle, Duration::from_secs(300));
     assert_eq!(config.namespace.as_deref(), Some("virt"));
 }
 
@@ -100,7 +100,7 @@ fn every_fault_is_told_at_once_with_the_value_and_what_is_accepted() {
         "PROFILER_DESTINATION is required",
         "PROFILER_COMPONENTS: \"virt-hander\"",
         "PROFILER_SETTLE: \"5\" is not accepted; accepted: a duration",
-        "PROFILER_ENGINE: \"fast\" is not accepted; accepted: native",
+        "PROFILER_ENGINE: \"fast\" is not accepted; accepted: native, cluster-profiler",
         "PROFILER_NAMESPACE: \"Kube Virt\"",
         "PROFILER_RUN_ID: \"Nightly\" is not accepted; accepted: [a-z0-9]",
         "PROFILER_CONCURRENCY: \"0\" is not accepted; accepted: a number from 1 to 64",

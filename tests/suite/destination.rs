@@ -24,7 +24,7 @@ async fn a_run_that_is_there_already_is_left_alone() {
     assert_eq!(standin.starts(), 1);
     assert_eq!(std::fs::read(place.archive()).expect("an archive"), before);
     assert!(
-        ended.termination["archive"]
+        ended.termination["uri"]
             .as_str()
             .is_some_and(|uri| uri.ends_with(".tar.gz"))
     );

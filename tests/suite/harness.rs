@@ -59,6 +59,8 @@ impl Place {
         );
         place.set("PROFILER_RUN_ID", RUN_ID);
         place.set("PROFILER_SETTLE", "50ms");
+        place.set("PROFILER_PREFLIGHT_RETRY", "0s");
+        place.set("PROFILER_STOP_WAIT", "20s");
         place
     }
 

@@ -34,8 +34,8 @@ async fn an_engine_that_panics_gives_101_and_a_stop() {
     let environment = place
         .environment()
         .map(|(k, v)| (OsString::from(k), OsString::from(v)));
-    let never = std::future::pending();
-    let code = run_with(environment, never, Limits::default(), |_| Panicking).await;
+    let (_signals, receiver) = mpsc::channel(1);
+    let code = run_with(environment, receiver, Limits::default(), |_| Panicking).await;
     assert_eq!(code, ExitCode::Panic);
     assert_eq!(standin.starts(), 1);
     assert!(standin.profiling().is_empty());
@@ -60,7 +60,7 @@ async fn a_panic_in_any_phase_is_undone_as_that_phase_says() {
         };
         let undone = std::sync::Mutex::new(Vec::new());
         let undo = async |step: Undo| undone.lock().expect("no panic here").push(step);
-        let ended = supervisor::supervise(work, std::future::pending(), &watcher, undo).await;
+        let ended = supervisor::supervise(work, &watcher, undo).await;
         assert_eq!(ended.expect_err("it panicked").code, ExitCode::Panic);
         assert_eq!(*undone.lock().expect("no panic here"), phase.undo());
         let profiling = matches!(phase, Phase::Start | Phase::Window | Phase::Stop);

@@ -1,0 +1,129 @@
+//! A stop that is confirmed: virt-api reaches only pods that are Ready at that moment, and answers
+//! 200 for the others too. One that it did not reach goes on profiling.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::call::{CallError, Connection};
+use super::pods::{self, ComponentPod};
+use super::profiler;
+use crate::manifest::ExpectedPod;
+
+/// Sends stop until every pod that was started has seen it, or is gone.
+#[derive(Debug)]
+pub struct Confirmation {
+    connection: Connection,
+    namespace: String,
+    started: Vec<ExpectedPod>,
+    waiting: Vec<ExpectedPod>,
+    last: Vec<ComponentPod>,
+    answered: bool,
+    error: Option<CallError>,
+}
+
+impl Confirmation {
+    /// Begins with the pods that were started. Nothing is sent yet.
+    pub fn new(connection: Connection, namespace: String, started: Vec<ExpectedPod>) -> Self {
+        Self {
+            connection,
+            namespace,
+            waiting: started.clone(),
+            started,
+            last: Vec::new(),
+            answered: false,
+            error: None,
+        }
+    }
+
+    /// Sends stop once and looks who has seen it: a pod that was Ready before and after.
+    pub async fn attempt(&mut self) {
+        if let Err(error) = self.attempted().await {
+            if self.error.is_none() {
+                tracing::warn!(%error, "stop is not confirmed yet");
+            }
+            self.error = Some(error);
+        }
+    }
+
+    async fn attempted(&mut self) -> Result<(), CallError> {
+        // A stop goes out even if nobody can be listed: reaching some is what matters.
+        let before = pods::list_once(&self.connection, &self.namespace).await;
+        profiler::stop(&self.connection).await?;
+        self.answered = true;
+        let before = before?;
+        let after = pods::list_once(&self.connection, &self.namespace).await?;
+        self.waiting
+            .retain(|pod| !has_seen_it(pod, &before, &after));
+        self.last = after;
+        self.error = None;
+        Ok(())
+    }
+
+    /// Attempts until it is confirmed or the time has come.
+    pub async fn until(&mut self, end: Instant) {
+        let mut pause = self.connection.limits.first_pause;
+        while !self.is_confirmed() && Instant::now() < end {
+            tokio::time::sleep_until(end.min(Instant::now() + pause)).await;
+            self.attempt().await;
+            pause = (pause * 2).min(self.connection.limits.longest_pause);
+        }
+    }
+
+    /// The same, for so long from now.
+    pub async fn within(&mut self, time: Duration) {
+        self.until(Instant::now() + time).await;
+    }
+
+    /// Whether every pod has seen it.
+    pub fn is_confirmed(&self) -> bool {
+        self.answered && self.error.is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether virt-api answered any of the stops well.
+    pub fn was_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The last attempt's fault.
+    pub fn error(&self) -> Option<&CallError> {
+        self.error.as_ref()
+    }
+
+    /// The pods that may go on profiling.
+    pub fn waiting(&self) -> &[ExpectedPod] {
+        &self.waiting
+    }
+
+    /// The pods whose container has restarted since, as the last stop that was answered saw them.
+    pub fn restarted(&self) -> BTreeSet<String> {
+        let pods = self.started.iter().filter(|pod| {
+            let now = self.last.iter().find(|now| now.pod.uid == pod.uid);
+            now.is_some_and(|now| now.pod.restarts != pod.restarts)
+        });
+        pods.map(|pod| pod.name.clone()).collect()
+    }
+
+    /// What remains, loudly, with the command that stops it.
+    pub fn warn(&self) {
+        let names: Vec<_> = self.waiting.iter().map(|pod| pod.name.as_str()).collect();
+        tracing::error!(
+            pods = names.join(" "),
+            error = self.error.as_ref().map(ToString::to_string),
+            "these pods may still be PROFILING. Once they are Ready, stop them with: \
+             kubectl get --raw {}",
+            profiler::path("stop")
+        );
+    }
+}
+
+/// Gone, restarted (a new process profiles nothing), or Ready around the stop.
+fn has_seen_it(pod: &ExpectedPod, before: &[ComponentPod], after: &[ComponentPod]) -> bool {
+    let find = |pods: &[ComponentPod]| pods.iter().find(|other| other.pod.uid == pod.uid).cloned();
+    match find(after) {
+        None => true,
+        Some(now) if now.pod.restarts != pod.restarts => true,
+        Some(now) => now.ready && find(before).is_some_and(|then| then.ready),
+    }
+}

@@ -1,0 +1,54 @@
+//! A run that only says what it would do.
+
+use super::preflight::Clear;
+use super::report::Finished;
+use crate::config::{Config, DestinationConfig};
+use crate::outcome::ExitCode;
+
+/// Tells each step that a run would go through from here.
+pub(super) fn tell(config: &Config, engine: &str, clear: &Clear) -> Finished {
+    let step = |step: &str, what: String| tracing::info!(step, "would {what}");
+    let (ready, expected) = (clear.ready.len(), clear.expected.len());
+    step(
+        "start",
+        format!("start profiling in all {ready} component pods"),
+    );
+    let window = &config.window;
+    let end = match window.settle_after_stop_file {
+        true => format!(
+            "{:?} after {} appears",
+            window.settle,
+            config.signals.stop.display()
+        ),
+        false => format!(
+            "after {:?}, or once {} appears",
+            window.settle,
+            config.signals.stop.display()
+        ),
+    };
+    step(
+        "window",
+        format!("end the window {end}, after {:?} at the latest", window.max),
+    );
+    step(
+        "stop",
+        format!("stop profiling, for up to {:?}", config.patience.stop_wait),
+    );
+    step(
+        "dump",
+        format!("dump {expected} pods with the engine {engine}"),
+    );
+    let DestinationConfig::Directory(directory) = &config.destination;
+    let stem = config.run_id.stem();
+    let archive = directory.join(format!("{stem}.tar.gz"));
+    step(
+        "ship",
+        format!("write {} and then {stem}.json", archive.display()),
+    );
+    Finished {
+        code: ExitCode::Complete,
+        reason: "dry run: nothing was changed".to_owned(),
+        archive: None,
+        workload_exit_code: None,
+    }
+}

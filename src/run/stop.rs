@@ -1,0 +1,71 @@
+//! Stopping: until every pod has seen it, and what to say when that cannot be had.
+
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use super::told::Told;
+use crate::cluster::call::{CallError, Connection};
+use crate::cluster::confirm::Confirmation;
+use crate::cluster::install::Install;
+use crate::cluster::{enable, profiler};
+use crate::outcome::ExitCode;
+
+/// Sends stop until it is confirmed, for `until` at the longest, or until the run is told to stop;
+/// then the rest is done beside the dump.
+///
+/// # Errors
+/// No stop was answered well: nothing can be dumped.
+pub(super) async fn stop(
+    confirmation: &mut Confirmation,
+    until: Instant,
+    told: &Told,
+    (connection, install): (&Connection, &Install),
+) -> Result<(), Fault> {
+    confirmation.attempt().await;
+    tokio::select! {
+        () = confirmation.until(until) => {}
+        _ = told.order() => {}
+    }
+    if confirmation.is_confirmed() {
+        return Ok(());
+    }
+    match confirmation.error().cloned() {
+        Some(error) if profiler::is_off(&error) => Err(turned_off(connection, install).await),
+        Some(error) if !confirmation.was_answered() && !is_about_pods(&error) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Beside the dump of a run that was told to stop: the stop goes on while there is time.
+pub(super) async fn go_on(confirmation: &mut Confirmation, told: &Told) {
+    if let Some(order) = told.now() {
+        confirmation.until(order.dump_until).await;
+    }
+}
+
+/// virt-api reached the pods and some of them failed: the others have stopped.
+fn is_about_pods(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Answer {
+            code: 500,
+            status: false,
+            ..
+        }
+    )
+}
+
+/// The gate went while profiling was on. Nobody can stop it until the gate is back.
+async fn turned_off(connection: &Connection, install: &Install) -> Fault {
+    let command = match enable::command(connection, install).await {
+        Ok(command) => command,
+        Err(error) => format!("(how to turn it on could not be found out: {error})"),
+    };
+    let stop = profiler::path("stop");
+    let message = format!(
+        "the profiler was turned off while it was profiling: every component pod goes on and none \
+         can be stopped. See who changed the KubeVirt object; turn it on again: {command}\nthen \
+         stop it: kubectl get --raw {stop}"
+    );
+    Fault::new(ExitCode::NotAllowed, message)
+}

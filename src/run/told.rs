@@ -1,0 +1,122 @@
+//! Being told to stop: by a signal, by a second one, or by the run's own deadline.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use crate::config::Patience;
+use crate::manifest::EndedBy;
+use crate::outcome::ExitCode;
+
+/// What is kept of the grace for finishing the archive once the dump was ended.
+const RESERVE: Duration = Duration::from_secs(15);
+
+/// That the run is to end, and by when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Order {
+    /// What the process exits with then.
+    pub(super) code: ExitCode,
+    /// Why.
+    pub(super) by: EndedBy,
+    /// When the dump ends, whoever is not in it.
+    pub(super) dump_until: Instant,
+}
+
+/// Where the order is seen.
+#[derive(Debug, Clone)]
+pub(super) struct Told(watch::Receiver<Option<Order>>);
+
+impl Told {
+    /// Listens for signals, each the exit code for it, and to the clock, for as long as the
+    /// returned future is polled; it never ends.
+    pub(super) fn listen(
+        signals: mpsc::Receiver<ExitCode>,
+        patience: Patience,
+    ) -> (Self, impl Future<Output = ()>) {
+        let (sender, receiver) = watch::channel(None);
+        (Self(receiver), listen(signals, patience, sender))
+    }
+
+    /// The order, as soon as there is one.
+    pub(super) async fn order(&self) -> Order {
+        let mut receiver = self.0.clone();
+        let order = receiver.wait_for(Option::is_some).await.map(|order| *order);
+        match order {
+            Ok(Some(order)) => order,
+            // Nobody listens any more, so nobody will tell.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The order, if there is one.
+    pub(super) fn now(&self) -> Option<Order> {
+        *self.0.borrow()
+    }
+
+    /// Resolves when the dump has to end: when its time is over, at once at a second signal.
+    pub(super) async fn dump_is_over(&self) {
+        let mut receiver = self.0.clone();
+        loop {
+            receiver.mark_unchanged();
+            let until = self.order().await.dump_until;
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                Ok(()) = receiver.changed() => {}
+            }
+        }
+    }
+}
+
+impl Order {
+    /// The fault of a run that ends before it started anything.
+    pub(super) fn fault(&self) -> Fault {
+        let message = if self.by == EndedBy::Deadline {
+            "PROFILER_DEADLINE came before profiling had begun"
+        } else {
+            "told to stop before profiling had begun"
+        };
+        Fault::new(self.code, message)
+    }
+}
+
+async fn listen(
+    mut signals: mpsc::Receiver<ExitCode>,
+    patience: Patience,
+    sender: watch::Sender<Option<Order>>,
+) {
+    let deadline = async {
+        match patience.deadline {
+            Some(deadline) => tokio::time::sleep(deadline.saturating_sub(patience.grace)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(deadline);
+    let mut ordered = false;
+    loop {
+        let (code, by) = tokio::select! {
+            Some(code) = signals.recv() => (code, EndedBy::Signal),
+            () = &mut deadline, if !ordered => (ExitCode::Terminated, EndedBy::Deadline),
+            else => std::future::pending().await,
+        };
+        let now = Instant::now();
+        sender.send_modify(|order| match order {
+            // A second signal abandons the dump, never the stop.
+            Some(order) => order.dump_until = now,
+            None => {
+                let dump_until = now + patience.grace.saturating_sub(RESERVE);
+                *order = Some(Order {
+                    code,
+                    by,
+                    dump_until,
+                });
+            }
+        });
+        match ordered {
+            false => tracing::warn!(?by, "told to stop: stopping, then shipping what there is"),
+            true => tracing::warn!("told again: the dump ends here"),
+        }
+        ordered = true;
+    }
+}

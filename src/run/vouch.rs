@@ -1,0 +1,133 @@
+//! What vouches for an archive: cluster.json in it, and the manifest beside it, written last.
+
+use serde::Serialize;
+
+use super::fault::Fault;
+use super::job::Job;
+use super::memory;
+use super::phase::Clock;
+use super::report::Finished;
+use super::ship::Shipped;
+use crate::archive::{Entry, Spool};
+use crate::cluster::install::Install;
+use crate::manifest::{ExpectedPod, KubeVirt, Manifest, SCHEMA_VERSION, Window};
+use crate::outcome::ExitCode;
+use crate::window::Ended;
+
+/// Everything the manifest needs but what the job knows.
+pub(super) struct Vouched<'a> {
+    pub(super) install: &'a Install,
+    pub(super) engine: &'static str,
+    pub(super) window: Window,
+    pub(super) ended: Ended,
+    pub(super) shipped: Shipped,
+    pub(super) unstopped: Vec<String>,
+}
+
+/// `cluster.json`: what was profiled, for whoever opens the archive later.
+///
+/// # Errors
+/// The temporary file cannot be written.
+pub(super) fn cluster_json(
+    spool: &Spool,
+    install: &Install,
+    pods: &[ExpectedPod],
+) -> Result<Entry, Fault> {
+    #[derive(Serialize)]
+    struct Cluster<'a> {
+        kubevirt: KubeVirt,
+        configuration: &'a serde_json::Value,
+        status: &'a serde_json::Value,
+        pods: &'a [ExpectedPod],
+    }
+    let mut entry = spool.entry("cluster.json")?;
+    let cluster = Cluster {
+        kubevirt: kubevirt(install),
+        configuration: &install.configuration,
+        status: &install.status,
+        pods,
+    };
+    serde_json::to_writer_pretty(&mut entry, &cluster).map_err(std::io::Error::from)?;
+    Ok(entry.finish()?)
+}
+
+fn kubevirt(install: &Install) -> KubeVirt {
+    KubeVirt {
+        namespace: install.namespace.clone(),
+        name: install.name.clone(),
+        version: install.version.clone(),
+    }
+}
+
+/// Writes the manifest: from here on the archive can be trusted.
+///
+/// # Errors
+/// The destination failed.
+pub(super) async fn vouch(
+    job: &Job,
+    vouched: Vouched<'_>,
+    clock: &Clock,
+) -> Result<Finished, Fault> {
+    let Vouched {
+        install,
+        engine,
+        window,
+        ended,
+        shipped,
+        unstopped,
+    } = vouched;
+    let Shipped {
+        archive,
+        first,
+        mut record,
+    } = shipped;
+    let (code, reason) = record.outcome(&job.config.min_complete);
+    let (code, reason) = override_by(job, ended, code, reason);
+    let manifest = Manifest {
+        schema_version: SCHEMA_VERSION,
+        run_id: job.config.run_id.to_string(),
+        labels: job.config.labels.clone(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: engine.to_owned(),
+        kubevirt: kubevirt(install),
+        components: job.config.components.iter().copied().collect(),
+        window,
+        unstopped,
+        uncounted: std::mem::take(&mut record.uncounted),
+        refused: std::mem::take(&mut record.refused),
+        pods: record.into_pods(),
+        cluster_file: first,
+        archive: archive.clone(),
+        phases: clock.past(),
+        workload_exit_code: ended.workload_exit_code,
+        peak_memory_bytes: memory::peak(),
+        exit_code: code.number(),
+        reason: reason.clone(),
+    };
+    let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
+    job.destination
+        .put_manifest(&job.config.run_id, json)
+        .await?;
+    let workload_exit_code = ended.workload_exit_code;
+    Ok(Finished {
+        code,
+        reason,
+        archive: Some(archive),
+        workload_exit_code,
+    })
+}
+
+/// A run that was told to stop says so whatever it shipped; a workload that failed is told of only
+/// where the pods give no other reason to look.
+fn override_by(job: &Job, ended: Ended, code: ExitCode, reason: String) -> (ExitCode, String) {
+    if let Some(order) = job.told.now() {
+        return (order.code, format!("told to stop; {reason}"));
+    }
+    match (code, ended.workload_exit_code) {
+        (ExitCode::Complete, Some(failure)) if failure != 0 => (
+            ExitCode::Workload,
+            format!("the workload exited with {failure}; {reason}"),
+        ),
+        _ => (code, reason),
+    }
+}
