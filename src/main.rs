@@ -30,11 +30,16 @@ fn signals(runtime: &Runtime) -> std::io::Result<mpsc::Receiver<outcome::ExitCod
     let _inside = runtime.enter();
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
+    // A closed terminal or a lost connection, and Ctrl-backslash.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
     let (sender, receiver) = mpsc::channel(8);
     runtime.spawn(async move {
         loop {
             let code = tokio::select! {
                 Some(()) = term.recv() => outcome::ExitCode::Terminated,
+                Some(()) = hangup.recv() => outcome::ExitCode::Terminated,
+                Some(()) = quit.recv() => outcome::ExitCode::Terminated,
                 Some(()) = int.recv() => outcome::ExitCode::Interrupted,
                 else => return,
             };

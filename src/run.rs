@@ -60,7 +60,7 @@ pub async fn run_with<E: Engine>(
     engine: impl FnOnce(&Config) -> E,
 ) -> ExitCode {
     let (telling, config) = from_environment(environment);
-    let watched = logging::init(telling.log);
+    let watched = logging::init(telling.log, telling.log_filter.as_deref());
     let (run_id, ended) = match config {
         Ok(config) => {
             let run_id = Some(config.run_id.clone());

@@ -16,6 +16,9 @@ const LEVEL: Compression = Compression::new(3);
 /// Magic, deflate, no flags, no time, no hint, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
+/// More than the end of an empty stream.
+const PLACEHOLDER: usize = 64;
+
 type Encoder = DeflateEncoder<SpooledTempFile>;
 
 /// Compressors that are not in use.
@@ -58,7 +61,8 @@ impl Member {
             crc,
             idle,
         } = self;
-        let mut file = encoder.reset(tempfile::spooled_tempfile(0))?;
+        // What takes the file's place gets the end of an empty stream, in memory.
+        let mut file = encoder.reset(tempfile::spooled_tempfile(PLACEHOLDER))?;
         file.write_all(&crc.sum().to_le_bytes())?;
         file.write_all(&crc.amount().to_le_bytes())?;
         idle.0

@@ -111,8 +111,20 @@ impl CallError {
         matches!(
             self,
             Self::Answer {
-                code: 401 | 403,
+                code: 403,
                 status: true,
+                ..
+            }
+        )
+    }
+
+    /// Whether somebody has to change something before the same call can succeed: credentials,
+    /// rights, the profiler's gate, or the API's being there.
+    pub fn is_definite(&self) -> bool {
+        matches!(
+            self,
+            Self::Answer {
+                code: 401 | 403 | 404,
                 ..
             }
         )

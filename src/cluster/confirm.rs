@@ -64,7 +64,7 @@ impl Confirmation {
     /// Attempts until it is confirmed or the time has come.
     pub async fn until(&mut self, end: Instant) {
         let mut pause = self.connection.limits.first_pause;
-        while !self.is_confirmed() && Instant::now() < end {
+        while !self.is_confirmed() && !self.is_denied() && Instant::now() < end {
             tokio::time::sleep_until(end.min(Instant::now() + pause)).await;
             self.attempt().await;
             pause = (pause * 2).min(self.connection.limits.longest_pause);
@@ -79,6 +79,11 @@ impl Confirmation {
     /// Whether every pod has seen it.
     pub fn is_confirmed(&self) -> bool {
         self.answered && self.error.is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether RBAC refuses, which no waiting changes.
+    fn is_denied(&self) -> bool {
+        self.error.as_ref().is_some_and(CallError::is_denied)
     }
 
     /// Whether virt-api answered any of the stops well.
@@ -105,16 +110,24 @@ impl Confirmation {
         pods.map(|pod| pod.name.clone()).collect()
     }
 
-    /// What remains, loudly, with the command that stops it.
-    pub fn warn(&self) {
+    /// What remains when it is given up, and what to do: for the log and for whoever reads why the
+    /// run failed. `None` once it is confirmed.
+    pub fn remains(&self) -> Option<String> {
+        if self.is_confirmed() {
+            return None;
+        }
         let names: Vec<_> = self.waiting.iter().map(|pod| pod.name.as_str()).collect();
-        tracing::error!(
-            pods = names.join(" "),
-            error = self.error.as_ref().map(ToString::to_string),
-            "these pods may still be PROFILING. Once they are Ready, stop them with: \
-             kubectl get --raw {}",
-            profiler::path("stop")
-        );
+        let error = self
+            .error
+            .as_ref()
+            .map(|error| format!(" ({error})"))
+            .unwrap_or_default();
+        let path = profiler::path("stop");
+        Some(format!(
+            "these pods may still be PROFILING{error}; once they are Ready, stop them with: \
+             kubectl get --raw {path}: {}",
+            names.join(" ")
+        ))
     }
 }
 

@@ -18,6 +18,12 @@ pub enum ConnectError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The way that is configured cannot be gone.
+    #[error("the API server's address or credentials cannot be used: {detail}")]
+    Unusable {
+        /// What is wrong.
+        detail: String,
+    },
     /// Neither a kubeconfig nor a service account is there.
     #[error(
         "no way to an API server: set KUBECONFIG, or run in a pod with a service account: {detail}"
@@ -45,7 +51,9 @@ pub async fn connect(kubeconfig: &[PathBuf], limits: Limits) -> Result<Connectio
     };
     // Retries are this program's own: kube's would repeat a call for minutes, PATCH included.
     config.default_retry = false;
-    let client = Client::try_from(config).map_err(|error| nowhere(&error))?;
+    let client = Client::try_from(config).map_err(|error| ConnectError::Unusable {
+        detail: chain(&error),
+    })?;
     Ok(Connection { client, limits })
 }
 
@@ -57,7 +65,14 @@ async fn from_files(paths: &[PathBuf]) -> Result<Config, ConnectError> {
         detail: chain(error),
     };
     let mut merged = Kubeconfig::default();
-    for path in paths {
+    // As kubectl has it: of several files, those that do not exist are passed over.
+    let exist: Vec<_> = paths.iter().filter(|path| path.exists()).collect();
+    let read = if exist.is_empty() {
+        paths.iter().collect()
+    } else {
+        exist
+    };
+    for path in read {
         let next = Kubeconfig::read_from(path).map_err(|error| fault(&error))?;
         merged = merged.merge(next).map_err(|error| fault(&error))?;
     }

@@ -15,17 +15,22 @@ const SCHEMA: &str = "/openapi/v3/apis/kubevirt.io/v1";
 /// KubeVirt's is about 2 MB.
 const SCHEMA_LIMIT: usize = 64 << 20;
 
-/// The command that turns the profiler on for this installation.
-///
-/// # Errors
-/// The API server failed.
-pub async fn command(connection: &Connection, install: &Install) -> Result<String, CallError> {
-    let field = has_field(connection).await?;
-    Ok(if install.hyperconverged {
+/// The command that turns the profiler on for this installation. Where its schema cannot be read,
+/// that is said, with the command for KubeVirt 1.8 and later.
+pub async fn command(connection: &Connection, install: &Install) -> String {
+    let (field, doubt) = match has_field(connection).await {
+        Ok(field) => (field, String::new()),
+        Err(error) => (
+            true,
+            format!("\n(for KubeVirt 1.8 and later; its schema could not be read: {error})"),
+        ),
+    };
+    let command = if install.hyperconverged {
         hyperconverged(install, field)
     } else {
         kubevirt(install, field)
-    })
+    };
+    command + &doubt
 }
 
 /// A merge patch replaces lists whole, so the gates that are set already are repeated.
@@ -73,7 +78,7 @@ async fn has_field(connection: &Connection) -> Result<bool, CallError> {
         call: format!("GET {SCHEMA}"),
         detail,
     };
-    let body = connection.get(SCHEMA, Vec::new()).await?.into_body();
+    let body = connection.get_with_tries(SCHEMA).await?.into_body();
     let read = Limited::new(body, SCHEMA_LIMIT).collect();
     let body = tokio::time::timeout(connection.limits.call, read)
         .await

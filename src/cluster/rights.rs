@@ -35,27 +35,33 @@ pub enum RightsError {
     Call(#[from] CallError),
 }
 
-/// What every run needs.
-pub fn needed(namespace: &str) -> Vec<Right> {
+/// What every run needs in the whole cluster.
+pub fn cluster_wide() -> Vec<Right> {
     let profiler = |resource| Right {
         group: "subresources.kubevirt.io",
         resource,
         verb: "list",
         namespace: None,
     };
+    vec![
+        profiler("start-cluster-profiler"),
+        profiler("stop-cluster-profiler"),
+        profiler("dump-cluster-profiler"),
+    ]
+}
+
+/// What every run needs.
+pub fn needed(namespace: &str) -> Vec<Right> {
     let local = |group, resource, verb| Right {
         group,
         resource,
         verb,
         namespace: Some(namespace.to_owned()),
     };
-    vec![
-        profiler("start-cluster-profiler"),
-        profiler("stop-cluster-profiler"),
-        profiler("dump-cluster-profiler"),
-        local("", "pods", "list"),
-        local("kubevirt.io", "kubevirts", "list"),
-    ]
+    let mut rights = cluster_wide();
+    rights.push(local("", "pods", "list"));
+    rights.push(local("kubevirt.io", "kubevirts", "list"));
+    rights
 }
 
 /// Checks the rights. Where the account may not even ask, that is warned of and nothing else.

@@ -134,6 +134,7 @@ fn telling(faults: &mut Faults, raw: &Raw, standard: &Standard) -> Telling {
         done_file: done_file(faults, raw, standard),
         results_dir: faults.read("RESULTS_DIR", raw.results_dir.as_ref(), absolute_path),
         log: faults.read("LOG", raw.log.as_ref(), log_format),
+        log_filter: standard.log_filter.clone(),
     }
 }
 

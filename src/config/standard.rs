@@ -9,6 +9,8 @@ pub(super) struct Standard {
     pub(super) tmpdir: PathBuf,
     /// The files of KUBECONFIG, if it is set.
     pub(super) kubeconfig: Vec<PathBuf>,
+    /// RUST_LOG, if it is set.
+    pub(super) log_filter: Option<String>,
     /// Where programs are looked for.
     path: Vec<PathBuf>,
 }
@@ -21,12 +23,14 @@ impl Standard {
                 .filter(|value| !value.is_empty())
         };
         let paths = |name: &str| {
-            let set = get(name).map(|paths| std::env::split_paths(paths).collect());
-            set.unwrap_or_default()
+            let parts = get(name).into_iter().flat_map(std::env::split_paths);
+            let set = parts.filter(|path| !path.as_os_str().is_empty());
+            set.collect::<Vec<_>>()
         };
         Self {
             tmpdir: get("TMPDIR").map_or_else(|| Path::new("/tmp").to_owned(), PathBuf::from),
             kubeconfig: paths("KUBECONFIG"),
+            log_filter: get("RUST_LOG").and_then(|filter| filter.clone().into_string().ok()),
             path: paths("PATH"),
         }
     }

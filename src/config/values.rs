@@ -121,6 +121,8 @@ pub struct Telling {
     pub results_dir: Option<PathBuf>,
     /// The log's format; without one there being a terminal decides.
     pub log: Option<LogFormat>,
+    /// RUST_LOG, if it is set.
+    pub log_filter: Option<String>,
 }
 
 /// Every fault of the environment, in one message.

@@ -17,6 +17,9 @@ use crate::config::RunId;
 use crate::manifest::{Archive, Manifest, SCHEMA_VERSION, Sha256};
 use crate::task::joined;
 
+/// The probe's name: written the way archives and manifests are, and deleted.
+const PROBE: &str = ".cluster-profiler-job.probe";
+
 /// A directory for runs.
 #[derive(Debug, Clone)]
 pub struct Dir {
@@ -42,11 +45,9 @@ impl Dir {
             fs::create_dir_all(&dir.path)
                 .map_err(|error| DestinationError::io("create the directory", &dir.path, &error))?;
             temporary::sweep(&dir.path, "");
-            let (probe, mut file) = Temporary::create(&dir.path, "probe")?;
-            file.write_all(b"cluster-profiler-job writes here\n")
-                .and_then(|()| file.sync_all())
-                .map_err(|error| DestinationError::io("write", probe.path(), &error))?;
-            if let Err(error) = probe.remove() {
+            let probe = dir.path.join(PROBE);
+            write_durably(&probe, b"cluster-profiler-job writes here\n")?;
+            if let Err(error) = fs::remove_file(&probe) {
                 tracing::warn!(%error, "the probe file cannot be deleted again; going on");
             }
             Ok(())
@@ -56,14 +57,23 @@ impl Dir {
 
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let (archive, manifest) = (self.archive(run), self.manifest(run));
-        self.blocking(move |_| match fs::read(&manifest) {
-            Ok(json) => understand(&manifest, &json).map(|found| Found::Complete(Box::new(found))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match archive.try_exists() {
-                Ok(true) => Ok(Found::Unfinished),
-                Ok(false) => Ok(Found::Absent),
-                Err(error) => Err(DestinationError::io("look for", &archive, &error)),
-            },
-            Err(error) => Err(DestinationError::io("read", &manifest, &error)),
+        self.blocking(move |_| {
+            let there = size(&archive)?;
+            let json = match fs::read(&manifest) {
+                Ok(json) => json,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(there.map_or(Found::Absent, |_| Found::Unfinished));
+                }
+                Err(error) => return Err(DestinationError::io("read", &manifest, &error)),
+            };
+            let found = understand(&manifest, &json)?;
+            if there != Some(found.archive.bytes) {
+                return Err(untrue(
+                    &manifest,
+                    "its archive is not there or has another size",
+                ));
+            }
+            Ok(Found::Complete(Box::new(found)))
         })
         .await
     }
@@ -94,13 +104,7 @@ impl Dir {
         json: Vec<u8>,
     ) -> Result<(), DestinationError> {
         let target = self.manifest(run);
-        self.blocking(move |_| {
-            let (temporary, mut file) = Temporary::beside(&target)?;
-            file.write_all(&json)
-                .map_err(|error| DestinationError::io("write", temporary.path(), &error))?;
-            temporary.publish(&file)
-        })
-        .await
+        self.blocking(move |_| write_durably(&target, &json)).await
     }
 
     fn archive(&self, run: &RunId) -> PathBuf {
@@ -120,22 +124,48 @@ impl Dir {
     }
 }
 
-fn understand(path: &Path, json: &[u8]) -> Result<Manifest, DestinationError> {
-    let fault = |detail: String| DestinationError {
-        action: "understand the manifest",
+/// An archive's size; `None` where there is none.
+fn size(archive: &Path) -> Result<Option<u64>, DestinationError> {
+    match fs::metadata(archive) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
+        Ok(_) => Err(untrue(archive, "it is no file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DestinationError::io("look for", archive, &error)),
+    }
+}
+
+/// What stands in the way under a run's name, and is not to be overwritten.
+fn untrue(path: &Path, detail: &str) -> DestinationError {
+    DestinationError {
+        action: "understand",
         object: path.display().to_string(),
         detail: format!("{detail}; move it away, or use another PROFILER_RUN_ID"),
         permanent: true,
-    };
+    }
+}
+
+fn understand(path: &Path, json: &[u8]) -> Result<Manifest, DestinationError> {
     let manifest: Manifest =
-        serde_json::from_slice(json).map_err(|error| fault(error.to_string()))?;
+        serde_json::from_slice(json).map_err(|error| untrue(path, &error.to_string()))?;
     if manifest.schema_version > SCHEMA_VERSION {
         let version = manifest.schema_version;
-        return Err(fault(format!(
-            "its schema version is {version}, above {SCHEMA_VERSION}"
-        )));
+        let detail = format!("its schema version is {version}, above {SCHEMA_VERSION}");
+        return Err(untrue(path, &detail));
     }
     Ok(manifest)
+}
+
+/// Writes a whole file, or none.
+fn write_durably(target: &Path, content: &[u8]) -> Result<(), DestinationError> {
+    let (temporary, mut file) = Temporary::beside(target)?;
+    match file.write_all(content) {
+        Ok(()) => temporary.publish(&file),
+        Err(error) => {
+            let fault = DestinationError::io("write", temporary.path(), &error);
+            temporary.remove();
+            Err(fault)
+        }
+    }
 }
 
 impl DirUpload {

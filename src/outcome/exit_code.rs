@@ -75,12 +75,10 @@ impl ExitCode {
                 "shipped, and the workload had failed: the manifest has its exit code"
             }
             Self::Retry => "a fault that may pass: worth retrying",
-            Self::Panic => "a defect in this program: profiling was stopped",
-            Self::Interrupted => {
-                "ended by Ctrl-C: profiling was stopped, what there was is shipped"
-            }
+            Self::Panic => "a defect in this program",
+            Self::Interrupted => "ended by Ctrl-C: what there was is shipped",
             Self::Terminated => {
-                "ended by SIGTERM, or near PROFILER_DEADLINE: profiling was stopped, what there was is shipped"
+                "told to stop (SIGTERM, SIGHUP, PROFILER_DEADLINE): what there was is shipped"
             }
         }
     }

@@ -35,19 +35,26 @@ pub struct Message {
 }
 
 impl Message {
-    /// The message as JSON of at most 1 KiB; a long reason is cut.
+    /// The message as JSON of at most 1 KiB: a long reason is cut, and if that is not enough, a
+    /// URI of that length is left out.
     pub fn to_json(&self) -> String {
         let mut message = self.clone();
         loop {
             let json = serde_json::to_string(&message).unwrap_or_default();
-            if json.len() <= LIMIT || message.reason.is_empty() {
+            if json.len() <= LIMIT {
                 return json;
             }
+            if message.reason.is_empty() {
+                message.uri = None;
+                message.reason.clone_from(&self.reason);
+                continue;
+            }
             let excess = json.len() - LIMIT + '…'.len_utf8();
-            let keep = message.reason.len().saturating_sub(excess.max(1));
-            let keep = message.reason.floor_char_boundary(keep);
-            message.reason.truncate(keep);
-            if keep > 0 {
+            let keep = message.reason.len().saturating_sub(excess);
+            message
+                .reason
+                .truncate(message.reason.floor_char_boundary(keep));
+            if !message.reason.is_empty() {
                 message.reason.push('…');
             }
         }

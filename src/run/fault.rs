@@ -38,7 +38,7 @@ impl From<ConnectError> for Fault {
 
 impl From<CallError> for Fault {
     fn from(error: CallError) -> Self {
-        let code = if error.is_denied() || error.is_absent() {
+        let code = if error.is_definite() {
             ExitCode::NotAllowed
         } else {
             ExitCode::Retry

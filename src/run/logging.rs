@@ -15,12 +15,14 @@ const FILTER: &str = "info,kube_client=off";
 pub(super) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// Begins logging; says whether a person watches. A second call in one process changes nothing.
-pub(super) fn init(format: Option<LogFormat>) -> bool {
+pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
     let terminal = io::stdout().is_terminal();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
+    let filter = EnvFilter::new(filter.unwrap_or(FILTER));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        // Its own complaint about a line it could not write is a panic where stderr is closed.
+        .log_internal_errors(false)
         .with_writer(|| Lines);
     let text = match format {
         Some(LogFormat::Text) => true,

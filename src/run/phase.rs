@@ -60,9 +60,9 @@ impl Phase {
     /// What to undo when the work ends in this phase without success, in order.
     pub fn undo(self) -> &'static [Undo] {
         match self {
-            Self::Preflight | Self::Report => &[],
+            Self::Preflight => &[],
             Self::Start | Self::Window | Self::Stop => &[Undo::NotReady, Undo::Stop],
-            Self::Dump => &[Undo::RemoveUpload],
+            Self::Dump | Self::Report => &[Undo::RemoveUpload],
         }
     }
 }

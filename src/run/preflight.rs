@@ -1,13 +1,15 @@
 //! Proof, before anything is changed, that the run can succeed.
 
+use std::io::Write;
 use std::path::Path;
 
 use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::job::Job;
+use crate::archive::check_path;
 use crate::cluster::call::Connection;
-use crate::cluster::install::{self, Install};
+use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::pods::{self, ComponentPod};
 use crate::cluster::profiler::{self, Gate};
 use crate::cluster::{enable, rights};
@@ -15,6 +17,7 @@ use crate::config::Config;
 use crate::destination::Found;
 use crate::manifest::{ExpectedPod, Manifest};
 use crate::outcome::ExitCode;
+use crate::pprof::Kind;
 
 /// What preflight found.
 #[derive(Debug)]
@@ -77,6 +80,7 @@ async fn prove_once(job: &Job) -> Result<Preflight, Fault> {
     let pods = pods::list(connection, &install.namespace).await?;
     let ready: Vec<_> = pods.into_iter().filter(is_ready).collect();
     let expected = expected(config, &install, &ready)?;
+    fits(config, &expected)?;
     Ok(Preflight::Clear(Clear {
         install,
         ready,
@@ -85,13 +89,22 @@ async fn prove_once(job: &Job) -> Result<Preflight, Fault> {
 }
 
 fn writable(temporary: &Path) -> Result<(), Fault> {
-    let made = tempfile::tempfile_in(temporary);
-    made.map(|_| ()).map_err(|error| {
+    // A full volume makes files, but takes no bytes.
+    let written = tempfile::tempfile_in(temporary).and_then(|mut file| file.write_all(&[0; 4096]));
+    written.map_err(|error| {
         let path = temporary.display();
-        let message =
-            format!("no file can be made in {path}: {error}; mount a volume there or set TMPDIR");
+        let message = format!(
+            "no file can be written in {path}: {error}; mount a volume there or set TMPDIR"
+        );
         Fault::new(ExitCode::Usage, message)
     })
+}
+
+/// The longest path that a pod will have in the archive must fit.
+fn fits(config: &Config, pods: &[ExpectedPod]) -> Result<(), Fault> {
+    let longest = Kind::Threadcreate.file_name();
+    let path = |pod: &ExpectedPod| format!("{}/{}/{longest}", config.run_id.stem(), pod.name);
+    Ok(pods.iter().try_for_each(|pod| check_path(&path(pod)))?)
 }
 
 /// Finds KubeVirt and checks the rights. Where the namespace was set, all that is missing can be
@@ -101,16 +114,28 @@ async fn installation(connection: &Connection, namespace: Option<&str>) -> Resul
         rights::check(connection, rights::needed(namespace)).await?;
         return Ok(install::find(connection, Some(namespace)).await?);
     }
-    let install = install::find(connection, None).await?;
-    rights::check(connection, rights::needed(&install.namespace)).await?;
-    Ok(install)
+    match install::find(connection, None).await {
+        Ok(install) => {
+            rights::check(connection, rights::needed(&install.namespace)).await?;
+            Ok(install)
+        }
+        // Without a namespace only these are known; still, all that is known is told at once.
+        Err(error @ InstallError::NotFound { .. }) => {
+            let mut fault = Fault::from(error);
+            if let Err(missing) = rights::check(connection, rights::cluster_wide()).await {
+                fault.message = format!("{fault}\nAnd {missing}");
+            }
+            Err(fault)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn gate_is_on(connection: &Connection, install: &Install) -> Result<(), Fault> {
     match profiler::probe(connection).await? {
         Gate::On => Ok(()),
         Gate::Off => {
-            let command = enable::command(connection, install).await?;
+            let command = enable::command(connection, install).await;
             let Install {
                 namespace,
                 name,
@@ -141,7 +166,10 @@ fn expected(
 ) -> Result<Vec<ExpectedPod>, Fault> {
     for component in &config.components {
         if !ready.iter().any(|pod| pod.pod.component == *component) {
-            let message = format!("no {component} pod in {} is Ready", install.namespace);
+            let message = format!(
+                "no {component} pod in {} is Ready; PROFILER_COMPONENTS can leave it out",
+                install.namespace
+            );
             return Err(Fault::new(ExitCode::Retry, message));
         }
     }

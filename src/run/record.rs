@@ -59,8 +59,15 @@ impl Record {
             .for_each(|pod| pod.why = Some(why.to_owned()));
     }
 
+    /// Why, if no pod has brought a single file.
+    pub(super) fn nothing(&self) -> Option<String> {
+        let first = self.pods.values().next()?;
+        let empty = self.pods.values().all(|pod| pod.files.is_empty());
+        empty.then(|| first.why.clone().unwrap_or_default())
+    }
+
     /// How many pods are complete.
-    pub(super) fn complete(&self) -> usize {
+    fn complete(&self) -> usize {
         self.pods
             .values()
             .filter(|pod| pod.state == State::Complete)

@@ -119,10 +119,14 @@ fn log(message: &Message) {
 }
 
 /// Only a path that the user set is created: on a laptop there is no `/dev/termination-log`, and
-/// none should appear. Kubernetes mounts the file, so it cannot be replaced by a rename.
+/// none should appear. Kubernetes mounts the file, so it cannot be replaced by a rename; and what
+/// is no file could block for ever.
 fn terminate(log: &TerminationLog, message: &Message) -> io::Result<()> {
-    if !log.create && !log.path.exists() {
-        return Ok(());
+    match fs::metadata(&log.path) {
+        Ok(there) if there.is_file() => {}
+        Ok(_) => return Err(io::Error::other("it is no file")),
+        Err(_) if !log.create => return Ok(()),
+        Err(_) => {}
     }
     fs::write(&log.path, message.to_json())
 }

@@ -16,6 +16,7 @@ use crate::destination::Upload;
 use crate::engine::Engine;
 use crate::engine::dump::{DumpPlan, PodDump};
 use crate::manifest::{Archive, File, State, Window};
+use crate::outcome::ExitCode;
 
 /// Bytes handed to the destination at once.
 const CHUNK: usize = 256 * 1024;
@@ -74,12 +75,16 @@ pub(super) async fn ship<E: Engine>(
         Ok(())
     };
     tokio::try_join!(dump, write)?;
+    let order = job.told.now();
+    // An empty archive would be final for nothing: the pods have what a next attempt can bring.
+    if let Some(why) = record.nothing().filter(|_| order.is_none()) {
+        return Err(Fault::new(
+            ExitCode::Retry,
+            format!("no pod could be dumped: {why}"),
+        ));
+    }
     let archive = writer.finish().await?;
-    let silent = match job.told.now() {
-        Some(_) => "told to stop",
-        None => "the engine never told of it",
-    };
-    record.explain(silent);
+    record.explain(order.map_or("the engine never told of it", |order| order.why()));
     Ok(Shipped {
         archive,
         first,

@@ -57,10 +57,7 @@ fn is_about_pods(error: &CallError) -> bool {
 
 /// The gate went while profiling was on. Nobody can stop it until the gate is back.
 async fn turned_off(connection: &Connection, install: &Install) -> Fault {
-    let command = match enable::command(connection, install).await {
-        Ok(command) => command,
-        Err(error) => format!("(how to turn it on could not be found out: {error})"),
-    };
+    let command = enable::command(connection, install).await;
     let stop = profiler::path("stop");
     let message = format!(
         "the profiler was turned off while it was profiling: every component pod goes on and none \

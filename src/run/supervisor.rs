@@ -12,25 +12,24 @@ use super::phase::{Phase, Undo};
 use crate::outcome::ExitCode;
 
 /// Runs the work to its end; then, unless it succeeded, undoes what its last phase calls for. Each
-/// step of `undo` limits its own time.
+/// step of `undo` limits its own time, and returns what somebody has to know of what it could not
+/// undo; the fault then says that first.
 ///
 /// # Errors
 /// The work's own fault, or its panic.
 pub async fn supervise<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     phase: &watch::Receiver<Phase>,
-    undo: impl AsyncFn(Undo),
+    undo: impl AsyncFn(Undo) -> Option<String>,
 ) -> Result<T, Fault> {
-    let ended = flatten(tokio::spawn(work).await);
-    if let Err(fault) = &ended {
+    let mut ended = flatten(tokio::spawn(work).await);
+    if let Err(fault) = &mut ended {
         let phase = *phase.borrow();
-        tracing::error!(
-            phase = phase.name(),
-            exit_code = fault.code.number(),
-            "{fault}"
-        );
         for step in phase.undo() {
-            undo(*step).await;
+            tracing::warn!(phase = phase.name(), ?step, %fault, "undoing");
+            if let Some(left) = undo(*step).await {
+                fault.message = format!("{left}\nThe run failed: {}", fault.message);
+            }
         }
     }
     ended

@@ -70,14 +70,21 @@ impl Told {
 }
 
 impl Order {
+    /// Why, for a person.
+    pub(super) fn why(&self) -> &'static str {
+        if self.by == EndedBy::Deadline {
+            "PROFILER_DEADLINE is near"
+        } else {
+            "told to stop"
+        }
+    }
+
     /// The fault of a run that ends before it started anything.
     pub(super) fn fault(&self) -> Fault {
-        let message = if self.by == EndedBy::Deadline {
-            "PROFILER_DEADLINE came before profiling had begun"
-        } else {
-            "told to stop before profiling had begun"
-        };
-        Fault::new(self.code, message)
+        Fault::new(
+            self.code,
+            format!("{} before profiling had begun", self.why()),
+        )
     }
 }
 

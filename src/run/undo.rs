@@ -4,34 +4,38 @@ use super::job::{Job, Started};
 use super::phase::Undo;
 use super::signal_files;
 use crate::cluster::confirm::Confirmation;
+use crate::cluster::profiler;
 
-/// Undoes one thing, as far as it can be.
-pub(super) async fn undo(job: &Job, step: Undo) {
+/// Undoes one thing, as far as it can be. What somebody has to know of the rest is returned.
+pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
     match step {
         Undo::NotReady => signal_files::not_ready(&job.config.signals),
-        Undo::Stop => stop(job).await,
+        Undo::Stop => return stop(job).await,
         Undo::RemoveUpload => {
             if let Err(error) = job.destination.abort(&job.config.run_id).await {
                 tracing::warn!(%error, "the unfinished archive stays under its temporary name");
             }
         }
     }
+    None
 }
 
 /// Stops for as long as the user wants, or as the grace of a run that was told to stop allows.
-async fn stop(job: &Job) {
-    let Some(Started { namespace, pods }) = job.started.get().cloned() else {
-        return;
-    };
+async fn stop(job: &Job) -> Option<String> {
+    let Started { namespace, pods } = job.started.get().cloned()?;
     let mut confirmation = Confirmation::new(job.connection.clone(), namespace, pods);
     confirmation.attempt().await;
-    tokio::select! {
-        () = confirmation.within(job.config.patience.stop_wait) => {}
-        () = job.told.dump_is_over() => {}
+    // The work has waited in vain already for a profiler that was turned off.
+    if !confirmation.error().is_some_and(profiler::is_off) {
+        tokio::select! {
+            () = confirmation.within(job.config.patience.stop_wait) => {}
+            () = job.told.dump_is_over() => {}
+        }
     }
-    if confirmation.is_confirmed() {
-        tracing::info!("profiling is off");
-    } else {
-        confirmation.warn();
+    let remains = confirmation.remains();
+    match &remains {
+        None => tracing::info!("profiling is off"),
+        Some(remains) => tracing::error!("{remains}"),
     }
+    remains
 }

@@ -121,7 +121,8 @@ pub(super) async fn vouch(
 /// where the pods give no other reason to look.
 fn override_by(job: &Job, ended: Ended, code: ExitCode, reason: String) -> (ExitCode, String) {
     if let Some(order) = job.told.now() {
-        return (order.code, format!("told to stop; {reason}"));
+        let why = order.why();
+        return (order.code, format!("{why}; {reason}"));
     }
     match (code, ended.workload_exit_code) {
         (ExitCode::Complete, Some(failure)) if failure != 0 => (

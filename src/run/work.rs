@@ -21,7 +21,6 @@ use crate::cluster::confirm::Confirmation;
 use crate::engine::Engine;
 use crate::engine::dump::DumpPlan;
 use crate::manifest::{State, Window};
-use crate::outcome::ExitCode;
 use crate::window::{self, Ended};
 
 /// Does it all.
@@ -68,12 +67,8 @@ pub(super) async fn work<E: Engine>(
     // A run that was told to stop has no time to wait for a stop before it dumps.
     let (shipped, ()) = tokio::join!(dumped, stop::go_on(&mut confirmation, &job.told));
     let shipped = shipped?;
-    if !confirmation.is_confirmed() {
-        confirmation.warn();
-    }
-    if let Some(StartFailed { why, .. }) = failed.filter(|_| shipped.record.complete() == 0) {
-        let message = format!("no pod was profiled: {why}");
-        return Err(Fault::new(ExitCode::Retry, message));
+    if let Some(remains) = confirmation.remains() {
+        tracing::error!("{remains}");
     }
     clock.enter(Phase::Report);
     let unstopped = confirmation

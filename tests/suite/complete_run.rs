@@ -46,13 +46,13 @@ async fn every_pod_of_every_component_is_shipped() {
 
 #[tokio::test]
 async fn the_profiles_are_the_components_own_bytes() {
-    let options = Options {
+    let standin = standin(Options {
         stamp_cpu: false,
         ..Options::default()
-    };
-    let standin = standin(options).await;
+    })
+    .await;
     let place = Place::new(&standin);
-    assert_eq!(place.run().await.code, 0);
+    let ended = place.run().await;
     let shipped = place.shipped();
     for (path, content) in shipped
         .files
@@ -65,6 +65,16 @@ async fn the_profiles_are_the_components_own_bytes() {
             .and_then(|file| file.strip_suffix(".pprof"));
         let kind = kind.expect("a profile's file name");
         assert_eq!(*content, golden(kind), "{path}");
+    }
+    // The golden cpu profile is years older than this window, and is told from one of its own.
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    for pod in &shipped.manifest.pods {
+        assert_eq!(pod.state, State::Damaged);
+        assert!(
+            pod.why.as_deref().is_some_and(|why| why.contains("stale")),
+            "{:?}",
+            pod.why
+        );
     }
 }
 

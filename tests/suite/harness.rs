@@ -1,12 +1,14 @@
 //! Runs the binary in a directory of its own and reads what it left.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use cluster_profiler_job::manifest::{Manifest, Pod, Sha256};
 use flate2::read::MultiGzDecoder;
+use rustix::process::{Pid, Signal, kill_process};
 use sha2::Digest;
 use standin::Standin;
 use tempfile::TempDir;
@@ -73,10 +75,6 @@ impl Place {
         self
     }
 
-    pub(crate) fn environment(&self) -> impl Iterator<Item = (String, String)> {
-        self.environment.clone().into_iter()
-    }
-
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -90,7 +88,13 @@ impl Place {
     }
 
     pub(crate) fn spawn(&self) -> Child {
+        self.spawn_with(&[])
+    }
+
+    /// Another process with the same environment, as `kubectl exec` starts one.
+    pub(crate) fn spawn_with(&self, arguments: &[&str]) -> Child {
         Command::new(BINARY)
+            .args(arguments)
             .env_clear()
             .envs(&self.environment)
             .stdin(Stdio::null())
@@ -104,6 +108,24 @@ impl Place {
     /// Runs to the end.
     pub(crate) async fn run(&self) -> Ended {
         self.ended(self.spawn()).await
+    }
+
+    /// Runs with arguments to the end.
+    pub(crate) async fn run_with(&self, arguments: &[&str]) -> Ended {
+        self.ended(self.spawn_with(arguments)).await
+    }
+
+    /// The environment as the library takes it.
+    pub(crate) fn variables(&self) -> Vec<(OsString, OsString)> {
+        let owned = self.environment.iter();
+        owned
+            .map(|(k, v)| (OsString::from(k), OsString::from(v)))
+            .collect()
+    }
+
+    /// A file by which the run tells where it is, at its default path.
+    pub(crate) fn signal(&self, name: &str) -> PathBuf {
+        self.path("tmp/cluster-profiler-job").join(name)
     }
 
     /// Waits for a run's end.
@@ -205,4 +227,20 @@ pub(crate) fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
         );
     }
     files
+}
+
+/// A stand-in of eight pods, two of each component.
+pub(crate) async fn standin() -> Standin {
+    Standin::start(standin::Options::default())
+        .await
+        .expect("a stand-in")
+}
+
+/// Sends a signal to a run.
+pub(crate) fn send(child: &Child, signal: Signal) {
+    let pid = child
+        .id()
+        .and_then(|pid| Pid::from_raw(pid as i32))
+        .expect("a running process");
+    kill_process(pid, signal).expect("the signal is sent");
 }

@@ -2,13 +2,21 @@
 
 mod harness;
 
+mod beside;
 mod complete_run;
+mod completeness;
 mod configuration;
+mod confirmed_stop;
 mod destination;
 mod docs;
+mod dry_run;
 mod panics;
 mod pod_faults;
+mod progress;
 mod refusals;
-mod stopped;
+mod signals;
+mod start;
+mod telling;
 mod tidy;
 mod tokens;
+mod window;

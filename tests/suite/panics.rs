@@ -1,7 +1,5 @@
 //! A defect in an engine ends the run as one, and profiling is off all the same.
 
-use std::ffi::OsString;
-
 use cluster_profiler_job::cluster::call::{CallError, Limits};
 use cluster_profiler_job::engine::Engine;
 use cluster_profiler_job::engine::dump::{DumpPlan, PodDump};
@@ -31,11 +29,11 @@ async fn an_engine_that_panics_gives_101_and_a_stop() {
         .await
         .expect("a stand-in");
     let place = Place::new(&standin);
-    let environment = place
-        .environment()
-        .map(|(k, v)| (OsString::from(k), OsString::from(v)));
     let (_signals, receiver) = mpsc::channel(1);
-    let code = run_with(environment, receiver, Limits::default(), |_| Panicking).await;
+    let code = run_with(place.variables(), receiver, Limits::default(), |_| {
+        Panicking
+    })
+    .await;
     assert_eq!(code, ExitCode::Panic);
     assert_eq!(standin.starts(), 1);
     assert!(standin.profiling().is_empty());
@@ -59,7 +57,10 @@ async fn a_panic_in_any_phase_is_undone_as_that_phase_says() {
             Ok::<(), Fault>(())
         };
         let undone = std::sync::Mutex::new(Vec::new());
-        let undo = async |step: Undo| undone.lock().expect("no panic here").push(step);
+        let undo = async |step: Undo| {
+            undone.lock().expect("no panic here").push(step);
+            None
+        };
         let ended = supervisor::supervise(work, &watcher, undo).await;
         assert_eq!(ended.expect_err("it panicked").code, ExitCode::Panic);
         assert_eq!(*undone.lock().expect("no panic here"), phase.undo());

@@ -135,13 +135,9 @@ async fn the_command_for_a_gate_keeps_the_gates_there_are() {
         ..Options::default()
     };
     let standin = Standin::start(options).await.expect("a stand-in");
-    let place = Place::new(&standin).with("PROFILER_LOG", "text");
-    let ended = place.run().await;
-    let command = ended
-        .log
-        .split("--type=merge -p '")
-        .nth(1)
-        .expect("a command");
+    let ended = Place::new(&standin).run().await;
+    let reason = ended.termination["reason"].as_str().expect("a reason");
+    let command = reason.split("--type=merge -p '").nth(1).expect("a command");
     let patch = command.split('\'').next().expect("its patch");
     let patch: serde_json::Value = serde_json::from_str(patch).expect("JSON");
     let gates = &patch["spec"]["configuration"]["developerConfiguration"]["featureGates"];

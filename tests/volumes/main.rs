@@ -19,7 +19,7 @@ async fn run_in_namespace(place: &Place, script: &str, pre: &[&str]) -> (Option<
         .args(pre)
         .arg(BINARY)
         .env_clear()
-        .envs(place.environment())
+        .envs(place.variables())
         .env("OUT", place.out())
         .env(
             "PATH",

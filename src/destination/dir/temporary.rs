@@ -25,7 +25,7 @@ impl Temporary {
     }
 
     /// Creates and locks a file. Another run may sweep between the two; then a new name is taken.
-    pub(super) fn create(directory: &Path, name: &str) -> Result<(Self, File), DestinationError> {
+    fn create(directory: &Path, name: &str) -> Result<(Self, File), DestinationError> {
         loop {
             let chance = fastrand::u32(..);
             let path = directory.join(format!("{PREFIX}{name}.{chance:08x}{SUFFIX}"));
@@ -57,18 +57,28 @@ impl Temporary {
 
     /// Gives the file its final name, after its content and before anybody relies on it.
     pub(super) fn publish(self, file: &File) -> Result<(), DestinationError> {
-        let Self { path, target } = &self;
+        let (path, target) = (&self.path, &self.target);
         let synced = file.sync_all();
-        synced.map_err(|error| DestinationError::io("write", path, &error))?;
-        let renamed = fs::rename(path, target);
-        renamed.map_err(|error| DestinationError::io("rename to", target, &error))?;
+        let renamed = synced
+            .map_err(|error| DestinationError::io("write", path, &error))
+            .and_then(|()| {
+                let renamed = fs::rename(path, target);
+                renamed.map_err(|error| DestinationError::io("rename to", target, &error))
+            });
+        if renamed.is_err() {
+            self.remove();
+            return renamed;
+        }
         let directory = target.parent().unwrap_or(Path::new("/"));
         let synced = File::open(directory).and_then(|directory| directory.sync_all());
         synced.map_err(|error| DestinationError::io("write", directory, &error))
     }
 
-    pub(super) fn remove(self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+    /// Removes it, for its content failed.
+    pub(super) fn remove(&self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "an unfinished file stays");
+        }
     }
 }
 
@@ -90,9 +100,9 @@ pub(super) fn sweep(directory: &Path, stem: &str) {
         };
         if file.try_lock().is_ok() {
             match fs::remove_file(&path) {
-                Ok(()) => tracing::info!(path = %path.display(), "removed what a dead run left"),
+                Ok(()) => tracing::info!(path = %path.display(), "removed an unfinished file"),
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "a dead run's file stays")
+                    tracing::warn!(path = %path.display(), %error, "an unfinished file stays")
                 }
             }
         }

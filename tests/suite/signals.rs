@@ -1,0 +1,209 @@
+//! Being told to stop, in every phase.
+
+use std::time::Duration;
+
+use cluster_profiler_job::manifest::{EndedBy, State};
+use cluster_profiler_job::run::phase::Phase;
+use futures::future::join_all;
+use rustix::process::Signal;
+use standin::{Fault, RouteAnswer, RouteFault, Standin, Times};
+use tokio::process::Child;
+
+use crate::harness::{Ended, Place, send, standin};
+
+/// Longer than anything in a test takes, shorter than virt-api waits for a pod.
+const SLOW: Duration = Duration::from_secs(3);
+
+fn slow_pods(standin: &Standin) {
+    standin
+        .pods()
+        .iter()
+        .for_each(|pod| standin.pod_fault(pod, Fault::Slow(SLOW)));
+}
+
+/// Lets a run come into a phase and stay there for a while.
+async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
+    let arrived = |request: &'static str, times| {
+        standin.wait_until(move |state| state.arrived(request) >= times)
+    };
+    match phase {
+        Phase::Preflight => {
+            let unavailable = RouteAnswer::Status(503);
+            standin.route_fault(RouteFault::new("/kubevirts", unavailable, Times::Always));
+            let child = place.spawn();
+            arrived("kubevirts", 1).await;
+            child
+        }
+        Phase::Start => {
+            slow_pods(standin);
+            let child = place.spawn();
+            arrived("start-cluster-profiler", 1).await;
+            child
+        }
+        Phase::Window => {
+            let child = place.spawn();
+            standin
+                .wait_until(|state| state.profiling().len() == 8)
+                .await;
+            slow_pods(standin);
+            child
+        }
+        Phase::Stop => {
+            let child = enter_window_and_end_it(standin, place).await;
+            arrived("stop-cluster-profiler", 1).await;
+            child
+        }
+        Phase::Dump => {
+            let child = enter_window_and_end_it(standin, place).await;
+            // The first was the probe.
+            arrived("dump-cluster-profiler", 2).await;
+            child
+        }
+        Phase::Report => {
+            let child = place.spawn();
+            standin
+                .wait_until(|state| state.profiling().len() == 8)
+                .await;
+            assert_eq!(place.run_with(&["stop"]).await.code, 0);
+            while !place.archive().exists() {
+                tokio::task::yield_now().await;
+            }
+            child
+        }
+    }
+}
+
+async fn enter_window_and_end_it(standin: &Standin, place: &Place) -> Child {
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    slow_pods(standin);
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    child
+}
+
+/// Tells a run in this phase to stop, so many times, and checks what must always hold.
+async fn told(phase: Phase, times: usize) -> (Ended, Place) {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_PREFLIGHT_RETRY", "1h")
+        .with("PROFILER_GRACE", "25s")
+        // One after another, all pods need longer than the grace leaves.
+        .with("PROFILER_CONCURRENCY", 1);
+    let child = enter(phase, &standin, &place).await;
+    for _ in 0..times {
+        send(&child, Signal::TERM);
+    }
+    let ended = place.ended(child).await;
+    let what = format!("{phase:?}, told {times} times: {}", ended.log);
+    assert_eq!(standin.profiling().len(), 0, "{what}");
+    match phase {
+        Phase::Preflight => {
+            assert_eq!(ended.code, 143, "{what}");
+            assert!(place.manifest().is_none(), "{what}");
+            assert_eq!(standin.starts(), 0, "{what}");
+        }
+        Phase::Start | Phase::Window | Phase::Stop | Phase::Dump => {
+            assert_eq!(ended.code, 143, "{what}");
+            let manifest = place.shipped().manifest;
+            assert_eq!(manifest.exit_code, 143, "{what}");
+            let missing = manifest
+                .pods
+                .iter()
+                .filter(|pod| pod.state == State::Missing);
+            let mut told = missing.filter_map(|pod| pod.why.as_deref());
+            assert!(told.any(|why| why.contains("told to stop")), "{what}");
+        }
+        // Told before the manifest says how it ended, or after that.
+        Phase::Report => {
+            assert!([0, 143].contains(&ended.code), "{what}");
+            assert_eq!(
+                i32::from(place.shipped().manifest.exit_code),
+                ended.code,
+                "{what}"
+            );
+        }
+    }
+    assert!(!place.signal("ready").exists(), "{what}");
+    assert!(place.leftovers().is_empty(), "{what}");
+    (ended, place)
+}
+
+#[tokio::test]
+async fn told_once_in_any_phase_it_stops_and_ships_what_there_is() {
+    join_all(Phase::ALL.map(|phase| told(phase, 1))).await;
+}
+
+#[tokio::test]
+async fn told_twice_in_any_phase_it_stops_all_the_same() {
+    join_all(Phase::ALL.map(|phase| told(phase, 2))).await;
+}
+
+#[tokio::test]
+async fn told_once_it_dumps_few_and_telling_pods_first() {
+    let (_, place) = told(Phase::Window, 1).await;
+    let manifest = place.shipped().manifest;
+    let complete = manifest
+        .pods
+        .iter()
+        .filter(|pod| pod.state == State::Complete);
+    let names: Vec<_> = complete.map(|pod| pod.pod.name.as_str()).collect();
+    assert!(!names.is_empty(), "the grace was enough for some");
+    assert!(
+        names
+            .iter()
+            .any(|name| name.starts_with("virt-controller-")),
+        "{names:?}"
+    );
+    assert!(
+        !names.iter().any(|name| name.starts_with("virt-handler-")),
+        "{names:?}"
+    );
+    assert_eq!(manifest.window.ended_by, EndedBy::Signal);
+}
+
+#[tokio::test]
+async fn ctrl_c_has_an_exit_code_of_its_own() {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "1h");
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    send(&child, Signal::INT);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 130, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+    let shipped = place.shipped();
+    assert!(
+        shipped
+            .manifest
+            .pods
+            .iter()
+            .all(|pod| pod.state == State::Complete)
+    );
+    assert_eq!(shipped.manifest.exit_code, 130);
+}
+
+#[tokio::test]
+async fn a_run_ends_itself_before_its_deadline() {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_MAX_WINDOW", "1s")
+        .with("PROFILER_GRACE", "1s")
+        .with("PROFILER_DEADLINE", "3s");
+    slow_pods(&standin);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+    let manifest = place.shipped().manifest;
+    assert!(
+        manifest.reason.contains("PROFILER_DEADLINE"),
+        "{}",
+        manifest.reason
+    );
+}

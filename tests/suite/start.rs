@@ -1,0 +1,92 @@
+//! Starts that fail.
+
+use cluster_profiler_job::manifest::State;
+use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
+
+use crate::harness::{Place, standin};
+
+#[tokio::test]
+async fn one_pod_of_twenty_that_cannot_be_started_is_no_reason_to_go_without_the_others() {
+    let options = Options {
+        pods: 20,
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let pods = standin.pods();
+    standin.pod_fault(&pods[9], Fault::StartFails(Times::Always));
+    let place = Place::new(&standin);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    assert_eq!(standin.starts(), 3);
+    assert!(standin.profiling().is_empty());
+    let shipped = place.shipped();
+    for pod in &shipped.manifest.pods {
+        let failed = pod.pod.name == pods[9];
+        assert_eq!(pod.state == State::Missing, failed, "{}", pod.pod.name);
+        let why = pod.why.as_deref().unwrap_or_default();
+        assert_eq!(why.starts_with("start failed"), failed, "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_fails_at_every_pod_is_worth_a_retry_and_leaves_no_manifest() {
+    let standin = standin().await;
+    for pod in standin.pods() {
+        standin.pod_fault(&pod, Fault::StartFails(Times::Always));
+    }
+    let place = Place::new(&standin);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 75, "{}", ended.log);
+    assert!(place.manifest().is_none());
+    assert!(!place.archive().exists());
+    assert!(standin.profiling().is_empty());
+}
+
+#[tokio::test]
+async fn a_start_that_fails_for_another_reason_is_stopped_and_worth_a_retry() {
+    let standin = standin().await;
+    let text = RouteAnswer::Text(500, "no component pods".to_owned());
+    standin.route_fault(RouteFault::new(
+        "/start-cluster-profiler",
+        text,
+        Times::Always,
+    ));
+    let place = Place::new(&standin).with("PROFILER_START_TRIES", 2);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 75, "{}", ended.log);
+    assert!(ended.log.contains("no component pods"), "{}", ended.log);
+    assert_eq!(standin.arrived("start-cluster-profiler"), 2);
+    assert!(standin.arrived("stop-cluster-profiler") >= 2);
+    assert!(place.manifest().is_none());
+}
+
+#[tokio::test]
+async fn a_start_that_fails_at_first_is_tried_again() {
+    for fault in [
+        Fault::StartFails(Times::First(1)),
+        Fault::GateUnseen(Times::First(1)),
+    ] {
+        let standin = standin().await;
+        standin.pod_fault(&standin.pods()[3], fault);
+        let place = Place::new(&standin);
+        let ended = place.run().await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        assert_eq!(standin.starts(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_is_not_allowed_is_not_tried_again() {
+    let standin = standin().await;
+    let forbidden = RouteAnswer::Status(403);
+    standin.route_fault(RouteFault::new(
+        "/start-cluster-profiler",
+        forbidden,
+        Times::Always,
+    ));
+    let place = Place::new(&standin);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 3, "{}", ended.log);
+    assert_eq!(standin.arrived("start-cluster-profiler"), 1);
+    assert!(standin.arrived("stop-cluster-profiler") >= 1);
+}
