@@ -12,7 +12,7 @@ use cluster_profiler_job::outcome::ExitCode;
 /// an archive of all profiles with a manifest beside it. The subcommands are for another process
 /// beside a run, such as `kubectl exec` or a pipeline's step.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "--help says more: environment and exit codes", after_long_help = tables())]
+#[command(version, max_term_width = 80, after_help = "--help says more: environment and exit codes", after_long_help = tables())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

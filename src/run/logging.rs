@@ -1,10 +1,15 @@
 //! Log lines on standard output: JSON for machines, text for a terminal, where a bar may be drawn.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 
 use indicatif::MultiProgress;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::config::LogFormat;
 
@@ -30,7 +35,7 @@ pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
         None => terminal,
     };
     let begun = if text {
-        lines.with_ansi(terminal).try_init()
+        lines.with_timer(TimeOfDay).with_ansi(terminal).try_init()
     } else {
         lines.json().flatten_event(true).try_init()
     };
@@ -38,6 +43,16 @@ pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
         tracing::debug!("logging had begun already");
     }
     text && terminal && io::stderr().is_terminal()
+}
+
+/// For a person: the day is known.
+struct TimeOfDay;
+
+impl FormatTime for TimeOfDay {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let now = Timestamp::now().to_zoned(TimeZone::UTC);
+        write!(writer, "{}", now.strftime("%H:%M:%SZ"))
+    }
 }
 
 /// Writes lines above the bars.

@@ -111,8 +111,9 @@ async fn profile(job: &Job, clear: &Clear, clock: &mut Clock) -> Result<Profiled
     clock.enter(Phase::Window);
     signal_files::ready(&job.config.signals)?;
     let config = &job.config.window;
-    tracing::info!(settle = ?config.settle, longest = ?config.max, "profiling is on");
-    job.progress.window(config.max.min(longest(job)));
+    let longest = longest(job);
+    tracing::info!(longest = %humantime::format_duration(longest), "profiling is on");
+    job.progress.window(longest);
     let told = async { job.told.order().await.by };
     let ended = window::wait(config, &job.config.signals.stop, told).await;
     clock.enter(Phase::Stop);

@@ -137,3 +137,28 @@ async fn what_a_living_run_writes_is_not_cleaned_up_by_another() {
     assert_eq!(ended.code, 0, "{}", ended.log);
     place.shipped();
 }
+
+#[tokio::test]
+async fn a_manifest_whose_archive_is_gone_is_told_and_not_believed() {
+    let standin = standin().await;
+    let place = Place::new(&standin);
+    assert_eq!(place.run().await.code, 0);
+    std::fs::remove_file(place.archive()).expect("it was there");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 4, "{}", ended.log);
+    assert!(
+        ended.log.contains("its archive is not there"),
+        "{}",
+        ended.log
+    );
+}
+
+#[tokio::test]
+async fn a_directory_under_the_archives_name_is_refused_before_anything_is_changed() {
+    let standin = standin().await;
+    let place = Place::new(&standin);
+    std::fs::create_dir_all(place.archive()).expect("a directory");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 4, "{}", ended.log);
+    assert_eq!(standin.starts(), 0);
+}

@@ -207,3 +207,31 @@ async fn a_run_ends_itself_before_its_deadline() {
         manifest.reason
     );
 }
+
+#[tokio::test]
+async fn a_lost_connection_is_an_order_to_stop() {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "1h");
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    send(&child, Signal::HUP);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_takes_is_no_reason_to_leave_profiling_on() {
+    let standin = standin().await;
+    let place = Place::new(&standin);
+    let mut child = place.spawn();
+    drop((child.stdout.take(), child.stderr.take()));
+    let status = child.wait().await.expect("an end");
+    assert_eq!(status.code(), Some(0));
+    assert!(standin.profiling().is_empty());
+    place.shipped();
+}

@@ -109,3 +109,25 @@ async fn a_pod_that_is_not_ready_in_mid_list_hides_no_other() {
             .any(|seen| seen.status == Some(204))
     );
 }
+
+#[tokio::test]
+async fn a_pod_that_is_ready_again_is_dumped_after_all() {
+    let standin = unhurried(12).await;
+    let pods = standin.pods();
+    let handler = pods
+        .iter()
+        .find(|pod| pod.starts_with("virt-handler-"))
+        .expect("a handler");
+    let place = Place::new(&standin).with("PROFILER_CONCURRENCY", 1);
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") >= 3)
+        .await;
+    standin.set_ready(handler, false);
+    standin
+        .wait_until(|state| state.requests().iter().any(|seen| seen.status == Some(204)))
+        .await;
+    standin.set_ready(handler, true);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+}

@@ -93,3 +93,28 @@ async fn a_volume_of_somebody_elses_is_refused_before_anything_is_changed() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_full_temporary_volume_is_told_before_anything_is_changed() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let place = Place::new(&standin);
+    let script = "mount -t tmpfs -o size=8k none \"$TMPDIR\"; \
+                  head -c 8192 /dev/zero > \"$TMPDIR/full\" || true";
+    let (code, said) = run_in_namespace(&place, script, &[]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(standin.starts(), 0, "{said}");
+}
+
+#[tokio::test]
+async fn a_small_temporary_volume_is_enough_for_pods_that_fit_in_memory() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let place = Place::new(&standin);
+    let script = "mount -t tmpfs -o size=64k none \"$TMPDIR\"";
+    let (code, said) = run_in_namespace(&place, script, &[]).await;
+    assert_eq!(code, Some(0), "{said}");
+    place.shipped();
+}
