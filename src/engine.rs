@@ -1,17 +1,26 @@
 //! Engines: how the profiles of the expected pods are fetched once profiling has stopped.
 
+mod bundled;
 pub mod dump;
+mod landing;
 mod native;
+mod output;
 mod page;
 mod profile;
+mod program;
+mod refusal;
 mod stream;
+mod sweep;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use tokio::sync::mpsc;
 
 use crate::cluster::call::CallError;
-use dump::{DumpPlan, PodDump};
+use crate::config::{Config, EngineConfig};
+use dump::{CLUSTER_PROFILER, DumpPlan, NATIVE, PodDump};
+pub use program::Program;
 
 /// Fetches dumps. Start and stop are the run's own, whatever the engine.
 pub trait Engine: Send + Sync + 'static {
@@ -41,10 +50,75 @@ pub struct Native {
 
 impl Engine for Native {
     fn name(&self) -> &'static str {
-        "native"
+        NATIVE
     }
 
     async fn dump(&self, plan: DumpPlan, out: mpsc::Sender<PodDump>) -> Result<(), CallError> {
-        native::dump(plan, self.concurrency, out).await
+        native::dump(&plan, self.concurrency, &BTreeSet::new(), &out).await?;
+        Ok(())
+    }
+}
+
+/// Runs upstream's program; what it does not deliver whole is fetched natively.
+#[derive(Debug, Clone)]
+pub struct ClusterProfiler {
+    /// The program.
+    pub program: Program,
+    /// Pods fetched at once, of those that it does not deliver.
+    pub concurrency: usize,
+}
+
+impl Engine for ClusterProfiler {
+    fn name(&self) -> &'static str {
+        CLUSTER_PROFILER
+    }
+
+    async fn dump(&self, plan: DumpPlan, out: mpsc::Sender<PodDump>) -> Result<(), CallError> {
+        bundled::dump(&plan, &self.program, self.concurrency, &out).await
+    }
+}
+
+/// The engine that the configuration names.
+#[derive(Debug, Clone)]
+pub enum Configured {
+    /// This program's own.
+    Native(Native),
+    /// Upstream's program.
+    ClusterProfiler(ClusterProfiler),
+}
+
+impl Configured {
+    /// The engine of a configuration.
+    pub fn new(config: &Config) -> Self {
+        let concurrency = config.concurrency;
+        match &config.engine {
+            EngineConfig::Native => Self::Native(Native { concurrency }),
+            EngineConfig::ClusterProfiler { program, page_size } => {
+                Self::ClusterProfiler(ClusterProfiler {
+                    program: Program {
+                        path: program.clone(),
+                        page_size: *page_size,
+                        kubeconfig: config.kubeconfig.clone(),
+                    },
+                    concurrency,
+                })
+            }
+        }
+    }
+}
+
+impl Engine for Configured {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Native(engine) => engine.name(),
+            Self::ClusterProfiler(engine) => engine.name(),
+        }
+    }
+
+    async fn dump(&self, plan: DumpPlan, out: mpsc::Sender<PodDump>) -> Result<(), CallError> {
+        match self {
+            Self::Native(engine) => engine.dump(plan, out).await,
+            Self::ClusterProfiler(engine) => engine.dump(plan, out).await,
+        }
     }
 }

@@ -36,7 +36,7 @@ use crate::cluster::call::Limits;
 use crate::cluster::connect;
 use crate::config::{Config, from_environment};
 use crate::destination::Destination;
-use crate::engine::{Engine, Native};
+use crate::engine::{Configured, Engine};
 use crate::outcome::ExitCode;
 
 /// Runs with the engine that is configured and the usual limits.
@@ -46,10 +46,7 @@ pub async fn run(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     signals: mpsc::Receiver<ExitCode>,
 ) -> ExitCode {
-    let native = |config: &Config| Native {
-        concurrency: config.concurrency,
-    };
-    run_with(environment, signals, Limits::default(), native).await
+    run_with(environment, signals, Limits::default(), Configured::new).await
 }
 
 /// Runs with an engine and limits of the caller's.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, EntryWriter};
 use super::framing::{PathError, check_path};
@@ -38,6 +38,11 @@ impl Spool {
             temporary,
             compressors: Compressors::default(),
         }
+    }
+
+    /// Where temporary files go.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
     }
 
     /// Begins an entry at a path below the archive's top directory.

@@ -4,6 +4,12 @@ use crate::archive::{PodBundle, Spool};
 use crate::cluster::call::Connection;
 use crate::manifest::{ExpectedPod, Refused, Uncounted};
 
+/// The engine that fetches pods one at a time, by its name in the log and the manifest.
+pub const NATIVE: &str = "native";
+
+/// The engine that runs upstream's program.
+pub const CLUSTER_PROFILER: &str = "cluster-profiler";
+
 /// Everything an engine needs to know.
 #[derive(Debug, Clone)]
 pub struct DumpPlan {
@@ -28,7 +34,11 @@ pub enum PodDump {
         result: Result<PodBundle, String>,
         /// Names in its page that nobody asked for.
         refused: Vec<Refused>,
+        /// The engine that brought it.
+        engine: &'static str,
     },
     /// A component pod that was not expected; it was not dumped.
     Uncounted(Uncounted),
+    /// Names that nobody asked for, in no pod's page alone.
+    Refused(Vec<Refused>),
 }

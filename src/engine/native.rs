@@ -1,12 +1,12 @@
 //! The native engine: each pod by its own token, several at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backon::{BackoffBuilder, ExponentialBackoff};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::dump::{DumpPlan, PodDump};
+use super::dump::{DumpPlan, NATIVE, PodDump};
 use super::page::{self, Page};
 use super::stream;
 use crate::archive::Spool;
@@ -20,20 +20,27 @@ use crate::task::joined;
 /// How often one pod's token is exchanged because it went stale before virt-api used it.
 const EXCHANGES: usize = 5;
 
-/// Dumps a plan's pods, component after component. A pod's slot is free again once somebody has
-/// taken what it brought, so memory is bounded by `concurrency` whatever the destination's speed.
+/// Dumps a plan's pods but for those `delivered` already, component after component. A pod's slot is
+/// free again once somebody has taken what it brought, so memory is bounded by `concurrency`
+/// whatever the destination's speed.
+///
+/// It walks all of the plan's components, so whatever is delivered, it tells of the same pods that
+/// were not expected. Their names come back.
 pub(super) async fn dump(
-    plan: DumpPlan,
+    plan: &DumpPlan,
     concurrency: usize,
-    out: mpsc::Sender<PodDump>,
-) -> Result<(), CallError> {
+    delivered: &BTreeSet<String>,
+    out: &mpsc::Sender<PodDump>,
+) -> Result<BTreeSet<String>, CallError> {
     let mut tasks = JoinSet::new();
+    let mut uncounted = BTreeSet::new();
     for component in Component::ALL {
         let pods = plan.pods.iter().filter(|pod| pod.component == component);
         let mut wanted: BTreeMap<_, _> = pods.map(|pod| (pod.name.as_str(), pod)).collect();
         if wanted.is_empty() {
             continue;
         }
+        wanted.retain(|pod, _| !delivered.contains(*pod));
         let list = PodList {
             connection: plan.connection.clone(),
             namespace: plan.namespace.clone(),
@@ -41,7 +48,16 @@ pub(super) async fn dump(
         };
         let mut walker = Walker::new(list.clone());
         while let Some(step) = walker.next().await? {
+            if out.is_closed() {
+                return Ok(uncounted);
+            }
+            if delivered.contains(&step.pod) {
+                continue;
+            }
             if let Some(other) = unexpected(&mut wanted, &step) {
+                if let PodDump::Uncounted(pod) = &other {
+                    uncounted.insert(pod.name.clone());
+                }
                 let _ = out.send(other).await;
                 continue;
             }
@@ -49,9 +65,6 @@ pub(super) async fn dump(
                 if let Some(task) = tasks.join_next().await {
                     joined(task);
                 }
-            }
-            if out.is_closed() {
-                return Ok(());
             }
             tasks.spawn(dump_and_send(
                 list.clone(),
@@ -68,7 +81,7 @@ pub(super) async fn dump(
     while let Some(task) = tasks.join_next().await {
         joined(task);
     }
-    Ok(())
+    Ok(uncounted)
 }
 
 /// Takes the pod off the list of those wanted. If it is not the one that was expected, says why.
@@ -91,6 +104,7 @@ fn missing(pod: &str, why: String) -> PodDump {
         pod: pod.to_owned(),
         result: Err(why),
         refused: Vec::new(),
+        engine: NATIVE,
     }
 }
 
@@ -112,6 +126,7 @@ async fn dump_and_send(list: PodList, step: Step, spool: Spool, out: mpsc::Sende
             pod,
             result,
             refused,
+            engine: NATIVE,
         })
         .await;
 }

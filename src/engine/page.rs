@@ -8,15 +8,10 @@ use base64::read::DecoderReader;
 use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 
 use super::profile::{self, ProfileError};
+use super::refusal::refuse;
 use crate::archive::{PodBundle, Spool};
 use crate::manifest::Refused;
 use crate::pprof::Kind;
-
-/// A name longer than this is cut where it is shown.
-const SHOWN: usize = 100;
-
-/// Refused names that are listed, of one page.
-const LISTED: usize = 20;
 
 /// One pod's page.
 #[derive(Debug, Default)]
@@ -141,20 +136,4 @@ fn profiles<R: Read>(
         profile::take(base64, pod, kind, spool, bundle)?;
     }
     Ok(json.end_object()?)
-}
-
-fn refuse(refused: &mut Vec<Refused>, page_of: &str, name: &str, why: &str) {
-    tracing::warn!(page_of, ?name, why, "refused a name in a dump");
-    if refused.len() < LISTED {
-        let mut name: String = name.chars().take(SHOWN + 1).collect();
-        if name.chars().count() > SHOWN {
-            name.pop();
-            name.push('…');
-        }
-        refused.push(Refused {
-            name,
-            page_of: page_of.to_owned(),
-            why: why.to_owned(),
-        });
-    }
 }

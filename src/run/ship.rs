@@ -110,10 +110,15 @@ impl Writer {
                 record.uncounted.push(pod);
                 return Ok(None);
             }
+            PodDump::Refused(names) => {
+                record.refused.extend(names);
+                return Ok(None);
+            }
             PodDump::Expected {
                 pod,
                 result,
                 refused,
+                engine: _,
             } => {
                 record.refused.extend(refused);
                 (pod, result)

@@ -10,6 +10,7 @@ mod confirmed_stop;
 mod destination;
 mod docs;
 mod dry_run;
+mod engines;
 mod panics;
 mod pod_faults;
 mod progress;
