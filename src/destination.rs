@@ -70,9 +70,9 @@ impl Destination {
     ///
     /// # Errors
     /// It cannot be removed.
-    pub async fn abort(&self, run: &RunId) -> Result<(), DestinationError> {
+    pub async fn abort(&self) -> Result<(), DestinationError> {
         match self {
-            Self::Dir(dir) => dir.abort(run).await,
+            Self::Dir(dir) => dir.abort().await,
         }
     }
 

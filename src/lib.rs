@@ -11,6 +11,7 @@ pub mod config;
 pub mod destination;
 pub mod engine;
 pub mod file;
+pub mod limits;
 pub mod manifest;
 pub mod outcome;
 pub mod pprof;

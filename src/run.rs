@@ -32,11 +32,11 @@ use phase::{Clock, Undo};
 use progress::Progress;
 use told::Told;
 
-use crate::cluster::call::Limits;
 use crate::cluster::connect;
 use crate::config::{Config, from_environment};
 use crate::destination::Destination;
 use crate::engine::{Configured, Engine};
+use crate::limits::Limits;
 use crate::outcome::ExitCode;
 
 /// Runs with the engine that is configured and the usual limits.

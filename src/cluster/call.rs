@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use http::Request;
@@ -10,39 +9,7 @@ use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
 
-/// How long calls may take, how often they are tried, and other times that no user sets.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// For a call's whole answer, and for the head of a dump's.
-    pub call: Duration,
-    /// For the next piece of a dump's body.
-    pub idle: Duration,
-    /// Tries of one call, the first included.
-    pub tries: usize,
-    /// The pause after the first failed try; it doubles up to `longest_pause`.
-    pub first_pause: Duration,
-    /// The longest pause between tries.
-    pub longest_pause: Duration,
-    /// How far a cpu profile may fall short of the window.
-    pub cpu_slack: Duration,
-    /// How often a line says how far the run is.
-    pub progress: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            // kube-apiserver cuts an aggregated answer at 60 s.
-            call: Duration::from_secs(65),
-            idle: Duration::from_secs(30),
-            tries: 4,
-            first_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(8),
-            cpu_slack: Duration::from_secs(10),
-            progress: Duration::from_secs(30),
-        }
-    }
-}
+use crate::limits::Limits;
 
 /// The API server and how patient to be with it.
 #[derive(Clone)]

@@ -5,6 +5,7 @@ mod temporary;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use sha2::Digest;
@@ -14,6 +15,7 @@ use self::temporary::Temporary;
 use super::fault::DestinationError;
 use super::found::Found;
 use crate::config::RunId;
+use crate::file;
 use crate::manifest::{Archive, Manifest, SCHEMA_VERSION, Sha256};
 use crate::task::joined;
 
@@ -24,6 +26,8 @@ const PROBE: &str = ".cluster-profiler-job.probe";
 #[derive(Debug, Clone)]
 pub struct Dir {
     path: PathBuf,
+    /// The archive that was begun and not finished, under its temporary name.
+    unfinished: Arc<Mutex<Option<PathBuf>>>,
 }
 
 /// An archive being written under its temporary name.
@@ -37,14 +41,17 @@ pub struct DirUpload {
 
 impl Dir {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            unfinished: Arc::default(),
+        }
     }
 
     pub(super) async fn probe(&self) -> Result<(), DestinationError> {
         self.blocking(|dir| {
             fs::create_dir_all(&dir.path)
                 .map_err(|error| DestinationError::io("create the directory", &dir.path, &error))?;
-            temporary::sweep(&dir.path, "");
+            temporary::sweep(&dir.path);
             let probe = dir.path.join(PROBE);
             write_durably(&probe, b"cluster-profiler-job writes here\n")?;
             if let Err(error) = fs::remove_file(&probe) {
@@ -81,6 +88,7 @@ impl Dir {
     pub(super) async fn begin(&self, run: &RunId) -> Result<DirUpload, DestinationError> {
         let target = self.archive(run);
         let (temporary, file) = self.blocking(move |_| Temporary::beside(&target)).await?;
+        *self.unfinished() = Some(temporary.path().to_owned());
         Ok(DirUpload {
             temporary,
             file: tokio::fs::File::from_std(file),
@@ -89,13 +97,22 @@ impl Dir {
         })
     }
 
-    pub(super) async fn abort(&self, run: &RunId) -> Result<(), DestinationError> {
-        let stem = run.stem();
-        self.blocking(move |dir| {
-            temporary::sweep(&dir.path, &stem);
-            Ok(())
+    pub(super) async fn abort(&self) -> Result<(), DestinationError> {
+        let Some(path) = self.unfinished().take() else {
+            return Ok(());
+        };
+        self.blocking(move |_| {
+            let removed = file::remove(&path);
+            removed.map_err(|error| DestinationError::io("remove", &path, &error))
         })
         .await
+        .map(drop)
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn put_manifest(

@@ -63,7 +63,7 @@ pub(super) async fn dump(
             }
             while tasks.len() >= concurrency {
                 if let Some(task) = tasks.join_next().await {
-                    joined(task);
+                    joined(task)?;
                 }
             }
             tasks.spawn(dump_and_send(
@@ -79,7 +79,7 @@ pub(super) async fn dump(
         }
     }
     while let Some(task) = tasks.join_next().await {
-        joined(task);
+        joined(task)?;
     }
     Ok(uncounted)
 }
@@ -108,7 +108,24 @@ fn missing(pod: &str, why: String) -> PodDump {
     }
 }
 
-async fn dump_and_send(list: PodList, step: Step, spool: Spool, out: mpsc::Sender<PodDump>) {
+/// Why there is no page of a pod.
+enum Fault {
+    /// The pod cannot be had.
+    Pod(String),
+    /// No pod can: a right is gone, or the profiler was turned off.
+    Run(CallError),
+}
+
+/// Dumps one pod and hands it over.
+///
+/// # Errors
+/// No other pod could be dumped, either.
+async fn dump_and_send(
+    list: PodList,
+    step: Step,
+    spool: Spool,
+    out: mpsc::Sender<PodDump>,
+) -> Result<(), CallError> {
     let pod = step.pod.clone();
     let (result, refused) = match with_tries(&list, step, &spool).await {
         Ok(Page {
@@ -119,16 +136,19 @@ async fn dump_and_send(list: PodList, step: Step, spool: Spool, out: mpsc::Sende
             bundle: None,
             refused,
         }) => (Err(not_in_page(&refused)), refused),
-        Err(why) => (Err(why), Vec::new()),
+        Err(Fault::Pod(why)) => (Err(why), Vec::new()),
+        Err(Fault::Run(error)) => return Err(error),
     };
+    let engine = NATIVE;
     let _ = out
         .send(PodDump::Expected {
             pod,
             result,
             refused,
-            engine: NATIVE,
+            engine,
         })
         .await;
+    Ok(())
 }
 
 fn not_in_page(refused: &[Refused]) -> String {
@@ -139,27 +159,34 @@ fn not_in_page(refused: &[Refused]) -> String {
 }
 
 /// One pod's page, tried again after every fault: a page that fails leaves nothing behind.
-async fn with_tries(list: &PodList, mut step: Step, spool: &Spool) -> Result<Page, String> {
+async fn with_tries(list: &PodList, mut step: Step, spool: &Spool) -> Result<Page, Fault> {
     let mut pauses: ExponentialBackoff = list.connection.pauses().build();
     let mut exchanges = 0;
     let mut tries = 1;
     loop {
         let fault = match attempt(list, &step, spool).await {
+            // Without a token a page begins with whatever is first by now.
+            Attempt::Done(Page { bundle: None, .. }) if step.token.is_empty() && tries == 1 => {
+                step.token = locate(list, &step.pod).await?;
+                "its page had another pod".to_owned()
+            }
             Attempt::Done(page) => return Ok(page),
             Attempt::Stale if exchanges < EXCHANGES => {
                 exchanges += 1;
-                step.token = list
-                    .refresh(&step.token)
-                    .await
-                    .map_err(|error| error.to_string())?;
+                let fresh = list.refresh(&step.token).await;
+                step.token = fresh.map_err(|error| Fault::Pod(error.to_string()))?;
                 continue;
             }
-            Attempt::Stale => return Err(format!("{EXCHANGES} fresh tokens were stale at once")),
-            Attempt::Refused(why) => return Err(why),
+            Attempt::Stale => {
+                let why = format!("{EXCHANGES} fresh tokens were stale at once");
+                return Err(Fault::Pod(why));
+            }
+            Attempt::Refused(error) if error.is_definite() => return Err(Fault::Run(error)),
+            Attempt::Refused(error) => return Err(Fault::Pod(error.to_string())),
             Attempt::Failed(why) => why,
         };
         let Some(pause) = pauses.next() else {
-            return Err(format!("{fault} ({tries} tries)"));
+            return Err(Fault::Pod(format!("{fault} ({tries} tries)")));
         };
         tracing::debug!(pod = step.pod, fault, ?pause, "dumping it again");
         tokio::time::sleep(pause).await;
@@ -167,11 +194,25 @@ async fn with_tries(list: &PodList, mut step: Step, spool: &Spool) -> Result<Pag
     }
 }
 
+/// The token of a pod's page, found by walking the list from its beginning.
+async fn locate(list: &PodList, pod: &str) -> Result<String, Fault> {
+    let mut walker = Walker::new(list.clone());
+    let fault = |error: CallError| Fault::Pod(error.to_string());
+    while let Some(step) = walker.next().await.map_err(fault)? {
+        if step.pod == pod {
+            return Ok(step.token);
+        }
+    }
+    Err(Fault::Pod(
+        "the pod was gone when it was to be dumped".to_owned(),
+    ))
+}
+
 /// What came of one try.
 enum Attempt {
     Done(Page),
     Stale,
-    Refused(String),
+    Refused(CallError),
     Failed(String),
 }
 
@@ -188,7 +229,7 @@ async fn attempt(list: &PodList, step: &Step, spool: &Spool) -> Attempt {
         }
         Ok(DumpAnswer::Expired) => return Attempt::Stale,
         Err(error) if error.may_pass() => return Attempt::Failed(error.to_string()),
-        Err(error) => return Attempt::Refused(error.to_string()),
+        Err(error) => return Attempt::Refused(error),
     };
     let (feeder, reader) = stream::channel();
     let (pod, spool) = (step.pod.clone(), spool.clone());

@@ -11,6 +11,14 @@ const LISTED: usize = 20;
 /// Says that a name is refused, and lists it while the list is short.
 pub(super) fn refuse(refused: &mut Vec<Refused>, page_of: &str, name: &str, why: &str) {
     tracing::warn!(page_of, ?name, why, "refused a name in a dump");
+    if refused.len() == LISTED {
+        let more = "and more, which the log names".to_owned();
+        refused.push(Refused {
+            name: "…".to_owned(),
+            page_of: page_of.to_owned(),
+            why: more,
+        });
+    }
     if refused.len() < LISTED {
         let mut name: String = name.chars().take(SHOWN + 1).collect();
         if name.chars().count() > SHOWN {

@@ -14,8 +14,8 @@ use super::dump::{CLUSTER_PROFILER, PodDump};
 use super::landing::Landing;
 use super::program::{Program, Running};
 use crate::archive::Spool;
-use crate::cluster::call::Limits;
 use crate::component::Component;
+use crate::limits::Limits;
 use crate::task::joined;
 
 /// Pods that a message names.

@@ -33,6 +33,9 @@ pub struct Pod {
     /// What is wrong, unless it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The engine that brought its files; none if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// Its files in the archive.
     pub files: Vec<File>,
 }

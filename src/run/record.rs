@@ -29,6 +29,7 @@ impl Record {
                     pod,
                     state: State::Missing,
                     why: None,
+                    engine: None,
                     files: Vec::new(),
                 },
             )
@@ -40,13 +41,31 @@ impl Record {
         }
     }
 
-    /// Notes what came of a pod: its files, its state, and why unless it is complete.
-    pub(super) fn note(&mut self, pod: &str, files: Vec<File>, state: State, why: Option<String>) {
+    /// Notes the files that an engine brought of a pod, its state, and why unless it is complete.
+    pub(super) fn note(
+        &mut self,
+        pod: &str,
+        (engine, files): (&str, Vec<File>),
+        (state, why): (State, Option<String>),
+    ) {
+        if let Some(pod) = self.pods.get_mut(pod) {
+            pod.engine = Some(engine.to_owned());
+            pod.files = files;
+        }
+        self.judge(pod, state, why);
+    }
+
+    /// Notes that nothing came of a pod, and why.
+    pub(super) fn missing(&mut self, pod: &str, why: String) {
+        self.judge(pod, State::Missing, Some(why));
+    }
+
+    fn judge(&mut self, pod: &str, state: State, why: Option<String>) {
         if let Some(why) = &why {
             tracing::warn!(pod, why, "not complete");
         }
         if let Some(pod) = self.pods.get_mut(pod) {
-            (pod.files, pod.state, pod.why) = (files, state, why);
+            (pod.state, pod.why) = (state, why);
         }
     }
 

@@ -105,7 +105,7 @@ impl Writer {
         expectation: &Expectation,
         record: &mut Record,
     ) -> Result<Option<u64>, Fault> {
-        let (pod, result) = match dump {
+        let (pod, result, engine) = match dump {
             PodDump::Uncounted(pod) => {
                 record.uncounted.push(pod);
                 return Ok(None);
@@ -118,26 +118,26 @@ impl Writer {
                 pod,
                 result,
                 refused,
-                engine: _,
+                engine,
             } => {
                 record.refused.extend(refused);
-                (pod, result)
+                (pod, result, engine)
             }
         };
         let bundle = match result {
             Ok(bundle) => bundle,
             Err(why) => {
-                record.note(&pod, Vec::new(), State::Missing, Some(why));
+                record.missing(&pod, why);
                 return Ok(Some(0));
             }
         };
-        let (state, why) = judge(&pod, &bundle, expectation);
+        let judgement = judge(&pod, &bundle, expectation);
         let mut files = Vec::with_capacity(bundle.entries.len());
         for entry in bundle.entries.into_values() {
             files.push(self.entry(entry).await?);
         }
         let bytes = files.iter().map(|file| file.bytes).sum();
-        record.note(&pod, files, state, why);
+        record.note(&pod, (engine, files), judgement);
         Ok(Some(bytes))
     }
 

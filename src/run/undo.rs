@@ -12,7 +12,7 @@ pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
         Undo::NotReady => signal_files::not_ready(&job.config.signals),
         Undo::Stop => return stop(job).await,
         Undo::RemoveUpload => {
-            if let Err(error) = job.destination.abort(&job.config.run_id).await {
+            if let Err(error) = job.destination.abort().await {
                 tracing::warn!(%error, "the unfinished archive stays under its temporary name");
             }
         }

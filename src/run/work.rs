@@ -20,7 +20,7 @@ use crate::archive::Spool;
 use crate::cluster::confirm::Confirmation;
 use crate::engine::Engine;
 use crate::engine::dump::DumpPlan;
-use crate::manifest::{State, Window};
+use crate::manifest::Window;
 use crate::window::{self, Ended};
 
 /// Does it all.
@@ -160,7 +160,7 @@ async fn dump<E: Engine>(
     let mut record = Record::new(clear.expected.clone());
     let mut pods = clear.expected.clone();
     if let Some(StartFailed { pod, why }) = failed {
-        record.note(pod, Vec::new(), State::Missing, Some(why.clone()));
+        record.missing(pod, why.clone());
         pods.retain(|expected| expected.name != *pod);
     }
     let plan = DumpPlan {

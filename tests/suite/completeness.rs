@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cluster_profiler_job::cluster::call::Limits;
 use cluster_profiler_job::engine::Native;
+use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;

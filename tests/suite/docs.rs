@@ -53,6 +53,8 @@ fn help_has_both_tables() {
         .expect("help");
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).expect("text");
+    // It is wrapped for a terminal.
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for variable in VARIABLES {
         assert!(
             help.contains(&format!("{PREFIX}{}", variable.name)),

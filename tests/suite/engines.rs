@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cluster_profiler_job::cluster::call::Limits;
 use cluster_profiler_job::engine::Configured;
+use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
@@ -232,12 +232,17 @@ async fn a_narrowed_run_calls_it_for_the_chosen_components_alone() {
 async fn what_it_does_not_deliver_is_fetched_natively() {
     // Of the handlers, four were written when it ended; the other components are one page each.
     for (script, rest, said) in [
-        ("exit-after:4", 4, "ended with exit status: 1: 2026/01/02"),
-        ("success-after:4", 4, "4 of 8 pods are not there whole"),
-        ("half-pod", 6, "no space left on device"),
+        (
+            "exit-after:4",
+            4..=4,
+            "ended with exit status: 1: 2026/01/02",
+        ),
+        ("success-after:4", 4..=4, "4 of 8 pods are not there whole"),
+        // Two whole ones stood beside the half one: they count if they were seen before it.
+        ("half-pod", 6..=8, "no space left on device"),
     ] {
         let (ended, native) = as_native(&fourteen().await, script).await;
-        assert_eq!(native, rest, "{script}: {}", ended.log);
+        assert!(rest.contains(&native), "{script}: {native}: {}", ended.log);
         assert_said(&ended, "cluster-profiler fell short");
         assert_said(&ended, said);
         assert_said(&ended, "fetching the rest natively");
@@ -395,13 +400,12 @@ async fn a_hang_is_ended() {
     for script in ["hang-after:2", "chatter-after:2"] {
         let standin = fourteen().await;
         let place = place(&standin, script);
-        let environment = place
-            .environment()
-            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
         // The program's environment is this process's: it has neither KUBECONFIG nor a script.
         let program = wrapper(&place, script);
         let program = (OsString::from("PROFILER_PROGRAM"), program.into_os_string());
-        let environment = environment
+        let environment = place
+            .variables()
+            .into_iter()
             .filter(|(name, _)| name != "PROFILER_PROGRAM")
             .chain([program]);
         let limits = Limits {

@@ -221,3 +221,22 @@ async fn a_passing_fault_of_the_api_server_is_no_fault_of_the_run() {
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert_eq!(place.shipped().manifest.pods.len(), 8);
 }
+
+#[tokio::test]
+async fn a_profiler_turned_off_in_mid_dump_is_the_runs_fault_and_no_pods() {
+    let options = Options {
+        pod_latency: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin).with("PROFILER_CONCURRENCY", 1);
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") >= 3)
+        .await;
+    standin.set_gate(false);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 3, "{}", ended.log);
+    assert!(place.manifest().is_none(), "nothing final was left");
+    assert!(place.leftovers().is_empty());
+}

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cluster_profiler_job::cluster::call::Limits;
 use cluster_profiler_job::engine::Native;
+use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
 use standin::{Options, Standin};

@@ -165,28 +165,25 @@ async fn told_once_it_dumps_few_and_telling_pods_first() {
 }
 
 #[tokio::test]
-async fn ctrl_c_has_an_exit_code_of_its_own() {
-    let standin = standin().await;
-    let place = Place::new(&standin)
-        .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_GRACE", "1h");
-    let child = place.spawn();
-    standin
-        .wait_until(|state| state.profiling().len() == 8)
-        .await;
-    send(&child, Signal::INT);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 130, "{}", ended.log);
-    assert!(standin.profiling().is_empty());
-    let shipped = place.shipped();
-    assert!(
-        shipped
-            .manifest
-            .pods
-            .iter()
-            .all(|pod| pod.state == State::Complete)
-    );
-    assert_eq!(shipped.manifest.exit_code, 130);
+async fn each_signal_has_its_exit_code() {
+    // A lost connection and a closed terminal are orders to stop, too.
+    for (signal, code) in [(Signal::INT, 130), (Signal::HUP, 143), (Signal::QUIT, 143)] {
+        let standin = standin().await;
+        let place = Place::new(&standin)
+            .with("PROFILER_SETTLE", "1h")
+            .with("PROFILER_GRACE", "1h");
+        let child = place.spawn();
+        standin
+            .wait_until(|state| state.profiling().len() == 8)
+            .await;
+        send(&child, signal);
+        let ended = place.ended(child).await;
+        assert_eq!(ended.code, code, "{}", ended.log);
+        assert!(standin.profiling().is_empty());
+        let manifest = place.shipped().manifest;
+        assert!(manifest.pods.iter().all(|pod| pod.state == State::Complete));
+        assert_eq!(i32::from(manifest.exit_code), code);
+    }
 }
 
 #[tokio::test]
@@ -206,22 +203,6 @@ async fn a_run_ends_itself_before_its_deadline() {
         "{}",
         manifest.reason
     );
-}
-
-#[tokio::test]
-async fn a_lost_connection_is_an_order_to_stop() {
-    let standin = standin().await;
-    let place = Place::new(&standin)
-        .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_GRACE", "1h");
-    let child = place.spawn();
-    standin
-        .wait_until(|state| state.profiling().len() == 8)
-        .await;
-    send(&child, Signal::HUP);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 143, "{}", ended.log);
-    assert!(standin.profiling().is_empty());
 }
 
 #[tokio::test]

@@ -82,16 +82,15 @@ impl Temporary {
     }
 }
 
-/// Removes temporary files of writers that are gone, of those whose final name begins with
-/// `stem`. What cannot be removed is in nobody's way but for its size: it is warned of.
-pub(super) fn sweep(directory: &Path, stem: &str) {
-    let beginning = format!("{PREFIX}{stem}");
+/// Removes temporary files of writers that are gone. What cannot be removed is in nobody's way but
+/// for its size: it is warned of.
+pub(super) fn sweep(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !name.starts_with(&beginning) || !name.ends_with(SUFFIX) {
+        if !name.starts_with(PREFIX) || !name.ends_with(SUFFIX) {
             continue;
         }
         // Opened for writing, for some file systems lock nothing else.
@@ -100,7 +99,7 @@ pub(super) fn sweep(directory: &Path, stem: &str) {
         };
         if file.try_lock().is_ok() {
             match fs::remove_file(&path) {
-                Ok(()) => tracing::info!(path = %path.display(), "removed an unfinished file"),
+                Ok(()) => tracing::info!(path = %path.display(), "removed what a dead run left"),
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "an unfinished file stays")
                 }
