@@ -77,7 +77,7 @@ pub struct Uncounted {
 pub struct Refused {
     /// The name as it came, cut at 100 characters.
     pub name: String,
-    /// The pod whose page it was in.
+    /// The pod, or the component, whose part of the dump it was in.
     pub page_of: String,
     /// Why it was refused.
     pub why: String,

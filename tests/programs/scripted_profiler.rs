@@ -1,5 +1,5 @@
 //! Stands for upstream's cluster-profiler in tests: the same command line, requests, files, output
-//! and exit codes, and on top of it the failure that the variable `SCRIPTED` names:
+//! and exit codes, and on top of it the failure that the file `script` beside KUBECONFIG names:
 //!
 //! - `exit-after:N`, `success-after:N`, `hang-after:N`, `chatter-after:N`: once N pods are written
 //!   it fails, says SUCCESS, says nothing more, or never ends saying something else
@@ -9,7 +9,7 @@
 //! - `extra-dir:NAME`, `extra-link:NAME`, `extra-file:NAME`: something else in its directory
 //! - `garbage`: bytes that are no text, and a line without an end, before it begins
 //!
-//! It appends what it was called with to the file that `SCRIPTED_LOG` names, as a line of JSON.
+//! It appends what it was called with to the file `calls` there, as a line of JSON.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -66,7 +66,7 @@ struct Script {
 
 impl Script {
     fn read() -> Self {
-        let script = std::env::var("SCRIPTED").unwrap_or_default();
+        let script = fs::read_to_string(beside_kubeconfig("script")).unwrap_or_default();
         let (name, argument) = script.split_once(':').unwrap_or((&script, ""));
         Self {
             name: name.to_owned(),
@@ -107,10 +107,13 @@ async fn main() -> ExitCode {
     }
 }
 
+fn beside_kubeconfig(name: &str) -> PathBuf {
+    let kubeconfig = std::env::var_os("KUBECONFIG").expect("KUBECONFIG is set");
+    Path::new(&kubeconfig).with_file_name(name)
+}
+
 fn tell_of_the_call() -> Result<(), Failure> {
-    let Some(path) = std::env::var_os("SCRIPTED_LOG") else {
-        return Ok(());
-    };
+    let path = beside_kubeconfig("calls");
     let call = serde_json::json!({
         "pid": std::process::id(),
         "arguments": std::env::args().skip(1).collect::<Vec<_>>(),

@@ -2,7 +2,6 @@
 //! delivers is shipped as it is, and what it does not is fetched natively.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,12 +10,12 @@ use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::Value;
 use standin::{Damage, Fault, Options, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::{Ended, Place, Shipped, file_name, listing};
+use crate::harness::{Ended, Place, Shipped, file_name, listing, send};
 
 /// Where cargo puts it: beside the directory of this test's own executable.
 fn scripted_profiler() -> PathBuf {
@@ -49,11 +48,10 @@ async fn fourteen() -> Standin {
 
 /// A place for a run with the program, which fails as `script` says.
 fn place(standin: &Standin, script: &str) -> Place {
-    let mut place = Place::new(standin)
+    let place = Place::new(standin)
         .with("PROFILER_ENGINE", "cluster-profiler")
-        .with("PROFILER_PROGRAM", scripted_profiler().display())
-        .with("SCRIPTED", script);
-    place.set("SCRIPTED_LOG", place.path("calls").display());
+        .with("PROFILER_PROGRAM", scripted_profiler().display());
+    std::fs::write(place.path("script"), script).expect("a script");
     place
 }
 
@@ -400,41 +398,20 @@ async fn a_hang_is_ended() {
     for script in ["hang-after:2", "chatter-after:2"] {
         let standin = fourteen().await;
         let place = place(&standin, script);
-        // The program's environment is this process's: it has neither KUBECONFIG nor a script.
-        let program = wrapper(&place, script);
-        let program = (OsString::from("PROFILER_PROGRAM"), program.into_os_string());
-        let environment = place
-            .variables()
-            .into_iter()
-            .filter(|(name, _)| name != "PROFILER_PROGRAM")
-            .chain([program]);
         let limits = Limits {
             call: Duration::from_secs(1),
             idle: Duration::from_secs(1),
             ..Limits::default()
         };
         let (_signals, receiver) = mpsc::channel(1);
-        let code = run_with(environment, receiver, limits, Configured::new).await;
+        // This process has no KUBECONFIG of its own that the program could find.
+        let code = run_with(place.variables(), receiver, limits, Configured::new).await;
         assert_eq!(code, ExitCode::Complete, "{script}");
         assert_eq!(calls(&place).len(), 1, "it was called again");
         assert_eq!(fetched_natively(&standin), 12, "{script}");
         assert_eq!(place.shipped().manifest.pods.len(), 14);
         assert_gone(&place);
     }
-}
-
-/// A program that is the scripted one with the variables that it heeds.
-fn wrapper(place: &Place, script: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let path = place.path("wrapper");
-    let text = format!(
-        "#!/bin/sh\nSCRIPTED={script} SCRIPTED_LOG={} exec {} \"$@\"\n",
-        place.path("calls").display(),
-        scripted_profiler().display()
-    );
-    std::fs::write(&path, text).expect("a program");
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a program");
-    path
 }
 
 #[tokio::test]
@@ -446,9 +423,7 @@ async fn told_to_stop_it_leaves_nothing_behind() {
     standin
         .wait_until(|state| state.arrived("dump-cluster-profiler") >= 2)
         .await;
-    let pid = i32::try_from(child.id().expect("it runs")).expect("a pid");
-    let pid = Pid::from_raw(pid).expect("a pid");
-    kill_process(pid, Signal::TERM).expect("a signal");
+    send(&child, Signal::TERM);
     let ended = place.ended(child).await;
     assert_eq!(ended.code, 143, "{}", ended.log);
     assert_eq!(calls(&place).len(), 1);

@@ -191,16 +191,39 @@ async fn a_pod_replaced_in_the_window_is_missing_and_its_successor_does_not_coun
         .await
         .expect("a stand-in");
     let pod = standin.pods().pop().expect("a pod");
-    let place = Place::new(&standin).with("PROFILER_SETTLE", "1s");
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
     let child = place.spawn();
-    standin
-        .wait_until(|state| state.profiling().len() == 8)
-        .await;
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
     let successor = standin.replace(&pod);
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
     let ended = place.ended(child).await;
     let shipped = place.shipped();
     assert_missing(&pod, &ended, &shipped, "gone");
     assert_eq!(shipped.manifest.uncounted[0].name, successor);
+}
+
+#[tokio::test]
+async fn an_api_server_lost_in_mid_dump_ends_the_run_for_a_retry() {
+    let options = Options {
+        pod_latency: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin).with("PROFILER_CONCURRENCY", 1);
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") >= 2)
+        .await;
+    standin.route_fault(RouteFault::new(
+        "/pods",
+        RouteAnswer::Status(503),
+        Times::Always,
+    ));
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 75, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+    assert!(!place.archive().exists());
+    assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
 }
 
 #[tokio::test]
