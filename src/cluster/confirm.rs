@@ -48,9 +48,12 @@ impl Confirmation {
     }
 
     async fn attempted(&mut self) -> Result<(), CallError> {
-        // A stop goes out even if nobody can be listed: reaching some is what matters.
-        let before = pods::list_once(&self.connection, &self.namespace).await;
-        profiler::stop(&self.connection).await?;
+        // The stop waits for nobody: reaching some at once is what matters.
+        let (before, stopped) = tokio::join!(
+            pods::list_once(&self.connection, &self.namespace),
+            profiler::stop(&self.connection)
+        );
+        stopped?;
         self.answered = true;
         let before = before?;
         let after = pods::list_once(&self.connection, &self.namespace).await?;

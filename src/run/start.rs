@@ -1,11 +1,16 @@
 //! Starting: all pods at once, and again when some did not.
 
+use std::time::Duration;
+
 use super::fault::Fault;
 use super::job::Job;
 use crate::cluster::call::CallError;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler;
 use crate::outcome::ExitCode;
+
+/// virt-api gives a pod five seconds.
+const POD_LIMIT: Duration = Duration::from_secs(6);
 
 /// A pod at which start went on failing while the others profile.
 #[derive(Debug, Clone)]
@@ -22,13 +27,17 @@ pub(super) struct StartFailed {
 pub(super) async fn start(job: &Job, pods: &[ComponentPod]) -> Result<Option<StartFailed>, Fault> {
     let mut tries = 1;
     loop {
-        let error = match profiler::start(&job.connection).await {
+        let sent = tokio::select! {
+            sent = profiler::start(&job.connection) => sent,
+            () = told_and_waited(job) => return Ok(None),
+        };
+        let error = match sent {
             Ok(()) => return Ok(None),
             Err(error) if !error.may_pass() => return Err(refused(error)),
             Err(error) => error,
         };
         tracing::warn!(%error, tries, "start failed");
-        if tries >= job.config.patience.start_tries {
+        if tries >= job.config.patience.start_tries || job.told.now().is_some() {
             return at_one_pod(&error, pods)
                 .map(Some)
                 .ok_or_else(|| error.into());
@@ -40,6 +49,14 @@ pub(super) async fn start(job: &Job, pods: &[ComponentPod]) -> Result<Option<Sta
         tokio::time::sleep(job.connection.limits.first_pause).await;
         tries += 1;
     }
+}
+
+/// A run that is told to stop lets a start that is under way reach its pods, so that the stop comes
+/// after it, but for no longer than virt-api waits for a pod.
+async fn told_and_waited(job: &Job) {
+    job.told.order().await;
+    tokio::time::sleep(POD_LIMIT).await;
+    tracing::warn!("start is under way for too long; stopping all the same");
 }
 
 fn refused(error: CallError) -> Fault {

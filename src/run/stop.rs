@@ -21,10 +21,16 @@ pub(super) async fn stop(
     told: &Told,
     (connection, install): (&Connection, &Install),
 ) -> Result<(), Fault> {
-    confirmation.attempt().await;
+    let confirmed = async {
+        confirmation.attempt().await;
+        tokio::select! {
+            () = confirmation.until(until) => {}
+            _ = told.order() => {}
+        }
+    };
     tokio::select! {
-        () = confirmation.until(until) => {}
-        _ = told.order() => {}
+        () = confirmed => {}
+        () = told.stop_is_over() => {}
     }
     if confirmation.is_confirmed() {
         return Ok(());
@@ -39,7 +45,10 @@ pub(super) async fn stop(
 /// Beside the dump of a run that was told to stop: the stop goes on while there is time.
 pub(super) async fn go_on(confirmation: &mut Confirmation, told: &Told) {
     if let Some(order) = told.now() {
-        confirmation.until(order.dump_until).await;
+        tokio::select! {
+            () = confirmation.until(order.stop_until) => {}
+            () = told.stop_is_over() => {}
+        }
     }
 }
 

@@ -13,6 +13,9 @@ use crate::outcome::ExitCode;
 /// What is kept of the grace for finishing the archive once the dump was ended.
 const RESERVE: Duration = Duration::from_secs(15);
 
+/// What is kept of it once the stop is given up, at most half of it: a stop matters more.
+const STOP_RESERVE: Duration = Duration::from_secs(5);
+
 /// That the run is to end, and by when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Order {
@@ -20,8 +23,10 @@ pub(super) struct Order {
     pub(super) code: ExitCode,
     /// Why.
     pub(super) by: EndedBy,
-    /// When the dump ends, whoever is not in it.
+    /// When the dump ends, whoever is not in it. A second signal brings it forward.
     pub(super) dump_until: Instant,
+    /// When the stop is given up, whoever has not seen it.
+    pub(super) stop_until: Instant,
 }
 
 /// Where the order is seen.
@@ -53,6 +58,11 @@ impl Told {
     /// The order, if there is one.
     pub(super) fn now(&self) -> Option<Order> {
         *self.0.borrow()
+    }
+
+    /// Resolves when the stop has to be given up; a second signal does not change that.
+    pub(super) async fn stop_is_over(&self) {
+        tokio::time::sleep_until(self.order().await.stop_until).await;
     }
 
     /// Resolves when the dump has to end: when its time is over, at once at a second signal.
@@ -112,11 +122,12 @@ async fn listen(
             // A second signal abandons the dump, never the stop.
             Some(order) => order.dump_until = now,
             None => {
-                let dump_until = now + patience.grace.saturating_sub(RESERVE);
+                let grace = patience.grace;
                 *order = Some(Order {
                     code,
                     by,
-                    dump_until,
+                    dump_until: now + grace.saturating_sub(RESERVE),
+                    stop_until: now + grace - STOP_RESERVE.min(grace / 2),
                 });
             }
         });

@@ -24,13 +24,16 @@ pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
 async fn stop(job: &Job) -> Option<String> {
     let Started { namespace, pods } = job.started.get().cloned()?;
     let mut confirmation = Confirmation::new(job.connection.clone(), namespace, pods);
-    confirmation.attempt().await;
-    // The work has waited in vain already for a profiler that was turned off.
-    if !confirmation.error().is_some_and(profiler::is_off) {
-        tokio::select! {
-            () = confirmation.within(job.config.patience.stop_wait) => {}
-            () = job.told.dump_is_over() => {}
+    let stop = async {
+        confirmation.attempt().await;
+        // The work has waited in vain already for a profiler that was turned off.
+        if !confirmation.error().is_some_and(profiler::is_off) {
+            confirmation.within(job.config.patience.stop_wait).await;
         }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = job.told.stop_is_over() => {}
     }
     let remains = confirmation.remains();
     match &remains {

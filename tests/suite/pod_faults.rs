@@ -203,6 +203,26 @@ async fn a_pod_replaced_in_the_window_is_missing_and_its_successor_does_not_coun
 }
 
 #[tokio::test]
+async fn a_pod_replaced_under_its_own_name_is_missing() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let pods = standin.pods();
+    let pod = pods
+        .iter()
+        .find(|pod| pod.starts_with("virt-handler-"))
+        .expect("a handler");
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let child = place.spawn();
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    standin.remove_pod(pod);
+    standin.add_pod(pod, Some("virt-handler"));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_missing(pod, &ended, &place.shipped(), "another of the same name");
+}
+
+#[tokio::test]
 async fn an_api_server_lost_in_mid_dump_ends_the_run_for_a_retry() {
     let options = Options {
         pod_latency: Duration::from_millis(300),

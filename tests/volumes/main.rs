@@ -1,5 +1,7 @@
-//! Volumes that are full, read-only or somebody else's. Each test has mounts of its own, in a
-//! namespace that `unshare` makes, so it needs util-linux and the right to use namespaces.
+//! Volumes that are full, read-only or somebody else's, and the order of what is written to one.
+//!
+//! Tests have mounts of their own, in a namespace that `unshare` makes, or watch the system calls
+//! with `strace`: they need util-linux, strace, and the right to use namespaces.
 
 #[expect(dead_code, reason = "the suite uses the rest of it")]
 #[path = "../suite/harness.rs"]
@@ -117,4 +119,48 @@ async fn a_small_temporary_volume_is_enough_for_pods_that_fit_in_memory() {
     let (code, said) = run_in_namespace(&place, script, &[]).await;
     assert_eq!(code, Some(0), "{said}");
     place.shipped();
+}
+
+/// What is on the volume must survive the node: content, then the name, then the name's being there;
+/// the archive before the manifest.
+#[tokio::test]
+async fn everything_is_on_the_disk_before_it_has_its_name_and_the_manifest_comes_last() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let place = Place::new(&standin);
+    let trace = place.path("trace");
+    let status = tokio::process::Command::new("strace")
+        .args([
+            "-f",
+            "-qq",
+            "-y",
+            "-e",
+            "trace=fsync,rename,renameat,renameat2",
+            "-o",
+        ])
+        .arg(&trace)
+        .arg(BINARY)
+        .env_clear()
+        .envs(place.variables())
+        .stdout(Stdio::null())
+        .status()
+        .await
+        .expect("strace starts");
+    assert!(status.success());
+    let trace = std::fs::read_to_string(trace).expect("a trace");
+    let out = place.out().display().to_string();
+    let directory = format!("<{out}>)");
+    let mut lines = trace.lines();
+    for (call, what) in [
+        ("fsync(", "profile-test-run.tar.gz."),
+        ("rename", "profile-test-run.tar.gz\""),
+        ("fsync(", directory.as_str()),
+        ("fsync(", "profile-test-run.json."),
+        ("rename", "profile-test-run.json\""),
+        ("fsync(", directory.as_str()),
+    ] {
+        let found = lines.any(|line| line.contains(call) && line.contains(what));
+        assert!(found, "no {call} {what} in its place:\n{trace}");
+    }
 }
