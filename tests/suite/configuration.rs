@@ -259,3 +259,71 @@ async fn a_kubeconfig_that_is_none_is_named() {
         ended.log
     );
 }
+
+#[test]
+fn faults_of_an_unattended_runs_variables_name_what_is_accepted() {
+    let faults = beside_destination(&[
+        ("PROFILER_STOP_FILE", "stop"),
+        ("PROFILER_MIN_COMPLETE", "95"),
+        ("PROFILER_PAGE_SIZE", "21"),
+        ("PROFILER_START_TRIES", "0"),
+        ("PROFILER_STOP_WAIT", "2"),
+        ("PROFILER_DRY_RUN", "yes"),
+        ("PROFILER_ENGINE", "cluster-profiler"),
+    ])
+    .expect_err("faults")
+    .faults;
+    for (fault, told) in faults.iter().zip([
+        "PROFILER_STOP_FILE: \"stop\" is not accepted; accepted: an absolute path",
+        "PROFILER_PAGE_SIZE: \"21\" is not accepted; accepted: a number from 1 to 20",
+        "PROFILER_ENGINE: cluster-profiler is not on PATH",
+        "PROFILER_MIN_COMPLETE: \"95\" is not accepted; accepted: a whole percentage",
+        "PROFILER_STOP_WAIT: \"2\" is not accepted; accepted: a duration with a unit",
+        "PROFILER_START_TRIES: \"0\" is not accepted; accepted: a number from 1 to 10",
+        "PROFILER_DRY_RUN: \"yes\" is not accepted; accepted: true, false",
+    ]) {
+        assert!(
+            fault.starts_with(told),
+            "{fault:?} does not begin with {told:?}"
+        );
+    }
+    assert_eq!(faults.len(), 7, "{faults:?}");
+}
+
+#[test]
+fn times_that_contradict_each_other_are_faults() {
+    for contradiction in [
+        [("PROFILER_SETTLE", "2h"), ("PROFILER_MAX_WINDOW", "1h")],
+        [("PROFILER_MAX_WINDOW", "1h"), ("PROFILER_DEADLINE", "1h")],
+        [("PROFILER_GRACE", "1h"), ("PROFILER_DEADLINE", "2h")],
+        [("PROFILER_SETTLE", "0s"), ("PROFILER_MAX_WINDOW", "1h")],
+    ] {
+        assert!(
+            beside_destination(&contradiction).is_err(),
+            "{contradiction:?}"
+        );
+    }
+    let long = beside_destination(&[("PROFILER_SETTLE", "3h")]).expect("no contradiction");
+    assert_eq!(long.window.max, Duration::from_secs(3 * 3600));
+    let file = [("PROFILER_STOP_FILE", "/signal/stop")];
+    let waiting = beside_destination(&file).expect("a configuration");
+    assert_eq!(waiting.window.settle, Duration::ZERO);
+    assert!(waiting.window.settle_after_stop_file);
+}
+
+#[test]
+fn shares_that_make_no_sense_are_faults() {
+    for share in [
+        "101%",
+        "-1%",
+        "95%,90%",
+        "virt-hander=9%",
+        "virt-api=1%,virt-api=2%",
+        "%",
+        ",",
+    ] {
+        let variable = [("PROFILER_MIN_COMPLETE", share)];
+        assert!(beside_destination(&variable).is_err(), "{share}");
+    }
+    assert!(beside_destination(&[("PROFILER_MIN_COMPLETE", "0%, virt-api = 100%")]).is_ok());
+}
