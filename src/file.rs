@@ -1,5 +1,6 @@
 //! Small files that others wait for: they appear whole or not at all.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -9,10 +10,25 @@ use std::path::Path;
 /// # Errors
 /// The directory is not there or cannot be written.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temporary = beside(path);
+    let written = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    written.inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// Proves that a file can be written here, with another one that is removed again.
+///
+/// # Errors
+/// It cannot.
+pub fn probe(path: &Path) -> io::Result<()> {
+    let temporary = beside(path);
+    fs::write(&temporary, b"")?;
+    fs::remove_file(&temporary)
+}
+
+fn beside(path: &Path) -> OsString {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{:08x}.tmp", fastrand::u32(..)));
-    fs::write(&temporary, content)?;
-    fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))
+    temporary
 }
 
 /// Removes a file; says whether there was one.

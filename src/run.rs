@@ -22,9 +22,9 @@ mod vouch;
 mod work;
 
 use std::ffi::OsString;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 pub use fault::Fault;
 use job::Job;
@@ -56,13 +56,19 @@ pub async fn run_with<E: Engine>(
     limits: Limits,
     engine: impl FnOnce(&Config) -> E,
 ) -> ExitCode {
-    let (telling, config) = from_environment(environment);
+    let (mut telling, config) = from_environment(environment);
     let watched = logging::init(telling.log, telling.log_filter.as_deref());
     let (run_id, ended) = match config {
         Ok(config) => {
             let run_id = Some(config.run_id.clone());
             let engine = engine(&config);
-            let prepared = signal_files::prepare(&config.signals, telling.done_file.as_deref());
+            // A dry run may go on beside a real one, whose files these are.
+            let prepared = if config.dry_run {
+                telling.done_file = None;
+                Ok(())
+            } else {
+                signal_files::prepare(&config, telling.done_file.as_deref())
+            };
             let ended = match prepared {
                 Ok(()) => supervised(config, signals, limits, engine, watched).await,
                 Err(fault) => Err(fault),
@@ -89,15 +95,20 @@ async fn supervised<E: Engine>(
         destination: Destination::new(&config.destination),
         progress: Progress::new(watched),
         told,
-        started: OnceLock::new(),
+        confirmation: Mutex::new(None),
         config,
     });
+    // Tasks of their own: neither a panic nor a log that blocks may keep the supervisor from undoing.
+    let listening = tokio::spawn(listen);
+    let telling = tokio::spawn({
+        let (job, phase) = (Arc::clone(&job), phase.clone());
+        async move { job.progress.tell(phase, every).await }
+    });
     let undo = async |step: Undo| undo::undo(&job, step).await;
-    let ended = tokio::select! {
-        ended = supervisor::supervise(work::work(Arc::clone(&job), engine, clock), &phase, undo) => ended,
-        () = listen => unreachable!("listening never ends"),
-        () = job.progress.tell(phase.clone(), every) => unreachable!("telling never ends"),
-    };
+    let work = work::work(Arc::clone(&job), engine, clock);
+    let ended = supervisor::supervise(work, &phase, undo).await;
+    listening.abort();
+    telling.abort();
     job.progress.clear();
     ended
 }

@@ -64,7 +64,11 @@ pub async fn wait(
         }
         tokio::select! {
             () = tokio::time::sleep_until(at.min(Instant::now() + POLL)) => {}
-            by = &mut told => return Ended { by, workload_exit_code },
+            by = &mut told => {
+                // A workload that has just ended is often what ends the run.
+                let last = file.look().flatten();
+                return Ended { by, workload_exit_code: workload_exit_code.or(last) };
+            }
         }
     }
 }
@@ -92,8 +96,15 @@ impl<'a> StopFile<'a> {
             return None;
         }
         let mut content = String::new();
-        let read =
-            fs::File::open(self.path).and_then(|file| file.take(READ).read_to_string(&mut content));
+        // Opening what is no file, such as a FIFO, could block for ever.
+        let read = fs::metadata(self.path).and_then(|there| {
+            if there.is_file() {
+                let file = fs::File::open(self.path)?;
+                file.take(READ).read_to_string(&mut content)
+            } else {
+                Err(ErrorKind::InvalidInput.into())
+            }
+        });
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
             Err(error) => {

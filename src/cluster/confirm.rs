@@ -37,6 +37,31 @@ impl Confirmation {
         }
     }
 
+    /// Takes note of pods that became Ready or restarted before the start that reached them. Called
+    /// after a start; what cannot be listed is warned of.
+    pub async fn note_started(&mut self) {
+        match pods::list_once(&self.connection, &self.namespace).await {
+            Ok(pods) => pods
+                .into_iter()
+                .filter(|pod| pod.ready)
+                .for_each(|pod| self.note(pod.pod)),
+            Err(error) => tracing::warn!(%error, "pods that came since preflight are not known"),
+        }
+    }
+
+    fn note(&mut self, pod: ExpectedPod) {
+        for list in [&mut self.started, &mut self.waiting] {
+            list.retain(|other| other.uid != pod.uid);
+            list.push(pod.clone());
+        }
+    }
+
+    /// Notes that start reached nobody.
+    pub fn note_refused(&mut self) {
+        self.started.clear();
+        self.waiting.clear();
+    }
+
     /// Sends stop once and looks who has seen it: a pod that was Ready before and after.
     pub async fn attempt(&mut self) {
         if let Err(error) = self.attempted().await {
@@ -116,7 +141,7 @@ impl Confirmation {
     /// What remains when it is given up, and what to do: for the log and for whoever reads why the
     /// run failed. `None` once it is confirmed.
     pub fn remains(&self) -> Option<String> {
-        if self.is_confirmed() {
+        if self.is_confirmed() || self.waiting.is_empty() {
             return None;
         }
         let names: Vec<_> = self.waiting.iter().map(|pod| pod.name.as_str()).collect();

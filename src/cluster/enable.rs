@@ -1,6 +1,7 @@
 //! How to turn the profiler on, for the KubeVirt that is installed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
@@ -15,10 +16,15 @@ const SCHEMA: &str = "/openapi/v3/apis/kubevirt.io/v1";
 /// KubeVirt's is about 2 MB.
 const SCHEMA_LIMIT: usize = 64 << 20;
 
+/// A run that has something to say must not wait for it.
+const SCHEMA_TIME: Duration = Duration::from_secs(10);
+
 /// The command that turns the profiler on for this installation. Where its schema cannot be read,
 /// that is said, with the command for KubeVirt 1.8 and later.
 pub async fn command(connection: &Connection, install: &Install) -> String {
-    let (field, doubt) = match has_field(connection).await {
+    let schema = tokio::time::timeout(SCHEMA_TIME, has_field(connection)).await;
+    let schema = schema.map_err(|_| "it did not come".to_owned());
+    let (field, doubt) = match schema.and_then(|field| field.map_err(|error| error.to_string())) {
         Ok(field) => (field, String::new()),
         Err(error) => (
             true,

@@ -1,6 +1,6 @@
 //! The component pods as they are now.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::api::{Api, ListParams};
 
 use super::call::{CallError, Connection};
@@ -85,7 +85,7 @@ fn reduce(pod: Pod) -> Option<ComponentPod> {
             uid: pod.metadata.uid.unwrap_or_default(),
             node: spec.node_name.unwrap_or_default(),
             image: image.unwrap_or_default(),
-            restarts: restarts(&status),
+            restarts: restarts(component, &status),
         },
     })
 }
@@ -98,10 +98,12 @@ fn is_ready(status: &PodStatus) -> bool {
     ready && status.phase.as_deref() == Some("Running")
 }
 
-fn restarts(status: &PodStatus) -> i32 {
-    let containers: &[ContainerStatus] = status.container_statuses.as_deref().unwrap_or_default();
-    containers
+/// The restarts of the component's own container: a sidecar's have nothing to do with its profiler.
+fn restarts(component: Component, status: &PodStatus) -> i32 {
+    let containers = status.container_statuses.as_deref().unwrap_or_default();
+    let own = containers
         .iter()
-        .map(|container| container.restart_count)
-        .sum()
+        .find(|container| container.name == component.name());
+    own.or(containers.first())
+        .map_or(0, |container| container.restart_count)
 }

@@ -11,13 +11,17 @@ pub fn run(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     exit_code: Option<u8>,
 ) -> ExitCode {
-    let files = match signal_files(environment) {
-        Ok((files, _)) => files,
+    let (files, done) = match signal_files(environment) {
+        Ok(files) => files,
         Err(faults) => {
             eprintln!("{faults}");
             return ExitCode::Usage;
         }
     };
+    if done.exists() {
+        eprintln!("the run is over: {}", done.display());
+        return ExitCode::Finding;
+    }
     let path = files.stop.display();
     let content = exit_code
         .map(|code| format!("{code}\n"))

@@ -65,6 +65,7 @@ pub(super) fn check(
     let components = faults.read("COMPONENTS", raw.components.as_ref(), components);
     let window = window(&mut faults, raw);
     let signals = signals(&mut faults, raw, &standard);
+    distinct(&mut faults, &signals, &telling);
     let engine = engine_config(&mut faults, raw, &standard);
     let namespace = faults.read("NAMESPACE", raw.namespace.as_ref(), namespace);
     let run_id = faults.read("RUN_ID", raw.run_id.as_ref(), |id| {
@@ -154,9 +155,10 @@ fn window(faults: &mut Faults, raw: &Raw) -> WindowConfig {
     } else {
         DEFAULT_SETTLE
     };
+    let faulty = raw.settle.is_some() && settle.is_none();
     let settle = settle.unwrap_or(default);
     let max = faults.read("MAX_WINDOW", raw.max_window.as_ref(), duration);
-    if let Some(max) = max.filter(|max| settle > *max || max.is_zero()) {
+    if let Some(max) = max.filter(|max| !faulty && (settle > *max || max.is_zero())) {
         let fault = format!("{max:?} is less than {PREFIX}SETTLE, {settle:?}, or no time at all");
         faults.add("MAX_WINDOW", &fault);
     }
@@ -174,6 +176,25 @@ fn signals(faults: &mut Faults, raw: &Raw, standard: &Standard) -> SignalFiles {
     SignalFiles {
         stop: stop.unwrap_or_else(|| standard.signal("stop")),
         ready: ready.unwrap_or_else(|| standard.signal("ready")),
+    }
+}
+
+/// Files that mean different things must be different files.
+fn distinct(faults: &mut Faults, signals: &SignalFiles, telling: &Telling) {
+    let log = telling.termination_log.as_ref().map(|log| &log.path);
+    let named = [
+        ("STOP_FILE", Some(&signals.stop)),
+        ("READY_FILE", Some(&signals.ready)),
+        ("DONE_FILE", telling.done_file.as_ref()),
+        ("TERMINATION_LOG", log),
+    ];
+    for (index, (name, path)) in named.iter().enumerate() {
+        let same = named[..index]
+            .iter()
+            .find(|(_, other)| path.is_some() && other == path);
+        if let Some((other, _)) = same {
+            faults.add(name, &format!("it is the same file as {PREFIX}{other}"));
+        }
     }
 }
 

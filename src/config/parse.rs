@@ -12,9 +12,13 @@ pub(super) fn not(value: &str, accepted: &str) -> String {
     format!("{value:?} is not accepted; accepted: {accepted}")
 }
 
+/// No run is longer, and no clock overflows.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 pub(super) fn absolute_path(value: &str) -> Result<PathBuf, String> {
-    if value.starts_with('/') && !value.ends_with('/') {
-        Ok(PathBuf::from(value))
+    let path = value.trim_end_matches('/');
+    if path.starts_with('/') {
+        Ok(PathBuf::from(path))
     } else {
         Err(not(value, "an absolute path"))
     }
@@ -42,8 +46,15 @@ pub(super) fn components(value: &str) -> Result<BTreeSet<Component>, String> {
 }
 
 pub(super) fn duration(value: &str) -> Result<Duration, String> {
-    humantime::parse_duration(value)
-        .map_err(|_| not(value, "a duration with a unit, such as 90s, 5m, 1h30m"))
+    let duration = humantime::parse_duration(value).ok();
+    duration
+        .filter(|duration| *duration <= LONGEST)
+        .ok_or_else(|| {
+            not(
+                value,
+                "a duration with a unit, such as 90s, 5m, 1h30m, up to 30d",
+            )
+        })
 }
 
 pub(super) fn engine(value: &str) -> Result<String, String> {

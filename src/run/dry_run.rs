@@ -1,5 +1,7 @@
 //! A run that only says what it would do.
 
+use humantime::format_duration;
+
 use super::preflight::Clear;
 use super::report::Finished;
 use crate::config::{Config, DestinationConfig};
@@ -14,25 +16,22 @@ pub(super) fn tell(config: &Config, engine: &str, clear: &Clear) -> Finished {
         format!("start profiling in all {ready} component pods"),
     );
     let window = &config.window;
+    let (settle, longest) = (format_duration(window.settle), format_duration(window.max));
+    let stop = config.signals.stop.display();
     let end = match window.settle_after_stop_file {
-        true => format!(
-            "{:?} after {} appears",
-            window.settle,
-            config.signals.stop.display()
-        ),
-        false => format!(
-            "after {:?}, or once {} appears",
-            window.settle,
-            config.signals.stop.display()
-        ),
+        true => format!("{settle} after {stop} appears"),
+        false => format!("after {settle}, or once {stop} appears"),
     };
     step(
         "window",
-        format!("end the window {end}, after {:?} at the latest", window.max),
+        format!("end the window {end}, after {longest} at the latest"),
     );
     step(
         "stop",
-        format!("stop profiling, for up to {:?}", config.patience.stop_wait),
+        format!(
+            "stop profiling, for up to {}",
+            format_duration(config.patience.stop_wait)
+        ),
     );
     step(
         "dump",

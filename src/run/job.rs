@@ -1,13 +1,13 @@
 //! What a run works with.
 
-use std::sync::OnceLock;
+use tokio::sync::Mutex;
 
 use super::progress::Progress;
 use super::told::Told;
 use crate::cluster::call::Connection;
+use crate::cluster::confirm::Confirmation;
 use crate::config::Config;
 use crate::destination::Destination;
-use crate::manifest::ExpectedPod;
 
 /// A configured run; the work and whoever undoes it share it.
 #[derive(Debug)]
@@ -17,13 +17,6 @@ pub(super) struct Job {
     pub(super) destination: Destination,
     pub(super) progress: Progress,
     pub(super) told: Told,
-    /// What was started, for whoever has to stop it.
-    pub(super) started: OnceLock<Started>,
-}
-
-/// Pods that start was sent to.
-#[derive(Debug, Clone)]
-pub(super) struct Started {
-    pub(super) namespace: String,
-    pub(super) pods: Vec<ExpectedPod>,
+    /// The stop of what was started, shared with whoever undoes. `None` until start is sent.
+    pub(super) confirmation: Mutex<Option<Confirmation>>,
 }

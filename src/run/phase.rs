@@ -62,7 +62,8 @@ impl Phase {
         match self {
             Self::Preflight => &[],
             Self::Start | Self::Window | Self::Stop => &[Undo::NotReady, Undo::Stop],
-            Self::Dump | Self::Report => &[Undo::RemoveUpload],
+            // A stop may be unconfirmed when the dump begins.
+            Self::Dump | Self::Report => &[Undo::Stop, Undo::RemoveUpload],
         }
     }
 }

@@ -43,9 +43,13 @@ impl Progress {
         self.show(longest.as_millis() as u64, WINDOW, text);
     }
 
-    /// The dump begins.
-    pub(super) fn dump(&self, pods: usize) {
+    /// So many pods are expected.
+    pub(super) fn expect(&self, pods: usize) {
         self.expected.store(pods, Relaxed);
+    }
+
+    /// The dump of so many pods begins.
+    pub(super) fn dump(&self, pods: usize) {
         self.show(pods as u64, DUMP, String::new());
     }
 

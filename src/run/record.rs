@@ -78,6 +78,13 @@ impl Record {
             .for_each(|pod| pod.why = Some(why.to_owned()));
     }
 
+    /// Whether this pod is complete.
+    pub(super) fn is_complete(&self, pod: &str) -> bool {
+        self.pods
+            .get(pod)
+            .is_some_and(|pod| pod.state == State::Complete)
+    }
+
     /// Why, if no pod has brought a single file.
     pub(super) fn nothing(&self) -> Option<String> {
         let first = self.pods.values().next()?;

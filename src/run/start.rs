@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::job::Job;
+use super::preflight::Clear;
 use crate::cluster::call::CallError;
+use crate::cluster::confirm::Confirmation;
 use crate::cluster::pods::ComponentPod;
-use crate::cluster::profiler;
+use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
+use crate::component::{Component, selector};
 use crate::outcome::ExitCode;
 
 /// virt-api gives a pod five seconds.
@@ -20,27 +23,39 @@ pub(super) struct StartFailed {
 }
 
 /// Starts profiling. A start that fails is stopped and tried again; one that goes on failing at
-/// one pod is no reason to go without the others.
+/// one pod is no reason to go without the others. A run that is told to stop goes on to the stop.
 ///
 /// # Errors
 /// It is not allowed, or fails for another reason than one pod.
-pub(super) async fn start(job: &Job, pods: &[ComponentPod]) -> Result<Option<StartFailed>, Fault> {
+pub(super) async fn start(
+    job: &Job,
+    clear: &Clear,
+    confirmation: &mut Confirmation,
+) -> Result<Option<StartFailed>, Fault> {
     let mut tries = 1;
-    loop {
+    let failed = loop {
         let sent = tokio::select! {
             sent = profiler::start(&job.connection) => sent,
-            () = told_and_waited(job) => return Ok(None),
+            () = told_and_waited(job) => break None,
         };
         let error = match sent {
-            Ok(()) => return Ok(None),
-            Err(error) if !error.may_pass() => return Err(refused(error)),
+            Ok(()) => break None,
+            Err(error) if !error.may_pass() => {
+                if tries == 1 {
+                    confirmation.note_refused();
+                }
+                return Err(refused(error));
+            }
             Err(error) => error,
         };
         tracing::warn!(%error, tries, "start failed");
-        if tries >= job.config.patience.start_tries || job.told.now().is_some() {
-            return at_one_pod(&error, pods)
-                .map(Some)
-                .ok_or_else(|| error.into());
+        let failed = at_one_pod(&error, &clear.ready);
+        if job.told.now().is_some() {
+            break failed;
+        }
+        if tries >= job.config.patience.start_tries {
+            let others = failed.is_some() && somebody_profiles(job, clear).await;
+            break Some(failed.filter(|_| others).ok_or(Fault::from(error))?);
         }
         // Some pods may have started: the next try must find them all alike.
         if let Err(error) = profiler::stop(&job.connection).await {
@@ -48,7 +63,31 @@ pub(super) async fn start(job: &Job, pods: &[ComponentPod]) -> Result<Option<Sta
         }
         tokio::time::sleep(job.connection.limits.first_pause).await;
         tries += 1;
+    };
+    if tries > 1 {
+        confirmation.note_started().await;
     }
+    Ok(failed)
+}
+
+/// virt-api names one pod, whether one failed or all did. A pod that saw stop without a start fails
+/// its dump; one that profiles does not. So the first pod of each component is asked, until one
+/// does.
+async fn somebody_profiles(job: &Job, clear: &Clear) -> bool {
+    for component in Component::ALL {
+        let request = DumpRequest {
+            label_selector: selector(&[component].into()),
+            continue_token: String::new(),
+            page_size: 1,
+        };
+        let answer = profiler::dump(&job.connection, &request).await;
+        if matches!(answer, Ok(DumpAnswer::Page(_))) {
+            return true;
+        }
+    }
+    let pods = clear.ready.len();
+    tracing::warn!(pods, "start failed at a pod of every component");
+    false
 }
 
 /// A run that is told to stop lets a start that is under way reach its pods, so that the stop comes

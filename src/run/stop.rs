@@ -32,21 +32,23 @@ pub(super) async fn stop(
         () = confirmed => {}
         () = told.stop_is_over() => {}
     }
-    if confirmation.is_confirmed() {
+    let Some(error) = confirmation.error().cloned() else {
         return Ok(());
+    };
+    if profiler::is_off(&error) {
+        return Err(turned_off(connection, install).await);
     }
-    match confirmation.error().cloned() {
-        Some(error) if profiler::is_off(&error) => Err(turned_off(connection, install).await),
-        Some(error) if !confirmation.was_answered() && !is_about_pods(&error) => Err(error.into()),
-        _ => Ok(()),
-    }
+    // A run that was told to stop tries on beside the dump.
+    let lost = !confirmation.was_answered() && !is_about_pods(&error) && told.now().is_none();
+    if lost { Err(error.into()) } else { Ok(()) }
 }
 
-/// Beside the dump of a run that was told to stop: the stop goes on while there is time.
-pub(super) async fn go_on(confirmation: &mut Confirmation, told: &Told) {
+/// Beside the dump of a run that was told to stop: the stop goes on, until it would have ended
+/// anyway or the time is over.
+pub(super) async fn go_on(confirmation: &mut Confirmation, until: Instant, told: &Told) {
     if let Some(order) = told.now() {
         tokio::select! {
-            () = confirmation.until(order.stop_until) => {}
+            () = confirmation.until(until.min(order.stop_until)) => {}
             () = told.stop_is_over() => {}
         }
     }
@@ -69,8 +71,8 @@ async fn turned_off(connection: &Connection, install: &Install) -> Fault {
     let command = enable::command(connection, install).await;
     let stop = profiler::path("stop");
     let message = format!(
-        "the profiler was turned off while it was profiling: every component pod goes on and none \
-         can be stopped. See who changed the KubeVirt object; turn it on again: {command}\nthen \
+        "the profiler was turned off while it was profiling: pods that had not stopped go on, and \
+         none can be stopped. See who changed the KubeVirt object; turn it on again: {command}\nthen \
          stop it: kubectl get --raw {stop}"
     );
     Fault::new(ExitCode::NotAllowed, message)

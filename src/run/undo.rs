@@ -1,9 +1,8 @@
 //! How each thing is undone.
 
-use super::job::{Job, Started};
+use super::job::Job;
 use super::phase::Undo;
 use super::signal_files;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::profiler;
 
 /// Undoes one thing, as far as it can be. What somebody has to know of the rest is returned.
@@ -20,14 +19,16 @@ pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
     None
 }
 
-/// Stops for as long as the user wants, or as the grace of a run that was told to stop allows.
+/// Stops for as long as the user wants, or as the grace of a run that was told to stop allows,
+/// unless the work did.
 async fn stop(job: &Job) -> Option<String> {
-    let Started { namespace, pods } = job.started.get().cloned()?;
-    let mut confirmation = Confirmation::new(job.connection.clone(), namespace, pods);
+    let mut held = job.confirmation.lock().await;
+    let confirmation = held.as_mut().filter(|stop| !stop.is_confirmed())?;
+    // The work has waited in vain already for a profiler that was turned off.
+    let waited = confirmation.error().is_some_and(profiler::is_off);
     let stop = async {
         confirmation.attempt().await;
-        // The work has waited in vain already for a profiler that was turned off.
-        if !confirmation.error().is_some_and(profiler::is_off) {
+        if !waited {
             confirmation.within(job.config.patience.stop_wait).await;
         }
     };

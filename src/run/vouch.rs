@@ -10,6 +10,7 @@ use super::report::Finished;
 use super::ship::Shipped;
 use crate::archive::{Entry, Spool};
 use crate::cluster::install::Install;
+use crate::cluster::profiler;
 use crate::manifest::{ExpectedPod, KubeVirt, Manifest, SCHEMA_VERSION, Window};
 use crate::outcome::ExitCode;
 use crate::window::Ended;
@@ -82,6 +83,25 @@ pub(super) async fn vouch(
         mut record,
     } = shipped;
     let (code, reason) = record.outcome(&job.config.min_complete);
+    let (code, reason) = match unstopped.as_slice() {
+        [] => (code, reason),
+        pods => {
+            let stop = profiler::path("stop");
+            let code = if code == ExitCode::Complete {
+                ExitCode::Incomplete
+            } else {
+                code
+            };
+            let count = pods.len();
+            let names = pods.join(" ");
+            (
+                code,
+                format!(
+                    "{count} pods may still be PROFILING ({names}): kubectl get --raw {stop}; {reason}"
+                ),
+            )
+        }
+    };
     let (code, reason) = override_by(job, ended, code, reason);
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::dry_run;
 use super::fault::Fault;
-use super::job::{Job, Started};
+use super::job::Job;
 use super::phase::{Clock, Phase};
 use super::preflight::{self, Clear, Preflight};
 use super::record::Record;
@@ -33,8 +33,9 @@ pub(super) async fn work<E: Engine>(
     mut clock: Clock,
 ) -> Result<Finished, Fault> {
     let proof = tokio::select! {
-        proof = preflight::prove(&job) => proof?,
+        biased;
         order = job.told.order() => return Err(order.fault()),
+        proof = preflight::prove(&job) => proof?,
     };
     let clear = match proof {
         Preflight::Clear(clear) => clear,
@@ -51,12 +52,22 @@ pub(super) async fn work<E: Engine>(
     if job.config.dry_run {
         return Ok(dry_run::tell(&job.config, engine.name(), &clear));
     }
+    job.progress.expect(clear.expected.len());
+    let mut held = job.confirmation.lock().await;
+    let started = clear.ready.iter().map(|pod| pod.pod.clone()).collect();
+    let namespace = clear.install.namespace.clone();
+    let confirmation = held.insert(Confirmation::new(
+        job.connection.clone(),
+        namespace,
+        started,
+    ));
+    let stop_wait = job.config.patience.stop_wait;
     let Profiled {
         window,
         ended,
         failed,
-        mut confirmation,
-    } = profile(&job, &clear, &mut clock).await?;
+    } = profile(&job, &clear, confirmation, &mut clock).await?;
+    let stop_until = Instant::now() + stop_wait;
     clock.enter(Phase::Dump);
     let expectation = Expectation {
         window,
@@ -65,17 +76,12 @@ pub(super) async fn work<E: Engine>(
     };
     let dumped = dump(&job, &engine, &clear, (&expectation, failed.as_ref()));
     // A run that was told to stop has no time to wait for a stop before it dumps.
-    let (shipped, ()) = tokio::join!(dumped, stop::go_on(&mut confirmation, &job.told));
+    let stopped = stop::go_on(confirmation, stop_until, &job.told);
+    let (shipped, ()) = tokio::join!(dumped, stopped);
     let shipped = shipped?;
-    if let Some(remains) = confirmation.remains() {
-        tracing::error!("{remains}");
-    }
+    let unstopped = unstopped(confirmation, &shipped);
+    drop(held);
     clock.enter(Phase::Report);
-    let unstopped = confirmation
-        .waiting()
-        .iter()
-        .map(|pod| pod.name.clone())
-        .collect();
     let vouched = Vouched {
         install: &clear.install,
         engine: engine.name(),
@@ -87,42 +93,43 @@ pub(super) async fn work<E: Engine>(
     vouch::vouch(&job, vouched, &clock).await
 }
 
+/// The pods that may go on profiling, loudly: one whose profile is of this window has stopped.
+fn unstopped(confirmation: &Confirmation, shipped: &Shipped) -> Vec<String> {
+    let names = confirmation.waiting().iter().map(|pod| pod.name.clone());
+    let unstopped: Vec<_> = names
+        .filter(|name| !shipped.record.is_complete(name))
+        .collect();
+    if let Some(remains) = confirmation.remains().filter(|_| !unstopped.is_empty()) {
+        tracing::error!("{remains}");
+    }
+    unstopped
+}
+
 /// What a window left.
 struct Profiled {
     window: Window,
     ended: Ended,
     failed: Option<StartFailed>,
-    confirmation: Confirmation,
 }
 
 /// Start, window, stop.
-async fn profile(job: &Job, clear: &Clear, clock: &mut Clock) -> Result<Profiled, Fault> {
-    let pods: Vec<_> = clear.ready.iter().map(|pod| pod.pod.clone()).collect();
-    let namespace = clear.install.namespace.clone();
-    let started = Started {
-        namespace: namespace.clone(),
-        pods: pods.clone(),
-    };
-    let _ = job.started.set(started);
+async fn profile(
+    job: &Job,
+    clear: &Clear,
+    confirmation: &mut Confirmation,
+    clock: &mut Clock,
+) -> Result<Profiled, Fault> {
     clock.enter(Phase::Start);
-    // Not left at a signal: a start that is under way could reach a pod after the stop.
-    let failed = start::start(job, &clear.ready).await?;
+    let failed = start::start(job, clear, confirmation).await?;
     let begin = Timestamp::now();
     clock.enter(Phase::Window);
-    signal_files::ready(&job.config.signals)?;
-    let config = &job.config.window;
-    let longest = longest(job);
-    tracing::info!(longest = %humantime::format_duration(longest), "profiling is on");
-    job.progress.window(longest);
-    let told = async { job.told.order().await.by };
-    let ended = window::wait(config, &job.config.signals.stop, told).await;
+    let ended = open(job).await?;
     clock.enter(Phase::Stop);
     signal_files::not_ready(&job.config.signals);
     let end = Timestamp::now();
-    let mut confirmation = Confirmation::new(job.connection.clone(), namespace, pods);
     let until = Instant::now() + job.config.patience.stop_wait;
     let context = (&job.connection, clear.install.as_ref());
-    stop::stop(&mut confirmation, until, &job.told, context).await?;
+    stop::stop(confirmation, until, &job.told, context).await?;
     if confirmation.is_confirmed() {
         tracing::info!(ended_by = ?ended.by, "profiling is off");
     }
@@ -135,8 +142,23 @@ async fn profile(job: &Job, clear: &Clear, clock: &mut Clock) -> Result<Profiled
         window,
         ended,
         failed,
-        confirmation,
     })
+}
+
+/// Opens the window, and waits for its end. One that ends before it opens is not told of.
+async fn open(job: &Job) -> Result<Ended, Fault> {
+    if let Some(order) = job.told.now() {
+        return Ok(Ended {
+            by: order.by,
+            workload_exit_code: None,
+        });
+    }
+    signal_files::ready(&job.config.signals)?;
+    let longest = longest(job);
+    tracing::info!(longest = %humantime::format_duration(longest), "profiling is on");
+    job.progress.window(longest);
+    let told = async { job.told.order().await.by };
+    Ok(window::wait(&job.config.window, &job.config.signals.stop, told).await)
 }
 
 /// How long the window can last as far as is known when it opens.

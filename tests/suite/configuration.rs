@@ -327,3 +327,37 @@ fn shares_that_make_no_sense_are_faults() {
     }
     assert!(beside_destination(&[("PROFILER_MIN_COMPLETE", "0%, virt-api = 100%")]).is_ok());
 }
+
+#[test]
+fn files_that_mean_different_things_are_different_files() {
+    for names in [("STOP", "READY"), ("READY", "DONE"), ("STOP", "DONE")] {
+        let names = (
+            format!("PROFILER_{}_FILE", names.0),
+            format!("PROFILER_{}_FILE", names.1),
+        );
+        let same = [
+            (names.0.as_str(), "/signal/x"),
+            (names.1.as_str(), "/signal/x/"),
+        ];
+        let faults = beside_destination(&same).expect_err("a fault").faults;
+        assert!(faults[0].contains("the same file as"), "{faults:?}");
+    }
+}
+
+#[test]
+fn no_duration_overflows_a_clock() {
+    for name in [
+        "SETTLE",
+        "MAX_WINDOW",
+        "STOP_WAIT",
+        "GRACE",
+        "PREFLIGHT_RETRY",
+        "DEADLINE",
+    ] {
+        let name = format!("PROFILER_{name}");
+        assert!(
+            beside_destination(&[(&name, "18446744073709551600s")]).is_err(),
+            "{name}"
+        );
+    }
+}

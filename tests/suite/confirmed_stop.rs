@@ -85,7 +85,11 @@ async fn a_stop_that_goes_on_failing_at_one_pod_costs_that_pod_alone() {
     let shipped = place.shipped();
     let why = shipped.pod(&pod).why.as_deref().unwrap_or_default();
     assert!(why.contains("lacks cpu.pprof"), "{why}");
-    assert!(shipped.manifest.unstopped.contains(&pod));
+    assert_eq!(
+        shipped.manifest.unstopped,
+        [pod.as_str()],
+        "the others have a whole profile"
+    );
     let complete = shipped
         .manifest
         .pods
@@ -150,4 +154,26 @@ async fn a_pod_that_is_gone_is_not_waited_for() {
     let ended = place.ended(child).await;
     assert_eq!(ended.code, 5, "{}", ended.log);
     assert!(place.shipped().manifest.unstopped.is_empty());
+}
+
+#[tokio::test]
+async fn an_undone_start_is_stopped_for_as_long_as_it_takes() {
+    let standin = standin().await;
+    let text = RouteAnswer::Text(500, "no component pods".to_owned());
+    standin.route_fault(RouteFault::new(
+        "/start-cluster-profiler",
+        text,
+        Times::Always,
+    ));
+    let unavailable = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new(
+        "/stop-cluster-profiler",
+        unavailable,
+        Times::First(4),
+    ));
+    let place = Place::new(&standin).with("PROFILER_START_TRIES", 1);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 75, "{}", ended.log);
+    assert_eq!(standin.arrived("stop-cluster-profiler"), 5);
+    assert!(ended.log.contains("profiling is off"), "{}", ended.log);
 }

@@ -59,3 +59,19 @@ async fn a_fault_that_passes_before_the_start_is_waited_out() {
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert_eq!(place.shipped().manifest.pods.len(), 8);
 }
+
+#[tokio::test]
+async fn a_dry_run_leaves_the_files_of_a_run_beside_it_alone() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let child = place.spawn();
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    let place = place
+        .with("PROFILER_DRY_RUN", "true")
+        .with("PROFILER_RUN_ID", "dry");
+    assert_eq!(place.run().await.code, 0);
+    assert_eq!(place.run_with(&["ready"]).await.code, 0);
+    assert!(!place.signal("done").exists());
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    assert_eq!(place.ended(child).await.code, 0);
+}

@@ -6,7 +6,7 @@ use cluster_profiler_job::manifest::{EndedBy, State};
 use cluster_profiler_job::run::phase::Phase;
 use futures::future::join_all;
 use rustix::process::Signal;
-use standin::{Fault, RouteAnswer, RouteFault, Standin, Times};
+use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
 use tokio::process::Child;
 
 use crate::harness::{Ended, Place, send, standin};
@@ -188,12 +188,17 @@ async fn each_signal_has_its_exit_code() {
 
 #[tokio::test]
 async fn a_run_ends_itself_before_its_deadline() {
-    let standin = standin().await;
+    let options = Options {
+        pod_latency: SLOW,
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    // One after another, the pods need twice the deadline.
     let place = Place::new(&standin)
+        .with("PROFILER_CONCURRENCY", 1)
         .with("PROFILER_MAX_WINDOW", "1s")
-        .with("PROFILER_GRACE", "1s")
-        .with("PROFILER_DEADLINE", "3s");
-    slow_pods(&standin);
+        .with("PROFILER_GRACE", "10s")
+        .with("PROFILER_DEADLINE", "12s");
     let ended = place.run().await;
     assert_eq!(ended.code, 143, "{}", ended.log);
     assert!(standin.profiling().is_empty());
@@ -203,6 +208,80 @@ async fn a_run_ends_itself_before_its_deadline() {
         "{}",
         manifest.reason
     );
+}
+
+#[tokio::test]
+async fn the_stop_goes_on_beside_the_dump_of_a_run_that_was_told() {
+    let standin = standin().await;
+    let pod = standin.pods()[5].clone();
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_STOP_WAIT", "10m")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    standin.set_ready(&pod, false);
+    send(&child, Signal::TERM);
+    standin
+        .wait_until(|state| state.arrived("stop-cluster-profiler") >= 2)
+        .await;
+    standin.set_ready(&pod, true);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+    assert!(place.shipped().manifest.unstopped.is_empty());
+}
+
+#[tokio::test]
+async fn told_while_stop_fails_once_it_loses_nothing() {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    let unavailable = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new(
+        "/stop-cluster-profiler",
+        unavailable,
+        Times::First(1),
+    ));
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+    place.shipped();
+}
+
+#[tokio::test]
+async fn told_while_start_keeps_failing_it_starts_no_more() {
+    let standin = standin().await;
+    // Longer than virt-api waits: every start and every stop in between takes five seconds.
+    standin.pod_fault(&standin.pods()[0], Fault::Slow(2 * SLOW));
+    let place = Place::new(&standin).with("PROFILER_GRACE", "25s");
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.arrived("start-cluster-profiler") >= 1)
+        .await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert_eq!(standin.arrived("start-cluster-profiler"), 1);
+}
+
+#[tokio::test]
+async fn the_workloads_exit_code_is_not_lost_to_a_signal_right_after_it() {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    std::fs::write(place.signal("stop"), "3\n").expect("a stop file");
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert!([143, 6].contains(&ended.code), "{}", ended.log);
+    assert_eq!(place.shipped().manifest.workload_exit_code, Some(3));
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ async fn a_start_that_fails_at_every_pod_is_worth_a_retry_and_leaves_no_manifest
     let place = Place::new(&standin);
     let ended = place.run().await;
     assert_eq!(ended.code, 75, "{}", ended.log);
+    assert!(!ended.log.contains("profiling is on"), "{}", ended.log);
     assert!(place.manifest().is_none());
     assert!(!place.archive().exists());
     assert!(standin.profiling().is_empty());
@@ -89,4 +90,30 @@ async fn a_start_that_is_not_allowed_is_not_tried_again() {
     assert_eq!(ended.code, 3, "{}", ended.log);
     assert_eq!(standin.arrived("start-cluster-profiler"), 1);
     assert!(standin.arrived("stop-cluster-profiler") >= 1);
+}
+
+#[tokio::test]
+async fn a_pod_that_came_ready_between_two_starts_is_stopped_as_well() {
+    let standin = standin().await;
+    let pods = standin.pods();
+    let late = pods
+        .iter()
+        .find(|pod| pod.starts_with("virt-handler-"))
+        .expect("a handler");
+    standin.set_ready(late, false);
+    standin.pod_fault(&pods[0], Fault::StartFails(Times::First(1)));
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_STOP_WAIT", "1s");
+    let child = place.spawn();
+    standin.wait_until(|state| state.starts() == 1).await;
+    standin.set_ready(late, true);
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    standin.set_ready(late, false);
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.unstopped, [late.as_str()]);
+    assert!(manifest.reason.contains("PROFILING"), "{}", manifest.reason);
 }

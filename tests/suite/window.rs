@@ -1,9 +1,13 @@
 //! What ends a window, and what is told while it is open.
 
+use std::time::Duration;
+
+use cluster_profiler_job::config::WindowConfig;
 use cluster_profiler_job::manifest::EndedBy;
+use cluster_profiler_job::window::{self, Ended};
 use standin::{RouteAnswer, RouteFault, Standin, Times};
 
-use crate::harness::{Ended, Place, send, standin};
+use crate::harness::{self, Place, send, standin};
 
 /// A place whose window waits for a stop file of the user's.
 fn waiting(standin: &Standin) -> Place {
@@ -20,7 +24,7 @@ async fn all_profile(standin: &Standin) {
 }
 
 /// Runs with a stop file of this content, written as a workload's shell does.
-async fn stopped_with(content: &str) -> (Ended, Place) {
+async fn stopped_with(content: &str) -> (harness::Ended, Place) {
     let standin = standin().await;
     let place = waiting(&standin);
     let child = place.spawn();
@@ -63,7 +67,7 @@ async fn settle_begins_with_a_stop_file_that_was_set() {
     all_profile(&standin).await;
     std::fs::write(place.path("signal/stop"), "0").expect("a stop file");
     // It is seen, and the window stays open: the only other end is the signal.
-    let early = tokio::time::timeout(std::time::Duration::from_secs(1), child.wait()).await;
+    let early = tokio::time::timeout(Duration::from_secs(1), child.wait()).await;
     assert!(early.is_err(), "the window ended with the stop file");
     send(&child, rustix::process::Signal::TERM);
     let ended = place.ended(child).await;
@@ -92,25 +96,62 @@ async fn the_longest_time_ends_a_window_whose_stop_file_never_comes() {
     assert_eq!(place.shipped().manifest.window.ended_by, EndedBy::MaxWindow);
 }
 
-#[tokio::test]
-async fn the_longest_time_cuts_a_settle_that_began_late() {
-    let standin = standin().await;
-    let place = waiting(&standin)
-        .with("PROFILER_SETTLE", "900ms")
-        .with("PROFILER_MAX_WINDOW", "1s");
-    let child = place.spawn();
-    let ready = place.signal("ready");
-    while !ready.exists() {
-        tokio::task::yield_now().await;
+/// A window of two seconds at most, whose stop file is written after one, with time that passes as
+/// it is waited for.
+async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> Ended {
+    let place = Place::empty();
+    let path = place.path("stop");
+    let config = WindowConfig {
+        settle: Duration::from_millis(settle_ms),
+        settle_after_stop_file: true,
+        max: Duration::from_secs(2),
+    };
+    let writer = async {
+        for (wait, content) in [1000, 300].into_iter().zip(content) {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            std::fs::write(&path, content).expect("a stop file");
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = window::wait(&config, &path, std::future::pending()) => ended,
+        () = writer => unreachable!("it never ends"),
     }
-    std::fs::write(place.path("signal/stop"), "7").expect("a stop file");
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 6, "{}", ended.log);
-    let by = place.shipped().manifest.window.ended_by;
-    assert!(
-        matches!(by, EndedBy::MaxWindow | EndedBy::StopFile),
-        "{by:?}"
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_time_cuts_a_settle_that_began_late() {
+    let cut = in_paused_time(1500, ["7", "7"]).await;
+    assert_eq!(
+        (cut.by, cut.workload_exit_code),
+        (EndedBy::MaxWindow, Some(7))
     );
+    let whole = in_paused_time(200, ["7", "7"]).await;
+    assert_eq!(
+        (whole.by, whole.workload_exit_code),
+        (EndedBy::StopFile, Some(7))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_stop_file_is_looked_at_once_more() {
+    let ended = in_paused_time(0, ["", "9"]).await;
+    assert_eq!(
+        (ended.by, ended.workload_exit_code),
+        (EndedBy::StopFile, Some(9))
+    );
+}
+
+#[tokio::test]
+async fn a_stop_file_that_is_no_file_ends_it_and_blocks_nothing() {
+    let standin = standin().await;
+    let place = waiting(&standin);
+    let child = place.spawn();
+    all_profile(&standin).await;
+    std::fs::create_dir(place.path("signal/stop")).expect("a directory");
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("cannot be read"), "{}", ended.log);
 }
 
 #[tokio::test]
