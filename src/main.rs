@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command};
 use cluster_profiler_job::{commands, outcome, run};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 fn main() -> std::io::Result<ExitCode> {
     let command = Cli::parse().command;
     let environment = std::env::vars_os();
-    let runtime = Runtime::new()?;
+    let runtime = runtime()?;
     let code = match command {
         None => runtime.block_on(run::run(environment, signals(&runtime)?)),
         Some(Command::Stop { exit_code }) => commands::stop::run(environment, exit_code),
@@ -23,6 +23,15 @@ fn main() -> std::io::Result<ExitCode> {
     // A thread that still reads a dump nobody wants must not hold the exit up.
     runtime.shutdown_background();
     Ok(code.into())
+}
+
+/// Two threads at least: a log that blocks one must not keep signals from being heard.
+fn runtime() -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread()
+        .worker_threads(processors.max(2))
+        .enable_all()
+        .build()
 }
 
 /// The signals that tell a process to stop, as the exit codes for them.
