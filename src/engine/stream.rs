@@ -52,7 +52,7 @@ impl Feeder {
     pub(super) async fn feed(self, mut body: Body, idle: Duration) {
         loop {
             let piece = match tokio::time::timeout(idle, body.frame()).await {
-                Err(_) => Piece::Failed(format!("nothing came for {} s", idle.as_secs())),
+                Err(_) => Piece::Failed(format!("nothing came for {idle:?}")),
                 Ok(None) => Piece::End,
                 Ok(Some(Err(error))) => Piece::Failed(chain(&error)),
                 Ok(Some(Ok(frame))) => match frame.into_data() {

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use cluster_profiler_job::engine::Native;
+use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::State;
+use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::run::run_with;
 use standin::{Damage, Fault, Options, RouteAnswer, RouteFault, Standin, Times};
+use tokio::sync::mpsc;
 
 use crate::harness::{Ended, Place, Shipped};
 
@@ -75,6 +80,34 @@ async fn a_connection_that_always_breaks_leaves_nothing_of_the_pod() {
     let (pod, ended, shipped) = with_fault(fault).await;
     assert_missing(&pod, &ended, &shipped, "heap.pprof");
     assert!(shipped.pod(&pod).files.is_empty());
+}
+
+#[tokio::test]
+async fn a_dump_that_stalls_is_given_up_and_costs_that_pod_alone() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let pod = standin.pods()[0].clone();
+    standin.pod_fault(&pod, Fault::Damaged(Damage::StallsInString, Times::Always));
+    let place = Place::new(&standin);
+    let limits = Limits {
+        idle: Duration::from_millis(300),
+        tries: 2,
+        ..Limits::default()
+    };
+    let (_signals, receiver) = mpsc::channel(1);
+    let native = |_: &_| Native { concurrency: 8 };
+    let code = run_with(place.variables(), receiver, limits, native).await;
+    assert_eq!(code, ExitCode::Incomplete);
+    let shipped = place.shipped();
+    let why = shipped.pod(&pod).why.as_deref().unwrap_or_default();
+    assert!(why.contains("nothing came for"), "{why}");
+    let complete = shipped
+        .manifest
+        .pods
+        .iter()
+        .filter(|pod| pod.state == State::Complete);
+    assert_eq!(complete.count(), 7);
 }
 
 #[tokio::test]

@@ -19,9 +19,15 @@ const CHUNK: usize = 64 * 1024;
 /// came before the break is let go first.
 const LINGER: Duration = Duration::from_millis(50);
 
-/// The connection is to be broken here.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Broken;
+/// The connection is to be broken here, at once or never: then it only stalls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    Here,
+    AfterALongStall,
+}
+
+/// Longer than anybody waits.
+const STALL: Duration = Duration::from_secs(24 * 3600);
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +106,8 @@ impl http_body::Body for Body {
         while self.linger.is_none() && self.current.is_empty() {
             match self.pieces.next() {
                 Some(Ok(piece)) => self.current = piece,
-                Some(Err(Broken)) => self.linger = Some(Box::pin(sleep(LINGER))),
+                Some(Err(Broken::Here)) => self.linger = Some(Box::pin(sleep(LINGER))),
+                Some(Err(Broken::AfterALongStall)) => self.linger = Some(Box::pin(sleep(STALL))),
                 None => return Poll::Ready(None),
             }
         }
@@ -109,7 +116,7 @@ impl http_body::Body for Body {
         }
         if let Some(linger) = &mut self.linger {
             ready!(linger.as_mut().poll(context));
-            return Poll::Ready(Some(Err(Broken)));
+            return Poll::Ready(Some(Err(Broken::Here)));
         }
         let length = self.current.len().min(CHUNK);
         Poll::Ready(Some(Ok(Frame::data(self.current.split_to(length)))))

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     Damage,
+    body::Broken,
     page::{Content, Entry},
 };
 
@@ -18,8 +19,13 @@ pub(crate) fn apply(mut entry: Entry, damages: &[Damage]) -> Vec<Entry> {
     let mut extra = Vec::new();
     for damage in damages {
         match damage {
-            Damage::BrokenInString => change(&mut entry, VICTIM, |text| cut(&text, true)),
-            Damage::EndsInString => change(&mut entry, VICTIM, |text| cut(&text, false)),
+            Damage::BrokenInString => {
+                change(&mut entry, VICTIM, |text| cut(&text, Some(Broken::Here)))
+            }
+            Damage::StallsInString => change(&mut entry, VICTIM, |text| {
+                cut(&text, Some(Broken::AfterALongStall))
+            }),
+            Damage::EndsInString => change(&mut entry, VICTIM, |text| cut(&text, None)),
             Damage::EndsInStructure => {
                 entry.files.truncate(entry.files.len().div_ceil(2));
                 entry.left_open = true;
@@ -53,7 +59,7 @@ fn middle(text: &Bytes) -> usize {
     (text.len() / 2 / 4 * 4 + 1).min(text.len())
 }
 
-fn cut(text: &Bytes, broken: bool) -> Content {
+fn cut(text: &Bytes, broken: Option<Broken>) -> Content {
     Content::Cut {
         kept: text.slice(..middle(text)),
         broken,

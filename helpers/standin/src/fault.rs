@@ -48,6 +48,8 @@ pub enum Damage {
     /// The connection (HTTP/2: the stream) breaks inside the heap's base64,
     /// after a number of characters that is no multiple of four.
     BrokenInString,
+    /// Nothing more comes at that same place, and the connection stays.
+    StallsInString,
     /// The body ends cleanly at that same place.
     EndsInString,
     /// The body ends cleanly between two files, so that the JSON is not closed.

@@ -24,7 +24,7 @@ pub(crate) enum Content {
     /// A number, where a string belongs.
     Number(u64),
     /// The page ends inside the string, cleanly or with the connection broken.
-    Cut { kept: Bytes, broken: bool },
+    Cut { kept: Bytes, broken: Option<Broken> },
 }
 
 /// Prints the page.
@@ -88,7 +88,7 @@ impl Printer {
             Content::Cut { kept, broken } => {
                 self.text("\"");
                 self.bytes(kept);
-                self.pieces.extend(broken.then_some(Err(Broken)));
+                self.pieces.extend(broken.map(Err));
                 return None;
             }
         }
