@@ -295,3 +295,25 @@ async fn a_log_that_nobody_takes_is_no_reason_to_leave_profiling_on() {
     assert!(standin.profiling().is_empty());
     place.shipped();
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_a_dump_that_has_time() {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "10m")
+        .with("PROFILER_CONCURRENCY", 1);
+    let child = enter(Phase::Dump, &standin, &place).await;
+    // Two of a kind could become one on the way; which of these two comes first is chance.
+    send(&child, Signal::TERM);
+    send(&child, Signal::INT);
+    let ended = place.ended(child).await;
+    assert!([130, 143].contains(&ended.code), "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    let missing = manifest
+        .pods
+        .iter()
+        .filter(|pod| pod.state == State::Missing);
+    assert!(missing.count() > 0, "the grace was long enough for all");
+    assert!(standin.profiling().is_empty());
+}
