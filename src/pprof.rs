@@ -1,7 +1,24 @@
 //! The profiles that a component serves.
 
+mod contention;
+mod goroutine;
+mod heap;
+mod intern;
+mod lines;
+mod parsed;
+mod problem;
+mod profile;
 pub mod proto;
+mod scan;
+mod stack;
+mod threadcreate;
 mod wire;
+
+pub use parsed::Parsed;
+pub use problem::Problem;
+pub use profile::Profile;
+
+use std::io::{self, BufRead};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,4 +74,22 @@ impl Kind {
     pub fn from_file_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.file_name() == name)
     }
+}
+
+/// Turns the text that a component serves (`debug=2`) into a profile with names; `None` for the
+/// kind that is served as a profile.
+///
+/// # Errors
+/// The input cannot be read. What is not the format is no error but [`Problem::Damage`].
+pub fn convert(kind: Kind, input: impl BufRead) -> io::Result<Option<Parsed>> {
+    match kind {
+        Kind::Allocs => heap::parse(input, "alloc_space"),
+        Kind::Block => contention::parse(input, "contention"),
+        Kind::Cpu => return Ok(None),
+        Kind::Goroutine => goroutine::parse(input),
+        Kind::Heap => heap::parse(input, "inuse_space"),
+        Kind::Mutex => contention::parse(input, "mutex"),
+        Kind::Threadcreate => threadcreate::parse(input),
+    }
+    .map(Some)
 }

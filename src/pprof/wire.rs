@@ -1,4 +1,5 @@
-//! The wire format of Protocol Buffers, as far as it takes to walk a message without keeping it.
+//! The wire format of Protocol Buffers, as far as it takes to walk a message without keeping it,
+//! and to write one of numbers, strings and messages.
 //! <https://protobuf.dev/programming-guides/encoding/>
 
 use std::io::{self, BufRead, Read};
@@ -58,4 +59,28 @@ fn varint(input: &mut impl BufRead) -> io::Result<u64> {
 
 fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Appends a number as it stands in a packed field: no tag.
+pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Appends a field that is a number. Zero is what a field that is not there means.
+pub(super) fn put_number(out: &mut Vec<u8>, field: u64, number: u64) {
+    if number != 0 {
+        put_varint(out, field << 3);
+        put_varint(out, number);
+    }
+}
+
+/// Appends a field that is a string, a message or packed numbers, even an empty one.
+pub(super) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+    put_varint(out, field << 3 | 2);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
 }

@@ -1,0 +1,271 @@
+//! goroutine: the traceback of every goroutine, which has no PCs. Hidden are frames of the runtime
+//! that are not exported, and those in the middle of a stack of more than 100. Who created a
+//! goroutine is no frame of its stack, and not in Go's own proto either.
+//! <https://github.com/golang/go/blob/go1.26.0/src/runtime/traceback.go>
+
+use std::collections::HashMap;
+use std::io::{self, BufRead};
+
+use super::intern::Frame;
+use super::lines::{Line, Lines};
+use super::parsed::{Parsed, settle};
+use super::problem::{Problem, Stop};
+use super::profile::{Label, Profile};
+use super::scan::{Scan, decimal, hexadecimal};
+use super::stack::MOST_FRAMES;
+
+/// Where Go cuts the text, wherever that is. `writeGoroutineStacks`,
+/// <https://github.com/golang/go/blob/go1.26.0/src/runtime/pprof/pprof.go>
+const GO_CUTS_AT: u64 = 64 << 20;
+
+/// Goroutines that are told apart by nothing else.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+struct Group {
+    state: String,
+    minutes: i64,
+    locked: bool,
+    /// As Go prints them under GODEBUG=tracebacklabels=1.
+    labels: String,
+    stack: Vec<u64>,
+}
+
+/// What the next line must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Header,
+    Function,
+    /// The place of the function in `Tracebacks::function`.
+    Place,
+    /// The place where the goroutine was created.
+    Creation,
+    /// Goroutines from which this one descends (GODEBUG=tracebackancestors), to the empty line.
+    Ancestors,
+}
+
+#[derive(Debug)]
+struct Tracebacks {
+    profile: Profile,
+    /// With their order and number.
+    groups: HashMap<Group, (usize, i64)>,
+    next: Next,
+    group: Group,
+    function: Vec<u8>,
+    elided: u64,
+    unavailable: u64,
+}
+
+/// Reads the text.
+pub(super) fn parse(input: impl BufRead) -> io::Result<Parsed> {
+    settle(read(&mut Lines::new(input)))
+}
+
+fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Stop> {
+    let mut tracebacks = Tracebacks::new();
+    while let Some(line) = lines.next()? {
+        tracebacks.line(&line)?;
+    }
+    if lines.bytes() == 0 {
+        return Err(lines.end("it is empty"));
+    }
+    let within = matches!(tracebacks.next, Next::Place | Next::Creation);
+    let cut = lines.cut() || within || lines.bytes() >= GO_CUTS_AT;
+    if !cut {
+        tracebacks.close();
+    }
+    Ok(tracebacks.finish(cut))
+}
+
+impl Tracebacks {
+    fn new() -> Self {
+        let value = ("goroutine", "count");
+        Self {
+            profile: Profile::new(&[value], value, 1),
+            groups: HashMap::new(),
+            next: Next::Header,
+            group: Group::default(),
+            function: Vec::new(),
+            elided: 0,
+            unavailable: 0,
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+        match self.next {
+            Next::Header => self.header(line),
+            Next::Function if line.text.is_empty() => {
+                self.close();
+                Ok(())
+            }
+            Next::Function => self.function(line),
+            Next::Place => self.place(line),
+            Next::Creation => {
+                self.next = Next::Function;
+                let known = source(line.text).map(drop);
+                known.ok_or_else(|| line.damage("it is no place in a source file"))
+            }
+            Next::Ancestors => {
+                if line.text.is_empty() {
+                    self.close();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn header(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+        let Some(group) = header(line.text) else {
+            return Err(line.damage("it is no header of a goroutine"));
+        };
+        self.group = group;
+        self.next = Next::Function;
+        Ok(())
+    }
+
+    fn function(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+        let text = line.text;
+        if text.starts_with(b"created by ") {
+            self.next = Next::Creation;
+        } else if text.starts_with(b"[originating from goroutine ") {
+            self.next = Next::Ancestors;
+        } else if text.starts_with(b"...") && text.ends_with(b" frames elided...") {
+            self.elided = self.elided.saturating_add(1);
+        } else if text == b"\tgoroutine running on other thread; stack unavailable" {
+            self.unavailable = self.unavailable.saturating_add(1);
+        } else if text.starts_with(b"non-Go function at pc=0x") {
+            self.push(line, text, (b"", 0))?;
+        } else {
+            self.function.clear();
+            self.function.extend_from_slice(name(text));
+            self.next = Next::Place;
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+        let Some(place) = source(line.text) else {
+            return Err(line.damage("it is no place in a source file"));
+        };
+        let function = std::mem::take(&mut self.function);
+        self.push(line, &function, place)?;
+        self.function = function;
+        self.next = Next::Function;
+        Ok(())
+    }
+
+    fn push(&mut self, line: &Line<'_>, name: &[u8], place: (&[u8], i64)) -> Result<(), Stop> {
+        let location = self.profile.location(Frame {
+            pc: 0,
+            function: name,
+            file: place.0,
+            line: place.1,
+        });
+        let Some(location) = location else {
+            return Err(line.damage("its names are not UTF-8, or have control characters"));
+        };
+        if self.group.stack.len() >= MOST_FRAMES {
+            return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
+        }
+        self.group.stack.push(location);
+        Ok(())
+    }
+
+    /// Counts the goroutine that was read, if one was.
+    fn close(&mut self) {
+        if self.next != Next::Header {
+            let order = self.groups.len();
+            let group = std::mem::take(&mut self.group);
+            let (_, count) = self.groups.entry(group).or_insert((order, 0));
+            *count = count.saturating_add(1);
+            self.next = Next::Header;
+        }
+    }
+
+    fn finish(mut self, cut: bool) -> Parsed {
+        let mut groups: Vec<_> = self.groups.into_iter().collect();
+        groups.sort_unstable_by_key(|(_, (order, _))| *order);
+        for (group, (_, count)) in groups {
+            group.sample(count, &mut self.profile);
+        }
+        let mut parsed = Parsed::whole(self.profile);
+        if cut {
+            let note =
+                "the text is cut: the goroutine that it ends in, and any after it, are left out";
+            parsed.problems.push(Problem::Note(note.to_owned()));
+        }
+        parsed.note(self.elided, "tracebacks lack frames that Go elided");
+        parsed.note(self.unavailable, "goroutines ran, and so have no traceback");
+        parsed
+    }
+}
+
+impl Group {
+    fn sample(&self, count: i64, profile: &mut Profile) {
+        let mut labels = vec![Label::Text("state", &self.state)];
+        if self.minutes > 0 {
+            labels.push(Label::Number("minutes", self.minutes, "minutes"));
+        }
+        if self.locked {
+            labels.push(Label::Text("locked_to_thread", "yes"));
+        }
+        if !self.labels.is_empty() {
+            labels.push(Label::Text("labels", &self.labels));
+        }
+        profile.sample(&self.stack, &[count], &labels);
+    }
+}
+
+/// `goroutine 7 [chan receive, 2 minutes, locked to thread]:`. What else stands in the brackets
+/// stays with the state.
+fn header(text: &[u8]) -> Option<Group> {
+    let mut scan = Scan(text);
+    scan.literal(b"goroutine ")?;
+    scan.number()?;
+    let rest = str::from_utf8(scan.0).ok()?;
+    let (_, brackets) = rest.strip_suffix("]:")?.split_once(" [")?;
+    let (brackets, labels) = match brackets.split_once(" labels:") {
+        Some((brackets, labels)) => (brackets, labels),
+        None => (brackets, ""),
+    };
+    let mut group = Group {
+        labels: labels.to_owned(),
+        ..Group::default()
+    };
+    for part in brackets.split(", ") {
+        if let Some(minutes) = part.strip_suffix(" minutes") {
+            group.minutes = decimal(minutes.as_bytes())?;
+        } else if part == "locked to thread" {
+            group.locked = true;
+        } else {
+            let comma = if group.state.is_empty() { "" } else { ", " };
+            group.state.extend([comma, part]);
+        }
+    }
+    Some(group)
+}
+
+/// A function's name without its arguments, as the proto has it. C functions have no arguments.
+fn name(text: &[u8]) -> &[u8] {
+    let open = text.iter().rposition(|b| *b == b'(');
+    let name = match open.filter(|_| text.ends_with(b")")) {
+        Some(open) => text.get(..open).unwrap_or(text),
+        None => text,
+    };
+    match name {
+        b"panic" => b"runtime.gopanic",
+        name => name,
+    }
+}
+
+/// `FILE:LINE`, then for a frame that is not inlined its offset, for one of C its PC.
+fn source(text: &[u8]) -> Option<(&[u8], i64)> {
+    let text = text.strip_prefix(b"\t")?;
+    if let Some(pc) = text.strip_prefix(b"pc=0x") {
+        return hexadecimal(pc).map(|_| (&b""[..], 0));
+    }
+    let colon = text.iter().rposition(|b| *b == b':')?;
+    let (file, mut rest) = (text.get(..colon)?, Scan(text.get(colon + 1..)?));
+    let line = rest.number()?;
+    let ends = [&b" +0x"[..], b" fp=0x", b" pc=0x"];
+    let known = rest.0.is_empty() || ends.iter().any(|end| rest.0.starts_with(end));
+    known.then_some((file, line))
+}

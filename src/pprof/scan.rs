@@ -1,0 +1,66 @@
+//! A line taken apart from its left.
+
+/// What is left of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scan<'a>(pub(super) &'a [u8]);
+
+impl Scan<'_> {
+    /// Takes exactly this text.
+    pub(super) fn literal(&mut self, text: &[u8]) -> Option<()> {
+        self.0 = self.0.strip_prefix(text)?;
+        Some(())
+    }
+
+    /// Takes a decimal number of at most 64 bits.
+    pub(super) fn number(&mut self) -> Option<i64> {
+        let sign = usize::from(self.0.first() == Some(&b'-'));
+        let digits = self.0.iter().skip(sign).take_while(|b| b.is_ascii_digit());
+        let (number, rest) = self.0.split_at_checked(sign + digits.count())?;
+        self.0 = rest;
+        decimal(number)
+    }
+
+    /// Takes the PCs of a record, to the line's end: `@ 0x401000 0x402000`. Says how many.
+    pub(super) fn addresses(&mut self) -> Option<usize> {
+        self.literal(b"@")?;
+        let known = |b: &u8| matches!(b, b' ' | b'x' | b'0'..=b'9' | b'a'..=b'f');
+        if !self.0.iter().all(known) || matches!(self.0, [_, .., b' ' | b'x']) {
+            return None;
+        }
+        let count = self.0.iter().filter(|b| **b == b' ').count();
+        self.0 = &[];
+        Some(count)
+    }
+
+    /// Nothing may be left.
+    pub(super) fn end(self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+}
+
+/// A whole decimal number.
+pub(super) fn decimal(text: &[u8]) -> Option<i64> {
+    if text.starts_with(b"+") {
+        return None;
+    }
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// A whole hexadecimal number, without its `0x`.
+pub(super) fn hexadecimal(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 16 {
+        return None;
+    }
+    text.iter().try_fold(0, |number: u64, byte| {
+        let digit = char::from(*byte).to_digit(16)?;
+        Some(number << 4 | u64::from(digit))
+    })
+}
+
+/// `FILE:LINE` in its two parts.
+pub(super) fn place(text: &[u8]) -> Option<(&[u8], i64)> {
+    let colon = text.iter().rposition(|b| *b == b':')?;
+    let (file, line) = text.split_at_checked(colon)?;
+    let line = decimal(line.get(1..)?)?;
+    Some((file, line))
+}
