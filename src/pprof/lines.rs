@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, Read};
 
+use memchr::memchr;
+
 use super::problem::Stop;
 
 /// The longest line that a text may have. Go's longest, a header's goroutine labels aside, are the
@@ -77,7 +79,7 @@ impl<R: BufRead> Lines<R> {
         if whole && line.text.ends_with(b"\r") {
             return Err(line.damage("it ends in CR LF"));
         }
-        if line.text.contains(&0) {
+        if memchr(0, line.text).is_some() {
             return Err(line.damage("it has a NUL"));
         }
         self.cut = !whole && read > 0;

@@ -5,6 +5,8 @@
 
 use std::io::BufRead;
 
+use memchr::memrchr;
+
 use super::intern::Frame;
 use super::lines::{Line, Lines};
 use super::problem::Stop;
@@ -68,7 +70,7 @@ fn frame(text: &[u8]) -> Option<Frame<'_>> {
         });
     }
     // A symbol may have a tab of its own, so both ends are looked for from outside.
-    let tab = names.iter().rposition(|b| *b == b'\t')?;
+    let tab = memrchr(b'\t', names)?;
     let (function, at) = names.split_at_checked(tab)?;
     let (file, line) = place(at.get(1..)?)?;
     let function = function.trim_ascii_start().trim_ascii_end();
