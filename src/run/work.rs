@@ -61,13 +61,12 @@ pub(super) async fn work<E: Engine>(
         namespace,
         started,
     ));
-    let stop_wait = job.config.patience.stop_wait;
     let Profiled {
         window,
         ended,
         failed,
+        stop_until,
     } = profile(&job, &clear, confirmation, &mut clock).await?;
-    let stop_until = Instant::now() + stop_wait;
     clock.enter(Phase::Dump);
     let expectation = Expectation {
         window,
@@ -110,6 +109,8 @@ struct Profiled {
     window: Window,
     ended: Ended,
     failed: Option<StartFailed>,
+    /// When the stop is given up, confirmed or not.
+    stop_until: Instant,
 }
 
 /// Start, window, stop.
@@ -127,9 +128,9 @@ async fn profile(
     clock.enter(Phase::Stop);
     signal_files::not_ready(&job.config.signals);
     let end = Timestamp::now();
-    let until = Instant::now() + job.config.patience.stop_wait;
+    let stop_until = Instant::now() + job.config.patience.stop_wait;
     let context = (&job.connection, clear.install.as_ref());
-    stop::stop(confirmation, until, &job.told, context).await?;
+    stop::stop(confirmation, stop_until, &job.told, context).await?;
     if confirmation.is_confirmed() {
         tracing::info!(ended_by = ?ended.by, "profiling is off");
     }
@@ -142,6 +143,7 @@ async fn profile(
         window,
         ended,
         failed,
+        stop_until,
     })
 }
 
