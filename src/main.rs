@@ -17,8 +17,8 @@ fn main() -> std::io::Result<ExitCode> {
     let runtime = runtime()?;
     let code = match command {
         None => runtime.block_on(run::run(environment, signals(&runtime)?)),
-        Some(Command::Stop { exit_code }) => commands::stop::run(environment, exit_code),
-        Some(Command::Ready { wait }) => runtime.block_on(commands::ready::run(environment, wait)),
+        Some(Command::Stop { exit_code }) => commands::stop(environment, exit_code),
+        Some(Command::Ready { wait }) => runtime.block_on(commands::ready(environment, wait)),
     };
     // A thread that still reads a dump nobody wants must not hold the exit up.
     runtime.shutdown_background();

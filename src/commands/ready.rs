@@ -1,11 +1,11 @@
 //! `ready`: whether profiling is on.
 
-use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::signal_files;
+use crate::config::SignalFiles;
 use crate::outcome::ExitCode;
 
 /// How often the files are looked for.
@@ -14,27 +14,16 @@ const POLL: Duration = Duration::from_millis(250);
 /// A done file that is there at first may be an earlier run's, which the next one removes.
 const STALE: Duration = Duration::from_secs(5);
 
-/// Looks once, or waits for so long.
-pub async fn run(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    wait: Option<Duration>,
-) -> ExitCode {
-    let (files, done) = match signal_files(environment) {
-        Ok(files) => files,
-        Err(faults) => {
-            eprintln!("{faults}");
-            return ExitCode::Usage;
-        }
-    };
+/// Looks until profiling is on, for so long; once if that is no time.
+pub(super) async fn run(files: &SignalFiles, done: &Path, wait: Duration) -> ExitCode {
     let begin = Instant::now();
-    let wait = wait.unwrap_or(Duration::ZERO);
     loop {
         if files.ready.exists() {
             return ExitCode::Complete;
         }
         let waited = begin.elapsed();
         if waited >= STALE && done.exists() {
-            let told = std::fs::read_to_string(&done).unwrap_or_default();
+            let told = std::fs::read_to_string(done).unwrap_or_default();
             eprintln!("the run is over: {told}");
             return ExitCode::Finding;
         }

@@ -1,38 +1,21 @@
 //! `stop`: ends a run's window.
 
-use std::ffi::OsString;
+use std::path::Path;
 
-use crate::config::signal_files;
+use crate::config::SignalFiles;
 use crate::file;
 use crate::outcome::ExitCode;
 
 /// Writes the stop file, whole, with the workload's exit code if there is one.
-pub fn run(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    exit_code: Option<u8>,
-) -> ExitCode {
-    let (files, done) = match signal_files(environment) {
-        Ok(files) => files,
-        Err(faults) => {
-            eprintln!("{faults}");
-            return ExitCode::Usage;
-        }
-    };
+pub(super) fn run(files: &SignalFiles, done: &Path, exit_code: Option<u8>) -> ExitCode {
     if done.exists() {
         eprintln!("the run is over: {}", done.display());
         return ExitCode::Finding;
     }
     let path = files.stop.display();
-    let content = exit_code
-        .map(|code| format!("{code}\n"))
-        .unwrap_or_default();
-    // A file without a number is complete when it is empty; a newline says that nothing follows.
-    let content = if content.is_empty() {
-        "\n".to_owned()
-    } else {
-        content
-    };
-    match file::write_whole(&files.stop, content.as_bytes()) {
+    // Without a number, a newline says that nothing follows: an empty file might be half of one.
+    let number = exit_code.map_or_else(String::new, |code| code.to_string());
+    match file::write_whole(&files.stop, format!("{number}\n").as_bytes()) {
         Ok(()) => {
             println!("wrote {path}: the window ends");
             ExitCode::Complete
