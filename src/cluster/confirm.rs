@@ -2,7 +2,6 @@
 //! 200 for the others too. One that it did not reach goes on profiling.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -97,11 +96,6 @@ impl Confirmation {
             self.attempt().await;
             pause = (pause * 2).min(self.connection.limits.longest_pause);
         }
-    }
-
-    /// The same, for so long from now.
-    pub async fn within(&mut self, time: Duration) {
-        self.until(Instant::now() + time).await;
     }
 
     /// Whether every pod has seen it.

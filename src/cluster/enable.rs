@@ -85,11 +85,8 @@ async fn has_field(connection: &Connection) -> Result<bool, CallError> {
         detail,
     };
     let body = connection.get_with_tries(SCHEMA).await?.into_body();
-    let read = Limited::new(body, SCHEMA_LIMIT).collect();
-    let body = tokio::time::timeout(connection.limits.call, read)
-        .await
-        .map_err(|_| nonsense("it did not come to its end".to_owned()))?
-        .map_err(|error| nonsense(error.to_string()))?;
+    let body = Limited::new(body, SCHEMA_LIMIT).collect().await;
+    let body = body.map_err(|error| nonsense(error.to_string()))?;
     let document: Document =
         serde_json::from_slice(&body.to_bytes()).map_err(|error| nonsense(error.to_string()))?;
     let schemas = document.components.schemas;

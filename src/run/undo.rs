@@ -1,5 +1,7 @@
 //! How each thing is undone.
 
+use tokio::time::Instant;
+
 use super::job::Job;
 use super::phase::Undo;
 use super::signal_files;
@@ -29,7 +31,8 @@ async fn stop(job: &Job) -> Option<String> {
     let stop = async {
         confirmation.attempt().await;
         if !waited {
-            confirmation.within(job.config.patience.stop_wait).await;
+            let end = Instant::now() + job.config.patience.stop_wait;
+            confirmation.until(end).await;
         }
     };
     tokio::select! {

@@ -82,27 +82,9 @@ pub(super) async fn vouch(
         first,
         mut record,
     } = shipped;
-    let (code, reason) = record.outcome(&job.config.min_complete);
-    let (code, reason) = match unstopped.as_slice() {
-        [] => (code, reason),
-        pods => {
-            let stop = profiler::path("stop");
-            let code = if code == ExitCode::Complete {
-                ExitCode::Incomplete
-            } else {
-                code
-            };
-            let count = pods.len();
-            let names = pods.join(" ");
-            (
-                code,
-                format!(
-                    "{count} pods may still be PROFILING ({names}): kubectl get --raw {stop}; {reason}"
-                ),
-            )
-        }
-    };
-    let (code, reason) = override_by(job, ended, code, reason);
+    let outcome = record.outcome(&job.config.min_complete);
+    let outcome = unless_unstopped(&unstopped, outcome);
+    let (code, reason) = override_by(job, ended, outcome);
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         run_id: job.config.run_id.to_string(),
@@ -137,9 +119,29 @@ pub(super) async fn vouch(
     })
 }
 
+/// A pod that may still be profiling is said first, and no run that leaves one is complete.
+fn unless_unstopped(
+    unstopped: &[String],
+    (code, reason): (ExitCode, String),
+) -> (ExitCode, String) {
+    if unstopped.is_empty() {
+        return (code, reason);
+    }
+    let (count, names, stop) = (unstopped.len(), unstopped.join(" "), profiler::path("stop"));
+    let reason = format!(
+        "{count} pods may still be PROFILING ({names}): kubectl get --raw {stop}; {reason}"
+    );
+    let left = if code == ExitCode::Complete {
+        ExitCode::Incomplete
+    } else {
+        code
+    };
+    (left, reason)
+}
+
 /// A run that was told to stop says so whatever it shipped; a workload that failed is told of only
 /// where the pods give no other reason to look.
-fn override_by(job: &Job, ended: Ended, code: ExitCode, reason: String) -> (ExitCode, String) {
+fn override_by(job: &Job, ended: Ended, (code, reason): (ExitCode, String)) -> (ExitCode, String) {
     if let Some(order) = job.told.now() {
         let why = order.why();
         return (order.code, format!("{why}; {reason}"));
