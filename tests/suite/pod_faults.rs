@@ -43,6 +43,13 @@ fn assert_missing(pod: &str, ended: &Ended, shipped: &Shipped, why: &str) {
     assert_eq!(shipped.manifest.exit_code, 5);
 }
 
+/// A pod whose dump is always damaged like this is missing, and no file of it is kept.
+async fn leaves_nothing(damage: Damage, why: &str) {
+    let (pod, ended, shipped) = with_fault(Fault::Damaged(damage, Times::Always)).await;
+    assert_missing(&pod, &ended, &shipped, why);
+    assert!(shipped.pod(&pod).files.is_empty());
+}
+
 #[tokio::test]
 async fn a_slow_pod_is_waited_for() {
     let (_, ended, _) = with_fault(Fault::Slow(Duration::from_millis(700))).await;
@@ -76,10 +83,7 @@ async fn a_dump_cut_once_is_fetched_again() {
 
 #[tokio::test]
 async fn a_connection_that_always_breaks_leaves_nothing_of_the_pod() {
-    let fault = Fault::Damaged(Damage::BrokenInString, Times::Always);
-    let (pod, ended, shipped) = with_fault(fault).await;
-    assert_missing(&pod, &ended, &shipped, "heap.pprof");
-    assert!(shipped.pod(&pod).files.is_empty());
+    leaves_nothing(Damage::BrokenInString, "heap.pprof").await;
 }
 
 #[tokio::test]
@@ -112,26 +116,17 @@ async fn a_dump_that_stalls_is_given_up_and_costs_that_pod_alone() {
 
 #[tokio::test]
 async fn a_dump_that_ends_in_a_string_leaves_nothing_of_the_pod() {
-    let fault = Fault::Damaged(Damage::EndsInString, Times::Always);
-    let (pod, ended, shipped) = with_fault(fault).await;
-    assert_missing(&pod, &ended, &shipped, "heap.pprof");
-    assert!(shipped.pod(&pod).files.is_empty());
+    leaves_nothing(Damage::EndsInString, "heap.pprof").await;
 }
 
 #[tokio::test]
 async fn a_dump_that_ends_between_files_leaves_nothing_of_the_pod() {
-    let fault = Fault::Damaged(Damage::EndsInStructure, Times::Always);
-    let (pod, ended, shipped) = with_fault(fault).await;
-    assert_missing(&pod, &ended, &shipped, "cut or malformed");
-    assert!(shipped.pod(&pod).files.is_empty());
+    leaves_nothing(Damage::EndsInStructure, "cut or malformed").await;
 }
 
 #[tokio::test]
 async fn what_is_not_base64_leaves_nothing_of_the_pod() {
-    let fault = Fault::Damaged(Damage::InvalidBase64, Times::Always);
-    let (pod, ended, shipped) = with_fault(fault).await;
-    assert_missing(&pod, &ended, &shipped, "heap.pprof");
-    assert!(shipped.pod(&pod).files.is_empty());
+    leaves_nothing(Damage::InvalidBase64, "heap.pprof").await;
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ async fn a_full_temporary_volume_is_told_before_anything_is_changed() {
         .expect("a stand-in");
     let place = Place::new(&standin);
     let script = "mount -t tmpfs -o size=8k none \"$TMPDIR\"; \
-                  head -c 8192 /dev/zero > \"$TMPDIR/full\" || true";
+                  if head -c 65536 /dev/zero > \"$TMPDIR/full\"; then exit 9; fi";
     let (code, said) = run_in_namespace(&place, script, &[]).await;
     assert_eq!(code, Some(2), "{said}");
     assert_eq!(standin.starts(), 0, "{said}");
