@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use pod::{ExpectedPod, File, Pod, Refused, Sha256, State, Uncounted};
+pub use pod::{ExpectedPod, File, Pod, Refused, Sha256, Stat, State, Uncounted};
 
 use crate::component::Component;
 
@@ -33,6 +33,8 @@ pub struct Manifest {
     pub kubevirt: KubeVirt,
     /// The components whose pods are in the archive.
     pub components: Vec<Component>,
+    /// Whether the texts of the converted profiles are in the archive, below `POD/original`.
+    pub originals_kept: bool,
     /// When profiling was on.
     pub window: Window,
     /// Every pod that was expected when profiling started.

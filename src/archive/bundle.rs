@@ -8,13 +8,14 @@ use super::entry::{Entry, EntryWriter};
 use super::framing::{PathError, check_path};
 use super::gzip::Compressors;
 use crate::pprof::Kind;
-use crate::pprof::proto::Times;
+use crate::pprof::proto::Summary;
 
 /// Where a run's entries are made.
 #[derive(Debug, Clone)]
 pub struct Spool {
     root: String,
     temporary: PathBuf,
+    keep_originals: bool,
     compressors: Compressors,
 }
 
@@ -31,11 +32,13 @@ pub enum EntryError {
 
 impl Spool {
     /// A place for the entries below the archive's one top directory, `profile-RUN_ID`; what
-    /// outgrows memory goes to files in `temporary`.
-    pub fn new(root: String, temporary: PathBuf) -> Self {
+    /// outgrows memory goes to files in `temporary`. Whether the texts of converted profiles are
+    /// kept is the run's to say.
+    pub fn new(root: String, temporary: PathBuf, keep_originals: bool) -> Self {
         Self {
             root,
             temporary,
+            keep_originals,
             compressors: Compressors::default(),
         }
     }
@@ -45,22 +48,27 @@ impl Spool {
         &self.temporary
     }
 
-    /// Begins an entry at a path below the archive's top directory.
+    /// Whether the texts of converted profiles are kept.
+    pub fn keep_originals(&self) -> bool {
+        self.keep_originals
+    }
+
+    /// Begins an entry.
+    ///
+    /// # Errors
+    /// The temporary file cannot be written.
+    pub fn begin(&self) -> io::Result<EntryWriter> {
+        EntryWriter::new(&self.temporary, &self.compressors)
+    }
+
+    /// Ends an entry, at a path below the archive's top directory.
     ///
     /// # Errors
     /// The path does not fit a ustar header, or the temporary file cannot be written.
-    pub fn entry(&self, path: &str) -> Result<EntryWriter, EntryError> {
+    pub fn finish(&self, entry: EntryWriter, path: &str) -> Result<Entry, EntryError> {
         let path = format!("{}/{path}", self.root);
         check_path(&path)?;
-        Ok(EntryWriter::new(path, &self.temporary, &self.compressors)?)
-    }
-
-    /// Begins the entry of one profile of a pod.
-    ///
-    /// # Errors
-    /// As of [`Self::entry`].
-    pub fn profile(&self, pod: &str, kind: Kind) -> Result<EntryWriter, EntryError> {
-        self.entry(&format!("{pod}/{}", kind.file_name()))
+        Ok(entry.finish(path)?)
     }
 }
 
@@ -69,8 +77,12 @@ impl Spool {
 pub struct PodBundle {
     /// The profiles, by kind.
     pub entries: BTreeMap<Kind, Entry>,
-    /// When the cpu profile was taken, by its own account, or why it is none.
-    pub cpu_times: Option<Result<Times, String>>,
+    /// The texts of those that were converted.
+    pub originals: Vec<Entry>,
+    /// What the cpu profile says of itself, if it is one.
+    pub cpu: Option<Summary>,
+    /// `runtime.MemStats`, by name.
+    pub mem_stats: BTreeMap<String, String>,
 }
 
 impl PodBundle {
@@ -78,5 +90,13 @@ impl PodBundle {
     pub fn lacking(&self) -> Vec<Kind> {
         let lacks = |kind: &Kind| !self.entries.contains_key(kind);
         Kind::ALL.into_iter().filter(lacks).collect()
+    }
+
+    /// What is wrong with its profiles.
+    pub fn damage(&self) -> impl Iterator<Item = String> {
+        self.entries.iter().filter_map(|(kind, entry)| {
+            let damage = entry.file.damage.as_ref()?;
+            Some(format!("{}: {damage}", kind.file_name()))
+        })
     }
 }

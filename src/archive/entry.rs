@@ -16,7 +16,6 @@ const MEMORY: usize = 1 << 20;
 /// Takes one entry's content, hashing and compressing it on the way.
 #[derive(Debug)]
 pub struct EntryWriter {
-    path: String,
     bytes: u64,
     hash: sha2::Sha256,
     gzip: Member,
@@ -24,32 +23,27 @@ pub struct EntryWriter {
 
 impl EntryWriter {
     /// An empty entry whose overflow goes to a file in `temporary`.
-    pub(super) fn new(
-        path: String,
-        temporary: &Path,
-        compressors: &Compressors,
-    ) -> io::Result<Self> {
+    pub(super) fn new(temporary: &Path, compressors: &Compressors) -> io::Result<Self> {
         let file = tempfile::spooled_tempfile_in(MEMORY, temporary);
         Ok(Self {
-            path,
             bytes: 0,
             hash: sha2::Sha256::new(),
             gzip: compressors.begin(file)?,
         })
     }
 
-    /// Ends the content.
-    ///
-    /// # Errors
-    /// The temporary file cannot be written.
-    pub fn finish(self) -> io::Result<Entry> {
+    /// Ends the content, which stands at this path in the archive.
+    pub(super) fn finish(self, path: String) -> io::Result<Entry> {
         let mut compressed = self.gzip.finish()?;
         compressed.rewind()?;
         Ok(Entry {
             file: File {
-                path: self.path,
+                path,
                 bytes: self.bytes,
                 sha256: Sha256(self.hash.finalize().into()),
+                samples: None,
+                notes: Vec::new(),
+                damage: None,
             },
             compressed,
         })
@@ -72,16 +66,12 @@ impl Write for EntryWriter {
 /// A finished entry.
 #[derive(Debug)]
 pub struct Entry {
-    file: File,
+    /// What the manifest says of it.
+    pub file: File,
     compressed: SpooledTempFile,
 }
 
 impl Entry {
-    /// What the manifest says of it.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-
     /// What the manifest says of it, and its content as a gzip member.
     pub fn into_parts(self) -> (File, impl Read + Send) {
         (self.file, self.compressed)

@@ -9,7 +9,7 @@ use super::destination::DestinationConfig;
 use super::min_complete::{self, MinComplete};
 use super::parse::{
     absolute_path, boolean, components, duration, engine, labels, log_format, namespace, not,
-    number,
+    number, originals,
 };
 use super::raw::Raw;
 use super::run_id::RunId;
@@ -71,6 +71,7 @@ pub(super) fn check(
     let run_id = faults.read("RUN_ID", raw.run_id.as_ref(), |id| {
         RunId::parse(id).map_err(|accepted| not(id, &accepted))
     });
+    let keep_originals = faults.read("ORIGINALS", raw.originals.as_ref(), originals);
     let concurrency = faults.read("CONCURRENCY", raw.concurrency.as_ref(), number(1..=64));
     let min_complete = faults.read("MIN_COMPLETE", raw.min_complete.as_ref(), |value| {
         MinComplete::parse(value).ok_or_else(|| not(value, min_complete::ACCEPTED))
@@ -88,6 +89,7 @@ pub(super) fn check(
             engine,
             namespace,
             run_id: run_id.unwrap_or_else(|| RunId::generate(Timestamp::now(), fastrand::u32(..))),
+            keep_originals: keep_originals.unwrap_or(true),
             concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY) as usize,
             min_complete: min_complete.unwrap_or_default(),
             patience,

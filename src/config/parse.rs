@@ -64,6 +64,15 @@ pub(super) fn engine(value: &str) -> Result<String, String> {
     }
 }
 
+/// Whether originals are kept.
+pub(super) fn originals(value: &str) -> Result<bool, String> {
+    match value {
+        "keep" => Ok(true),
+        "drop" => Ok(false),
+        other => Err(not(other, "keep, drop")),
+    }
+}
+
 pub(super) fn namespace(value: &str) -> Result<String, String> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let good = value.len() <= 63

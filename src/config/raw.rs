@@ -23,6 +23,7 @@ pub(super) struct Raw {
     pub(super) page_size: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) run_id: Option<String>,
+    pub(super) originals: Option<String>,
     pub(super) concurrency: Option<String>,
     pub(super) min_complete: Option<String>,
     pub(super) preflight_retry: Option<String>,

@@ -26,6 +26,8 @@ pub struct Config {
     pub namespace: Option<String>,
     /// The run's id.
     pub run_id: RunId,
+    /// Whether the texts of converted profiles are kept.
+    pub keep_originals: bool,
     /// Pods that this program itself fetches at once.
     pub concurrency: usize,
     /// What share of the pods is enough.

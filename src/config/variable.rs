@@ -24,7 +24,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Every variable there is.
 #[rustfmt::skip]
-pub const VARIABLES: [Variable; 24] = [
+pub const VARIABLES: [Variable; 25] = [
     variable("DESTINATION", "required", "where the archive goes: `file:///DIRECTORY`, created if need be"),
     variable("COMPONENTS", "all", "comma list of virt-api, virt-controller, virt-handler, virt-operator; narrows the dump (start and stop always reach every pod)"),
     variable("SETTLE", "5m; 0s with a STOP_FILE", "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that appeared"),
@@ -37,6 +37,7 @@ pub const VARIABLES: [Variable; 24] = [
     variable("PAGE_SIZE", "2", "pods a page of upstream's program, 1 to 20: its memory grows by 110 MB a pod"),
     variable("NAMESPACE", "the first of openshift-cnv, kubevirt-hyperconverged, kubevirt with a KubeVirt in it", "KubeVirt's install namespace"),
     variable("RUN_ID", "UTC time and 6 hex digits", "names the run and its files: `[a-z0-9][a-z0-9.-]*`, at most 100 characters; the same id again is the same run"),
+    variable("ORIGINALS", "keep", "`keep` or `drop` the texts that profiles with names were made of"),
     variable("CONCURRENCY", "8", "pods fetched at once (native), 1 to 64"),
     variable("MIN_COMPLETE", "100%", "the share of each component's pods that is enough for exit code 0, such as `95%` or `95%,virt-handler=90%`"),
     variable("PREFLIGHT_RETRY", "10m", "how long passing faults are tried again before profiling starts"),

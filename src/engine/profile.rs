@@ -1,13 +1,9 @@
-//! One profile on its way into a bundle: hashed, compressed, and looked at as it passes.
+//! One profile on its way into a bundle: hashed, compressed, and converted as it passes.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read};
 
-use crate::archive::{EntryError, EntryWriter, PodBundle, Spool};
-use crate::pprof::Kind;
-use crate::pprof::proto;
-
-/// Large enough that neither side is called often, small enough for the processor's cache.
-const BUFFER: usize = 32 * 1024;
+use crate::archive::{EntryError, PodBundle, Spool};
+use crate::pprof::{self, Kind, Profile, Served};
 
 /// A profile that could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +24,7 @@ pub(super) enum ProfileError {
     Twice(&'static str),
 }
 
-/// Takes a profile's whole content.
+/// Takes a profile's whole content. What cannot be understood is kept as it came.
 ///
 /// # Errors
 /// The bundle is not to be used any more.
@@ -40,38 +36,54 @@ pub(super) fn take(
     bundle: &mut PodBundle,
 ) -> Result<(), ProfileError> {
     let file = kind.file_name();
-    let fault = |source| ProfileError::Content { file, source };
-    let mut tee = BufReader::with_capacity(
-        BUFFER,
-        Tee {
-            content,
-            entry: spool.profile(pod, kind)?,
-        },
-    );
-    if kind == Kind::Cpu {
-        let times = proto::times(&mut tee);
-        bundle.cpu_times = Some(times.map_err(|error| error.to_string()));
+    let path = format!("{pod}/{file}");
+    if bundle.entries.contains_key(&kind) {
+        return Err(ProfileError::Twice(file));
     }
-    // Whatever was thought of the content: all of it is kept.
-    let mut tee = tee.into_inner();
-    io::copy(&mut tee, &mut io::sink()).map_err(fault)?;
-    let entry = tee.entry.finish().map_err(fault)?;
-    match bundle.entries.insert(kind, entry) {
-        None => Ok(()),
-        Some(_) => Err(ProfileError::Twice(file)),
-    }
+    let mut served = spool.begin().map_err(EntryError::from)?;
+    let read = pprof::read(kind, content, &mut served);
+    let entry = match read.map_err(|source| ProfileError::Content { file, source })? {
+        Served::Profile(summary) => {
+            if kind == Kind::Cpu {
+                bundle.cpu = Some(summary);
+            }
+            let mut entry = spool.finish(served, &path)?;
+            entry.file.samples = Some(summary.samples);
+            entry
+        }
+        Served::Damaged(why) => {
+            let mut entry = spool.finish(served, &path)?;
+            entry.file.damage = Some(why);
+            entry
+        }
+        Served::Text {
+            profile,
+            notes,
+            mem_stats,
+        } => {
+            if let Some(original) = kind.original_name().filter(|_| spool.keep_originals()) {
+                let original = spool.finish(served, &format!("{pod}/{original}"))?;
+                bundle.originals.push(original);
+            }
+            if kind == Kind::Heap {
+                bundle.mem_stats = mem_stats;
+            }
+            converted(&profile, notes, (spool, &path))?
+        }
+    };
+    bundle.entries.insert(kind, entry);
+    Ok(())
 }
 
-/// Passes on what is read and writes it to the entry.
-struct Tee<R> {
-    content: R,
-    entry: EntryWriter,
-}
-
-impl<R: Read> Read for Tee<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.content.read(buffer)?;
-        self.entry.write_all(&buffer[..length])?;
-        Ok(length)
-    }
+fn converted(
+    profile: &Profile,
+    notes: Vec<String>,
+    (spool, path): (&Spool, &str),
+) -> Result<crate::archive::Entry, EntryError> {
+    let mut writer = spool.begin()?;
+    profile.write(&mut writer)?;
+    let mut entry = spool.finish(writer, path)?;
+    entry.file.samples = Some(profile.samples());
+    entry.file.notes = notes;
+    Ok(entry)
 }

@@ -1,5 +1,7 @@
 //! What the manifest says of pods and their files.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -36,8 +38,32 @@ pub struct Pod {
     /// The engine that brought its files; none if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// `runtime.MemStats` of its process, as its heap profile has them, without the last pauses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mem_stats: BTreeMap<String, Stat>,
     /// Its files in the archive.
     pub files: Vec<File>,
+}
+
+/// One of `runtime.MemStats`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Stat {
+    /// Most are whole numbers.
+    Whole(u64),
+    /// A fraction.
+    Fraction(f64),
+    /// As Go prints it: `true`, or two numbers with a slash.
+    Text(String),
+}
+
+impl From<String> for Stat {
+    fn from(text: String) -> Self {
+        let whole = text.parse().map(Self::Whole);
+        let finite = |number: &f64| number.is_finite();
+        let fraction = || text.parse().ok().filter(finite).map(Self::Fraction);
+        whole.ok().or_else(fraction).unwrap_or(Self::Text(text))
+    }
 }
 
 /// Whether a pod's data can be relied on.
@@ -48,7 +74,7 @@ pub enum State {
     Complete,
     /// Not all seven files could be had.
     Missing,
-    /// All seven files are there, but not all of them are of this window.
+    /// All seven files are there, but not all of them are of this window, or can be understood.
     Damaged,
 }
 
@@ -61,6 +87,15 @@ pub struct File {
     pub bytes: u64,
     /// Its SHA-256.
     pub sha256: Sha256,
+    /// How many samples it has, if it is a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
+    /// What Go left out when it wrote the text that this profile was made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Why it is not what its name says: it cannot be understood, and is as the component gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
 }
 
 /// A component pod that does not count, because start never reached it.

@@ -3,31 +3,23 @@
 //! goroutine is no frame of its stack, and not in Go's own proto either.
 //! <https://github.com/golang/go/blob/go1.26.0/src/runtime/traceback.go>
 
-use std::collections::HashMap;
+mod groups;
+
 use std::io::{self, BufRead};
+
+use groups::{Goroutine, Groups};
 
 use super::intern::Frame;
 use super::lines::{Line, Lines};
 use super::parsed::{Parsed, settle};
 use super::problem::{Problem, Stop};
-use super::profile::{Label, Profile};
+use super::profile::Profile;
 use super::scan::{Scan, decimal, hexadecimal};
 use super::stack::MOST_FRAMES;
 
 /// Where Go cuts the text, wherever that is. `writeGoroutineStacks`,
 /// <https://github.com/golang/go/blob/go1.26.0/src/runtime/pprof/pprof.go>
 const GO_CUTS_AT: u64 = 64 << 20;
-
-/// Goroutines that are told apart by nothing else.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
-struct Group {
-    state: String,
-    minutes: i64,
-    locked: bool,
-    /// As Go prints them under GODEBUG=tracebacklabels=1.
-    labels: String,
-    stack: Vec<u64>,
-}
 
 /// What the next line must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +37,9 @@ enum Next {
 #[derive(Debug)]
 struct Tracebacks {
     profile: Profile,
-    /// With their order and number.
-    groups: HashMap<Group, (usize, i64)>,
+    groups: Groups,
     next: Next,
-    group: Group,
+    goroutine: Goroutine,
     function: Vec<u8>,
     elided: u64,
     unavailable: u64,
@@ -70,7 +61,7 @@ fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Stop> {
     let within = matches!(tracebacks.next, Next::Place | Next::Creation);
     let cut = lines.cut() || within || lines.bytes() >= GO_CUTS_AT;
     if !cut {
-        tracebacks.close();
+        tracebacks.close().map_err(|why| lines.end(why))?;
     }
     Ok(tracebacks.finish(cut))
 }
@@ -80,9 +71,9 @@ impl Tracebacks {
         let value = ("goroutine", "count");
         Self {
             profile: Profile::new(&[value], value, 1),
-            groups: HashMap::new(),
+            groups: Groups::new(),
             next: Next::Header,
-            group: Group::default(),
+            goroutine: Goroutine::default(),
             function: Vec::new(),
             elided: 0,
             unavailable: 0,
@@ -92,10 +83,7 @@ impl Tracebacks {
     fn line(&mut self, line: &Line<'_>) -> Result<(), Stop> {
         match self.next {
             Next::Header => self.header(line),
-            Next::Function if line.text.is_empty() => {
-                self.close();
-                Ok(())
-            }
+            Next::Function if line.text.is_empty() => self.close_at(line),
             Next::Function => self.function(line),
             Next::Place => self.place(line),
             Next::Creation => {
@@ -103,20 +91,15 @@ impl Tracebacks {
                 let known = source(line.text).map(drop);
                 known.ok_or_else(|| line.damage("it is no place in a source file"))
             }
-            Next::Ancestors => {
-                if line.text.is_empty() {
-                    self.close();
-                }
-                Ok(())
-            }
+            Next::Ancestors if line.text.is_empty() => self.close_at(line),
+            Next::Ancestors => Ok(()),
         }
     }
 
     fn header(&mut self, line: &Line<'_>) -> Result<(), Stop> {
-        let Some(group) = header(line.text) else {
+        if header(line.text, &mut self.goroutine).is_none() {
             return Err(line.damage("it is no header of a goroutine"));
-        };
-        self.group = group;
+        }
         self.next = Next::Function;
         Ok(())
     }
@@ -159,33 +142,31 @@ impl Tracebacks {
             file: place.0,
             line: place.1,
         });
-        let Some(location) = location else {
-            return Err(line.damage("its names are not UTF-8, or have control characters"));
-        };
-        if self.group.stack.len() >= MOST_FRAMES {
+        let location = location.map_err(|why| line.damage(why))?;
+        if self.goroutine.stack.len() >= MOST_FRAMES {
             return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
         }
-        self.group.stack.push(location);
+        self.goroutine.stack.push(location);
         Ok(())
     }
 
+    fn close_at(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+        self.close().map_err(|why| line.damage(why))
+    }
+
     /// Counts the goroutine that was read, if one was.
-    fn close(&mut self) {
-        if self.next != Next::Header {
-            let order = self.groups.len();
-            let group = std::mem::take(&mut self.group);
-            let (_, count) = self.groups.entry(group).or_insert((order, 0));
-            *count = count.saturating_add(1);
-            self.next = Next::Header;
+    fn close(&mut self) -> Result<(), &'static str> {
+        if self.next == Next::Header {
+            return Ok(());
         }
+        self.next = Next::Header;
+        self.profile.room_beside(self.groups.bytes())?;
+        self.groups.add(&self.goroutine);
+        Ok(())
     }
 
     fn finish(mut self, cut: bool) -> Parsed {
-        let mut groups: Vec<_> = self.groups.into_iter().collect();
-        groups.sort_unstable_by_key(|(_, (order, _))| *order);
-        for (group, (_, count)) in groups {
-            group.sample(count, &mut self.profile);
-        }
+        self.groups.put(&mut self.profile);
         let mut parsed = Parsed::whole(self.profile);
         if cut {
             let note =
@@ -198,25 +179,9 @@ impl Tracebacks {
     }
 }
 
-impl Group {
-    fn sample(&self, count: i64, profile: &mut Profile) {
-        let mut labels = vec![Label::Text("state", &self.state)];
-        if self.minutes > 0 {
-            labels.push(Label::Number("minutes", self.minutes, "minutes"));
-        }
-        if self.locked {
-            labels.push(Label::Text("locked_to_thread", "yes"));
-        }
-        if !self.labels.is_empty() {
-            labels.push(Label::Text("labels", &self.labels));
-        }
-        profile.sample(&self.stack, &[count], &labels);
-    }
-}
-
 /// `goroutine 7 [chan receive, 2 minutes, locked to thread]:`. What else stands in the brackets
 /// stays with the state.
-fn header(text: &[u8]) -> Option<Group> {
+fn header(text: &[u8], goroutine: &mut Goroutine) -> Option<()> {
     let mut scan = Scan(text);
     scan.literal(b"goroutine ")?;
     scan.number()?;
@@ -226,21 +191,29 @@ fn header(text: &[u8]) -> Option<Group> {
         Some((brackets, labels)) => (brackets, labels),
         None => (brackets, ""),
     };
-    let mut group = Group {
-        labels: labels.to_owned(),
-        ..Group::default()
-    };
+    let Goroutine {
+        state,
+        minutes,
+        locked,
+        labels: kept,
+        stack,
+    } = goroutine;
+    (*minutes, *locked) = (0, false);
+    state.clear();
+    stack.clear();
+    kept.clear();
+    kept.push_str(labels);
     for part in brackets.split(", ") {
-        if let Some(minutes) = part.strip_suffix(" minutes") {
-            group.minutes = decimal(minutes.as_bytes())?;
+        if let Some(waited) = part.strip_suffix(" minutes") {
+            *minutes = decimal(waited.as_bytes())?;
         } else if part == "locked to thread" {
-            group.locked = true;
+            *locked = true;
         } else {
-            let comma = if group.state.is_empty() { "" } else { ", " };
-            group.state.extend([comma, part]);
+            let comma = if state.is_empty() { "" } else { ", " };
+            state.extend([comma, part]);
         }
     }
-    Some(group)
+    Some(())
 }
 
 /// A function's name without its arguments, as the proto has it. C functions have no arguments.

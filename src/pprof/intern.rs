@@ -6,6 +6,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::wire::{put_bytes, put_number};
 
+/// About what a string and a location take beside their content: themselves and their places in
+/// the tables, which may be half empty.
+const STRING_COST: usize = 40;
+const LOCATION_COST: usize = 50;
+
 /// A frame as a text names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Frame<'a> {
@@ -16,12 +21,16 @@ pub(super) struct Frame<'a> {
     pub(super) line: i64,
 }
 
+/// Where a string table has the empty string.
+pub(super) const NO_TEXT: usize = 0;
+
 /// A string table. Its first string is empty, as the format demands.
 #[derive(Debug, Default)]
 pub(super) struct Strings {
     hasher: DefaultHashBuilder,
     index: HashTable<usize>,
     all: Vec<Box<str>>,
+    bytes: usize,
 }
 
 impl Strings {
@@ -32,7 +41,9 @@ impl Strings {
     }
 
     pub(super) fn intern(&mut self, text: &str) -> usize {
-        let Self { hasher, index, all } = self;
+        let Self {
+            hasher, index, all, ..
+        } = self;
         let hash = |text: &str| hasher.hash_one(text);
         let same = |at: &usize| all.get(*at).is_some_and(|known| **known == *text);
         if let Some(at) = index.find(hash(text), same) {
@@ -42,7 +53,13 @@ impl Strings {
         all.push(text.into());
         let rehash = |at: &usize| all.get(*at).map_or(0, |text| hash(text));
         index.insert_unique(hash(text), at, rehash);
+        self.bytes += text.len() + STRING_COST;
         at
+    }
+
+    /// About how much memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     fn get(&self, at: usize) -> &[u8] {
@@ -74,6 +91,11 @@ pub(super) struct Locations {
 }
 
 impl Locations {
+    /// About how much memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        (self.all.len() + self.functions.len()) * LOCATION_COST
+    }
+
     /// The id of a frame that is known already.
     pub(super) fn find(&self, frame: Frame<'_>, strings: &Strings) -> Option<u64> {
         let same = |at: &usize| self.frame(*at, strings) == Some(frame);

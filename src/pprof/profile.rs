@@ -20,6 +20,9 @@ const PERIOD: u64 = 12;
 const COMMENT: u64 = 13;
 const DEFAULT_SAMPLE_TYPE: u64 = 14;
 
+/// What a profile may take in memory. The largest known, of 31 MB of text, takes a tenth of it.
+const MOST_BYTES: usize = 16 << 20;
+
 /// A profile with names. Its samples are kept as they will be written.
 #[derive(Debug)]
 pub struct Profile {
@@ -82,14 +85,40 @@ impl Profile {
         put_number(&mut self.head, COMMENT, text);
     }
 
-    /// The id of a frame's location; `None` if its names are no text.
-    pub(super) fn location(&mut self, frame: Frame<'_>) -> Option<u64> {
+    /// The id of a frame's location.
+    ///
+    /// # Errors
+    /// Its names are no text, or there is no room for them.
+    pub(super) fn location(&mut self, frame: Frame<'_>) -> Result<u64, &'static str> {
         if let Some(id) = self.locations.find(frame, &self.strings) {
-            return Some(id);
+            return Ok(id);
         }
-        let name = self.strings.intern(printable(frame.function)?);
-        let file = self.strings.intern(printable(frame.file)?);
-        Some(self.locations.add(frame, name, file, &self.strings))
+        self.room()?;
+        let (Some(name), Some(file)) = (printable(frame.function), printable(frame.file)) else {
+            return Err("its names are not UTF-8, or have control characters");
+        };
+        let (name, file) = (self.strings.intern(name), self.strings.intern(file));
+        Ok(self.locations.add(frame, name, file, &self.strings))
+    }
+
+    /// Whether more fits.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(super) fn room(&self) -> Result<(), &'static str> {
+        self.room_beside(0)
+    }
+
+    /// Whether more fits beside so many bytes that will be part of it.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(super) fn room_beside(&self, bytes: usize) -> Result<(), &'static str> {
+        let bytes = bytes + self.strings.bytes() + self.locations.bytes() + self.samples.len();
+        if bytes > MOST_BYTES {
+            return Err("what comes before it is more than a profile may be in memory, 16 MiB");
+        }
+        Ok(())
     }
 
     /// Adds a sample: its locations from the innermost, its values, its labels.

@@ -26,6 +26,7 @@ pub(super) fn read(
     stack: &mut Vec<u64>,
 ) -> Result<(), Stop> {
     stack.clear();
+    profile.room().map_err(|why| lines.end(why))?;
     loop {
         let Some(line) = lines.whole()? else {
             return Err(lines.end("it ends in the middle of a stack"));
@@ -48,10 +49,8 @@ fn location(line: &Line<'_>, profile: &mut Profile) -> Result<Option<u64>, Stop>
     if frame.pc == 0 && frame.function.starts_with(b"0x") {
         return Ok(None);
     }
-    match profile.location(frame) {
-        Some(id) => Ok(Some(id)),
-        None => Err(line.damage("its names are not UTF-8, or have control characters")),
-    }
+    let id = profile.location(frame);
+    id.map(Some).map_err(|why| line.damage(why))
 }
 
 /// `#`, PC, function and offset, file and line, with one or more tabs between them. A PC that Go

@@ -57,7 +57,8 @@ fn varint(input: &mut impl BufRead) -> io::Result<u64> {
     Err(invalid("a number of more than 64 bits"))
 }
 
-fn invalid(what: &str) -> io::Error {
+/// The error of something that is not the format.
+pub(super) fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 

@@ -5,22 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::manifest::Window;
-use crate::pprof::proto::Times;
+use crate::pprof::proto::Summary;
 
 /// Clocks of nodes differ; a stale profile is older than this.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is wrong with a pod's cpu profile, if anything is. Its length may fall short of the
 /// window's by `slack`, for pods start and stop one after another; longer is no fault.
-pub(super) fn problem(
-    times: &Result<Times, String>,
-    window: &Window,
-    slack: Duration,
-) -> Option<String> {
-    let times = match times {
-        Ok(times) => times,
-        Err(error) => return Some(format!("cpu.pprof is no profile: {error}")),
-    };
+pub(super) fn problem(times: &Summary, window: &Window, slack: Duration) -> Option<String> {
     let length = window.stop.duration_since(window.start);
     let covers = SignedDuration::from_nanos(times.duration_nanos);
     let slack = SignedDuration::try_from(slack).unwrap_or(SignedDuration::MAX);

@@ -102,7 +102,8 @@ fn writable(temporary: &Path) -> Result<(), Fault> {
 
 /// The longest path that a pod will have in the archive must fit.
 fn fits(config: &Config, pods: &[ExpectedPod]) -> Result<(), Fault> {
-    let longest = Kind::Threadcreate.file_name();
+    let longest = Kind::ALL.into_iter().filter_map(Kind::original_name);
+    let longest = longest.max_by_key(|name| name.len()).unwrap_or_default();
     let path = |pod: &ExpectedPod| format!("{}/{}/{longest}", config.run_id.stem(), pod.name);
     Ok(pods.iter().try_for_each(|pod| check_path(&path(pod)))?)
 }

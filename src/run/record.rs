@@ -14,8 +14,20 @@ const NAMED: usize = 3;
 #[derive(Debug)]
 pub(super) struct Record {
     pods: BTreeMap<String, Pod>,
+    /// Pods whose cpu profile is of this window.
+    of_window: BTreeSet<String>,
     pub(super) uncounted: Vec<Uncounted>,
     pub(super) refused: Vec<Refused>,
+}
+
+/// What is thought of what a pod brought.
+#[derive(Debug)]
+pub(super) struct Judgement {
+    pub(super) state: State,
+    /// Why, unless it is complete.
+    pub(super) why: Option<String>,
+    /// Whether its cpu profile is of this window: so it was started, and has stopped.
+    pub(super) of_window: bool,
 }
 
 impl Record {
@@ -30,29 +42,37 @@ impl Record {
                     state: State::Missing,
                     why: None,
                     engine: None,
+                    mem_stats: BTreeMap::new(),
                     files: Vec::new(),
                 },
             )
         };
         Self {
             pods: expected.into_iter().map(missing).collect(),
+            of_window: BTreeSet::new(),
             uncounted: Vec::new(),
             refused: Vec::new(),
         }
     }
 
-    /// Notes the files that an engine brought of a pod, its state, and why unless it is complete.
+    /// Notes what an engine brought of a pod, and what is thought of it.
     pub(super) fn note(
         &mut self,
         pod: &str,
-        (engine, files): (&str, Vec<File>),
-        (state, why): (State, Option<String>),
+        engine: &str,
+        (files, mem_stats): (Vec<File>, BTreeMap<String, String>),
+        judgement: Judgement,
     ) {
         if let Some(pod) = self.pods.get_mut(pod) {
             pod.engine = Some(engine.to_owned());
             pod.files = files;
+            let stats = mem_stats.into_iter();
+            pod.mem_stats = stats.map(|(name, stat)| (name, stat.into())).collect();
         }
-        self.judge(pod, state, why);
+        if judgement.of_window {
+            self.of_window.insert(pod.to_owned());
+        }
+        self.judge(pod, judgement.state, judgement.why);
     }
 
     /// Notes that nothing came of a pod, and why.
@@ -78,11 +98,9 @@ impl Record {
             .for_each(|pod| pod.why = Some(why.to_owned()));
     }
 
-    /// Whether this pod is complete.
-    pub(super) fn is_complete(&self, pod: &str) -> bool {
-        self.pods
-            .get(pod)
-            .is_some_and(|pod| pod.state == State::Complete)
+    /// Whether this pod is known to have stopped, by its cpu profile.
+    pub(super) fn has_stopped(&self, pod: &str) -> bool {
+        self.of_window.contains(pod)
     }
 
     /// Why, if no pod has brought a single file.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::cpu;
 use super::fault::Fault;
 use super::job::Job;
-use super::record::Record;
+use super::record::{Judgement, Record};
 use crate::archive::{Entry, Framing, PodBundle};
 use crate::destination::Upload;
 use crate::engine::Engine;
@@ -132,12 +132,12 @@ impl Writer {
             }
         };
         let judgement = judge(&pod, &bundle, expectation);
-        let mut files = Vec::with_capacity(bundle.entries.len());
-        for entry in bundle.entries.into_values() {
+        let mut files = Vec::with_capacity(bundle.entries.len() + bundle.originals.len());
+        for entry in bundle.entries.into_values().chain(bundle.originals) {
             files.push(self.entry(entry).await?);
         }
         let bytes = files.iter().map(|file| file.bytes).sum();
-        record.note(&pod, (engine, files), judgement);
+        record.note(&pod, engine, (files, bundle.mem_stats), judgement);
         Ok(Some(bytes))
     }
 
@@ -167,7 +167,7 @@ fn chunk(content: &mut impl Read) -> io::Result<Bytes> {
 }
 
 /// A pod's state by what is in its bundle, and what is wrong with it.
-fn judge(pod: &str, bundle: &PodBundle, expectation: &Expectation) -> (State, Option<String>) {
+fn judge(pod: &str, bundle: &PodBundle, expectation: &Expectation) -> Judgement {
     let lacking: Vec<_> = bundle
         .lacking()
         .into_iter()
@@ -175,17 +175,29 @@ fn judge(pod: &str, bundle: &PodBundle, expectation: &Expectation) -> (State, Op
         .collect();
     if !lacking.is_empty() {
         let why = format!("its dump lacks {}", lacking.join(", "));
-        return (State::Missing, Some(why));
+        return Judgement {
+            state: State::Missing,
+            why: Some(why),
+            of_window: false,
+        };
     }
-    if expectation.restarted.contains(pod) {
-        return (
-            State::Damaged,
-            Some("its container restarted in the window".to_owned()),
-        );
-    }
-    let cpu = bundle.cpu_times.as_ref();
-    match cpu.and_then(|times| cpu::problem(times, &expectation.window, expectation.slack)) {
-        Some(why) => (State::Damaged, Some(why)),
-        None => (State::Complete, None),
+    let restarted = expectation.restarted.contains(pod);
+    let restarted = restarted.then(|| "its container restarted in the window".to_owned());
+    let cpu = bundle.cpu.as_ref();
+    let stale = cpu.and_then(|cpu| cpu::problem(cpu, &expectation.window, expectation.slack));
+    let of_window = cpu.is_some() && stale.is_none() && restarted.is_none();
+    let whys: Vec<_> = restarted
+        .into_iter()
+        .chain(stale)
+        .chain(bundle.damage())
+        .collect();
+    let (state, why) = match whys.is_empty() {
+        true => (State::Complete, None),
+        false => (State::Damaged, Some(whys.join("; "))),
+    };
+    Judgement {
+        state,
+        why,
+        of_window,
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn cluster_json(
         status: &'a serde_json::Value,
         pods: &'a [ExpectedPod],
     }
-    let mut entry = spool.entry("cluster.json")?;
+    let mut entry = spool.begin()?;
     let cluster = Cluster {
         kubevirt: kubevirt(install),
         configuration: &install.configuration,
@@ -49,7 +49,7 @@ pub(super) fn cluster_json(
         pods,
     };
     serde_json::to_writer_pretty(&mut entry, &cluster).map_err(std::io::Error::from)?;
-    Ok(entry.finish()?)
+    Ok(spool.finish(entry, "cluster.json")?)
 }
 
 fn kubevirt(install: &Install) -> KubeVirt {
@@ -93,6 +93,7 @@ pub(super) async fn vouch(
         engine: engine.to_owned(),
         kubevirt: kubevirt(install),
         components: job.config.components.iter().copied().collect(),
+        originals_kept: job.config.keep_originals,
         window,
         unstopped,
         uncounted: std::mem::take(&mut record.uncounted),

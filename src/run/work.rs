@@ -96,7 +96,7 @@ pub(super) async fn work<E: Engine>(
 fn unstopped(confirmation: &Confirmation, shipped: &Shipped) -> Vec<String> {
     let names = confirmation.waiting().iter().map(|pod| pod.name.clone());
     let unstopped: Vec<_> = names
-        .filter(|name| !shipped.record.is_complete(name))
+        .filter(|name| !shipped.record.has_stopped(name))
         .collect();
     if let Some(remains) = confirmation.remains().filter(|_| !unstopped.is_empty()) {
         tracing::error!("{remains}");
@@ -179,7 +179,11 @@ async fn dump<E: Engine>(
     clear: &Clear,
     (expectation, failed): (&Expectation, Option<&StartFailed>),
 ) -> Result<Shipped, Fault> {
-    let spool = Spool::new(job.config.run_id.stem(), job.config.temporary.clone());
+    let spool = Spool::new(
+        job.config.run_id.stem(),
+        job.config.temporary.clone(),
+        job.config.keep_originals,
+    );
     let first = vouch::cluster_json(&spool, &clear.install, &clear.expected)?;
     let mut record = Record::new(clear.expected.clone());
     let mut pods = clear.expected.clone();

@@ -26,7 +26,7 @@ async fn every_pod_of_every_component_is_shipped() {
     assert_eq!(names, standin.pods());
     for pod in &shipped.manifest.pods {
         assert_eq!(pod.state, State::Complete);
-        assert_eq!(pod.files.len(), Kind::ALL.len());
+        assert_eq!(pod.files.len(), 2 * Kind::ALL.len() - 1, "and six texts");
         for kind in Kind::ALL {
             let path = format!("profile-{RUN_ID}/{}/{}", pod.pod.name, kind.file_name());
             assert!(shipped.files.contains_key(&path), "{path}");
@@ -42,57 +42,6 @@ async fn every_pod_of_every_component_is_shipped() {
     assert_eq!(ended.termination["exit_code"], 0);
     assert_eq!(ended.termination["uri"], shipped.manifest.archive.uri);
     assert_eq!(ended.termination["run_id"], RUN_ID);
-}
-
-#[tokio::test]
-async fn the_profiles_are_the_components_own_bytes() {
-    let standin = standin(Options {
-        stamp_cpu: false,
-        ..Options::default()
-    })
-    .await;
-    let place = Place::new(&standin);
-    let ended = place.run().await;
-    let shipped = place.shipped();
-    for (path, content) in shipped
-        .files
-        .iter()
-        .filter(|(path, _)| path.ends_with(".pprof"))
-    {
-        let kind = path
-            .rsplit('/')
-            .next()
-            .and_then(|file| file.strip_suffix(".pprof"));
-        let kind = kind.expect("a profile's file name");
-        assert_eq!(*content, golden(kind), "{path}");
-    }
-    // The golden cpu profile is years older than this window, and is told from one of its own.
-    assert_eq!(ended.code, 5, "{}", ended.log);
-    for pod in &shipped.manifest.pods {
-        assert_eq!(pod.state, State::Damaged);
-        assert!(
-            pod.why.as_deref().is_some_and(|why| why.contains("stale")),
-            "{:?}",
-            pod.why
-        );
-    }
-}
-
-/// What the stand-in's pods serve: the golden text, or for cpu the golden proto.
-fn golden(kind: &str) -> Vec<u8> {
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/helpers/goldens/data/small");
-    let read = |file: String| std::fs::read(file).expect("a golden file");
-    if kind == "cpu" {
-        return read(format!("{data}/cpu.pb.gz"));
-    }
-    let packed = read(format!("{data}/{kind}.txt.gz"));
-    let mut text = Vec::new();
-    std::io::Read::read_to_end(
-        &mut flate2::read::GzDecoder::new(packed.as_slice()),
-        &mut text,
-    )
-    .expect("gzip");
-    text
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn somebody_elses_start_in_mid_window_is_not_passed_off_as_good() {
                 .is_some_and(|why| why.contains("somebody else")),
             "{pod:?}"
         );
-        assert_eq!(pod.files.len(), 7, "what there is was shipped");
+        assert_eq!(pod.files.len(), 13, "what there is was shipped");
     }
 }
 

@@ -156,7 +156,7 @@ async fn both_engines_give_the_same_bytes() {
     assert_eq!(native.run().await.code, 5);
     assert_eq!(program.run().await.code, 5);
     let (native, program) = (native.shipped(), program.shipped());
-    assert_eq!(native.files.len(), 14 * 7 + 1);
+    assert_eq!(native.files.len(), 14 * 13 + 1);
     assert_same(&native, &program, " nothing");
     let files = |shipped: &Shipped| -> Vec<_> {
         let pods = shipped.manifest.pods.iter();

@@ -1,5 +1,6 @@
 //! The runner's behaviour, shown by the real binary against the stand-in control plane.
 
+mod goldens;
 mod harness;
 
 mod beside;
@@ -7,10 +8,12 @@ mod complete_run;
 mod completeness;
 mod configuration;
 mod confirmed_stop;
+mod convert;
 mod destination;
 mod docs;
 mod dry_run;
 mod engines;
+mod names;
 mod panics;
 mod pod_faults;
 mod pprof_decode;

@@ -141,7 +141,7 @@ async fn a_pod_without_one_file_is_missing_and_its_others_are_kept() {
     let fault = Fault::Damaged(Damage::MissingFile("cpu.pprof".to_owned()), Times::Always);
     let (pod, ended, shipped) = with_fault(fault).await;
     assert_missing(&pod, &ended, &shipped, "lacks cpu.pprof");
-    assert_eq!(shipped.pod(&pod).files.len(), 6);
+    assert_eq!(shipped.pod(&pod).files.len(), 12);
 }
 
 #[tokio::test]

@@ -133,13 +133,18 @@ impl Decoded {
     }
 }
 
+/// Decodes a message as it stands in a file.
+pub(crate) fn decode_packed(packed: &[u8]) -> Decoded {
+    let mut bytes = Vec::new();
+    let read = GzDecoder::new(packed).read_to_end(&mut bytes);
+    read.expect("gzip");
+    decode(&bytes)
+}
+
 /// What was written of a text's profile.
 pub(crate) fn converted(parsed: &Parsed) -> Decoded {
     let mut packed = Vec::new();
     let profile = parsed.profile.as_ref().expect("a profile");
     profile.write(&mut packed).expect("memory");
-    let mut bytes = Vec::new();
-    let mut unpacked = GzDecoder::new(packed.as_slice());
-    unpacked.read_to_end(&mut bytes).expect("gzip");
-    decode(&bytes)
+    decode_packed(&packed)
 }

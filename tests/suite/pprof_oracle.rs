@@ -2,12 +2,10 @@
 //! kind that is served as text. helpers/goldens/README.md has where the two differ by nature.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
 
 use cluster_profiler_job::pprof::{Kind, Problem, convert};
-use flate2::read::GzDecoder;
 
+use crate::goldens::golden;
 use crate::pprof_decode::{Decoded, Frame, converted, decode};
 
 /// The values of all samples of each stack, in order.
@@ -84,11 +82,6 @@ fn stacks(kind: &str, profile: &Decoded) -> Stacks {
     stacks
 }
 
-fn golden(name: &str) -> GzDecoder<File> {
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/helpers/goldens/data");
-    GzDecoder::new(File::open(format!("{data}/{name}.gz")).expect("a golden"))
-}
-
 fn of(kind: &str) -> Kind {
     Kind::from_file_name(&format!("{kind}.pprof")).expect("a kind")
 }
@@ -119,22 +112,16 @@ fn near(ours: &[Vec<i64>], oracle: &[Vec<i64>]) -> bool {
 }
 
 fn compare(set: &str, kind: &str) {
-    let parsed = convert(
-        of(kind),
-        BufReader::new(golden(&format!("{set}/{kind}.txt"))),
-    )
-    .expect("it can be read")
-    .expect("it is text");
+    let text = golden(&format!("{set}/{kind}.txt"));
+    let parsed = convert(of(kind), text.as_slice())
+        .expect("it can be read")
+        .expect("it is text");
     let damage = parsed
         .problems
         .iter()
         .find(|p| matches!(p, Problem::Damage { .. }));
     assert!(damage.is_none(), "{set}/{kind}: {damage:?}");
-    let mut bytes = Vec::new();
-    golden(&format!("{set}/{kind}.pb"))
-        .read_to_end(&mut bytes)
-        .expect("it can be read");
-    let theirs = decode(&bytes);
+    let theirs = decode(&golden(&format!("{set}/{kind}.pb")));
     let mine = converted(&parsed);
     let oracle = stacks(kind, &theirs);
     let mut ours = stacks(kind, &mine);

@@ -1,5 +1,6 @@
 //! Damages one pod's part of a page.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 
 use crate::{
@@ -39,6 +40,9 @@ pub(crate) fn apply(mut entry: Entry, damages: &[Damage]) -> Vec<Entry> {
             }
             Damage::MissingFile(file) => entry.files.retain(|(name, _)| name != file),
             Damage::WrongType(file) => change(&mut entry, file, |_| Content::Number(12_345)),
+            Damage::Replaced(file, content) => change(&mut entry, file, |_| {
+                Content::Text(vec![BASE64_STANDARD.encode(content).into()])
+            }),
         }
     }
     extra.insert(0, entry);

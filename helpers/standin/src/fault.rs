@@ -64,6 +64,8 @@ pub enum Damage {
     MissingFile(String),
     /// The file is a number where a string belongs.
     WrongType(String),
+    /// The file has this content.
+    Replaced(String, Vec<u8>),
 }
 
 /// What is wrong with a path of the API.
