@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,21 @@ pub(crate) enum Command {
     Stop {
         /// The workload's exit code, for the manifest: with one above 0 the run exits with 6
         exit_code: Option<u8>,
+    },
+    /// Give names to profiles that others left
+    ///
+    /// Reads POD/KIND.pprof at any depth, as upstream's cluster-profiler, vmspawn or an older run
+    /// left them, and writes the same paths: profiles that `go tool pprof` opens with names, and
+    /// beside them, in POD/original, the texts that they were made of. Other files are copied.
+    /// Exits with 1 if something was damaged; the rest is converted then.
+    Convert {
+        /// A directory or a .tar.gz
+        source: PathBuf,
+        /// The directory to make
+        dest: PathBuf,
+        /// Do not keep the texts of what was converted
+        #[arg(long)]
+        drop_originals: bool,
     },
     /// Exit with 0 while profiling is on, else with 1
     ///

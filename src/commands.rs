@@ -1,11 +1,14 @@
-//! What a person or another step does beside a run: they only look at the files by which a run and a
-//! workload tell each other where they are.
+//! What a person or another step does beside a run.
+//!
+//! `stop` and `ready` only look at the files by which a run and a workload tell each other where they
+//! are.
 
+mod convert;
 mod ready;
 mod stop;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{SignalFiles, signal_files};
@@ -31,6 +34,11 @@ pub async fn ready(
         Ok((files, done)) => ready::run(&files, &done, wait.unwrap_or_default()).await,
         Err(code) => code,
     }
+}
+
+/// `convert`: gives names to profiles that others left.
+pub fn convert(source: &Path, dest: &Path, keep_originals: bool) -> ExitCode {
+    convert::run(source, dest, keep_originals)
 }
 
 /// The files, the done file last. Their variables' faults are told, and are the exit code.

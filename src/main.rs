@@ -18,6 +18,11 @@ fn main() -> std::io::Result<ExitCode> {
     let code = match command {
         None => runtime.block_on(run::run(environment, signals(&runtime)?)),
         Some(Command::Stop { exit_code }) => commands::stop(environment, exit_code),
+        Some(Command::Convert {
+            source,
+            dest,
+            drop_originals,
+        }) => commands::convert(&source, &dest, !drop_originals),
         Some(Command::Ready { wait }) => runtime.block_on(commands::ready(environment, wait)),
     };
     // A thread that still reads a dump nobody wants must not hold the exit up.
