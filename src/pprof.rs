@@ -12,6 +12,7 @@ mod problem;
 mod profile;
 pub mod proto;
 mod scan;
+mod seen;
 mod served;
 mod stack;
 mod threadcreate;

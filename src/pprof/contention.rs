@@ -9,7 +9,7 @@ use super::parsed::{Parsed, settle};
 use super::problem::Stop;
 use super::profile::Profile;
 use super::scan::{Scan, decimal};
-use super::stack::{self, DEEPEST};
+use super::stack::{DEEPEST, Stacks};
 
 /// Reads the text with this name in its header.
 pub(super) fn parse(input: impl BufRead, name: &str) -> io::Result<Parsed> {
@@ -20,7 +20,7 @@ fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, Stop> {
     let count = ("contentions", "count");
     let mut profile = Profile::new(&[count, ("delay", "nanoseconds")], count, 1);
     let cycles_per_nanosecond = header(lines, name)?;
-    let mut stack = Vec::new();
+    let mut stacks = Stacks::default();
     let mut records: u64 = 0;
     let mut deep = 0;
     while let Some(line) = lines.whole()? {
@@ -34,9 +34,9 @@ fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, Stop> {
         let Some((cycles, count, depth)) = record(line.text) else {
             return Err(line.damage("it is no record of contention"));
         };
-        stack::read(lines, &mut profile, &mut stack)?;
+        stacks.read(lines, &mut profile)?;
         let delay = (cycles as f64 / cycles_per_nanosecond) as i64;
-        profile.sample(&stack, &[count, delay], &[]);
+        profile.sample(&stacks.last, &[count, delay], &[]);
         records = records.saturating_add(1);
         deep += u64::from(depth >= DEEPEST);
     }

@@ -15,6 +15,7 @@ use super::parsed::{Parsed, settle};
 use super::problem::{Problem, Stop};
 use super::profile::Profile;
 use super::scan::{Scan, decimal, hexadecimal};
+use super::seen::Seen;
 use super::stack::MOST_FRAMES;
 
 /// Where Go cuts the text, wherever that is. `writeGoroutineStacks`,
@@ -41,6 +42,8 @@ struct Tracebacks {
     next: Next,
     goroutine: Goroutine,
     function: Vec<u8>,
+    /// Functions with their places.
+    seen: Seen,
     elided: u64,
     unavailable: u64,
 }
@@ -75,6 +78,7 @@ impl Tracebacks {
             next: Next::Header,
             goroutine: Goroutine::default(),
             function: Vec::new(),
+            seen: Seen::default(),
             elided: 0,
             unavailable: 0,
         }
@@ -115,7 +119,8 @@ impl Tracebacks {
         } else if text == b"\tgoroutine running on other thread; stack unavailable" {
             self.unavailable = self.unavailable.saturating_add(1);
         } else if text.starts_with(b"non-Go function at pc=0x") {
-            self.push(line, text, (b"", 0))?;
+            let id = self.frame(text, b"", 0).map_err(|why| line.damage(why))?;
+            self.push(line, id)?;
         } else {
             self.function.clear();
             self.function.extend_from_slice(name(text));
@@ -124,25 +129,43 @@ impl Tracebacks {
         Ok(())
     }
 
+    /// The place of the function that the last line named.
     fn place(&mut self, line: &Line<'_>) -> Result<(), Stop> {
-        let Some(place) = source(line.text) else {
+        self.next = Next::Function;
+        let name = self.function.len();
+        self.function.extend_from_slice(line.text);
+        if let Some(id) = self.seen.find(&self.function) {
+            return self.push(line, id);
+        }
+        let Some((file, number)) = source(line.text) else {
             return Err(line.damage("it is no place in a source file"));
         };
         let function = std::mem::take(&mut self.function);
-        self.push(line, &function, place)?;
+        let name = function.get(..name).unwrap_or_default();
+        let id = self
+            .frame(name, file, number)
+            .map_err(|why| line.damage(why))?;
+        self.seen.add(&function, id);
         self.function = function;
-        self.next = Next::Function;
-        Ok(())
+        self.push(line, id)
     }
 
-    fn push(&mut self, line: &Line<'_>, name: &[u8], place: (&[u8], i64)) -> Result<(), Stop> {
-        let location = self.profile.location(Frame {
+    fn frame(&mut self, function: &[u8], file: &[u8], line: i64) -> Result<u64, &'static str> {
+        self.room()?;
+        self.profile.location(Frame {
             pc: 0,
-            function: name,
-            file: place.0,
-            line: place.1,
-        });
-        let location = location.map_err(|why| line.damage(why))?;
+            function,
+            file,
+            line,
+        })
+    }
+
+    fn room(&self) -> Result<(), &'static str> {
+        let beside = self.groups.bytes() + self.seen.bytes();
+        self.profile.room_beside(beside)
+    }
+
+    fn push(&mut self, line: &Line<'_>, location: u64) -> Result<(), Stop> {
         if self.goroutine.stack.len() >= MOST_FRAMES {
             return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
         }
@@ -160,7 +183,7 @@ impl Tracebacks {
             return Ok(());
         }
         self.next = Next::Header;
-        self.profile.room_beside(self.groups.bytes())?;
+        self.room()?;
         self.groups.add(&self.goroutine);
         Ok(())
     }

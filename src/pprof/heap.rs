@@ -9,7 +9,7 @@ use super::parsed::{Parsed, settle};
 use super::problem::Stop;
 use super::profile::{Label, Profile};
 use super::scan::Scan;
-use super::stack::{self, DEEPEST};
+use super::stack::{DEEPEST, Stacks};
 
 /// The most statistics that are kept. Go 1.26 writes 25.
 const MOST_STATS: usize = 100;
@@ -22,7 +22,7 @@ pub(super) fn parse(input: impl BufRead, default: &str) -> io::Result<Parsed> {
 fn read(lines: &mut Lines<impl BufRead>, default: &str) -> Result<Parsed, Stop> {
     let rate = rate(lines)?;
     let mut profile = empty(rate, default);
-    let mut stack = Vec::new();
+    let mut stacks = Stacks::default();
     let mut deep = 0;
     loop {
         let Some(line) = lines.whole()? else {
@@ -34,8 +34,8 @@ fn read(lines: &mut Lines<impl BufRead>, default: &str) -> Result<Parsed, Stop> 
         let Some((record, depth)) = record(line.text) else {
             return Err(line.damage("it is no record of allocations"));
         };
-        stack::read(lines, &mut profile, &mut stack)?;
-        add(&mut profile, &stack, record, rate);
+        stacks.read(lines, &mut profile)?;
+        add(&mut profile, &stacks.last, record, rate);
         deep += u64::from(depth >= DEEPEST);
     }
     let mut parsed = Parsed::whole(profile);

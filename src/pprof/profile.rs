@@ -21,7 +21,7 @@ const COMMENT: u64 = 13;
 const DEFAULT_SAMPLE_TYPE: u64 = 14;
 
 /// What a profile may take in memory. The largest known, of 31 MB of text, takes a tenth of it.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 32 << 20;
 
 /// A profile with names. Its samples are kept as they will be written.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Profile {
     pub(super) fn room_beside(&self, bytes: usize) -> Result<(), &'static str> {
         let bytes = bytes + self.strings.bytes() + self.locations.bytes() + self.samples.len();
         if bytes > MOST_BYTES {
-            return Err("what comes before it is more than a profile may be in memory, 16 MiB");
+            return Err("what comes before it is more than a profile may take in memory, 32 MiB");
         }
         Ok(())
     }

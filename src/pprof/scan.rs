@@ -24,7 +24,9 @@ impl Scan<'_> {
     pub(super) fn addresses(&mut self) -> Option<usize> {
         self.literal(b"@")?;
         let known = |b: &u8| matches!(b, b' ' | b'x' | b'0'..=b'9' | b'a'..=b'f');
-        if !self.0.iter().all(known) || matches!(self.0, [_, .., b' ' | b'x']) {
+        // Without an early end this is done many bytes at once.
+        let all = self.0.iter().fold(true, |all, byte| all & known(byte));
+        if !all || matches!(self.0, [_, .., b' ' | b'x']) {
             return None;
         }
         let count = self.0.iter().filter(|b| **b == b' ').count();

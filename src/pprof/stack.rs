@@ -12,6 +12,7 @@ use super::lines::{Line, Lines};
 use super::problem::Stop;
 use super::profile::Profile;
 use super::scan::{hexadecimal, place};
+use super::seen::Seen;
 
 /// The PCs of a stack that Go may have cut.
 pub(super) const DEEPEST: usize = 128;
@@ -19,37 +20,53 @@ pub(super) const DEEPEST: usize = 128;
 /// The most frames that a stack may have. Go writes some hundred, so this bounds memory alone.
 pub(super) const MOST_FRAMES: usize = 100_000;
 
-/// Reads a stack into `stack`, the ids of its locations from the innermost.
-pub(super) fn read(
-    lines: &mut Lines<impl BufRead>,
-    profile: &mut Profile,
-    stack: &mut Vec<u64>,
-) -> Result<(), Stop> {
-    stack.clear();
-    profile.room().map_err(|why| lines.end(why))?;
-    loop {
-        let Some(line) = lines.whole()? else {
-            return Err(lines.end("it ends in the middle of a stack"));
-        };
-        if line.text.is_empty() {
-            return Ok(());
+/// Reads stacks, one after another.
+#[derive(Debug, Default)]
+pub(super) struct Stacks {
+    seen: Seen,
+    /// The ids of the last one's locations, from the innermost.
+    pub(super) last: Vec<u64>,
+}
+
+impl Stacks {
+    /// Reads the next one.
+    pub(super) fn read(
+        &mut self,
+        lines: &mut Lines<impl BufRead>,
+        profile: &mut Profile,
+    ) -> Result<(), Stop> {
+        self.last.clear();
+        profile.room().map_err(|why| lines.end(why))?;
+        loop {
+            let Some(line) = lines.whole()? else {
+                return Err(lines.end("it ends in the middle of a stack"));
+            };
+            if line.text.is_empty() {
+                return Ok(());
+            }
+            if self.last.len() >= MOST_FRAMES {
+                return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
+            }
+            if let Some(id) = self.seen.find(line.text) {
+                self.last.push(id);
+            } else if let Some(id) = location(&line, profile, self.seen.bytes())? {
+                self.seen.add(line.text, id);
+                self.last.push(id);
+            }
         }
-        if stack.len() >= MOST_FRAMES {
-            return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
-        }
-        stack.extend(location(&line, profile)?);
     }
 }
 
 /// The location of a line's frame. A PC of zero is none.
-fn location(line: &Line<'_>, profile: &mut Profile) -> Result<Option<u64>, Stop> {
+fn location(line: &Line<'_>, profile: &mut Profile, beside: usize) -> Result<Option<u64>, Stop> {
     let Some(frame) = frame(line.text) else {
         return Err(line.damage("it is no frame"));
     };
     if frame.pc == 0 && frame.function.starts_with(b"0x") {
         return Ok(None);
     }
-    let id = profile.location(frame);
+    let room = profile.room_beside(beside);
+    let id = room.and_then(|()| profile.location(frame));
     id.map(Some).map_err(|why| line.damage(why))
 }
 

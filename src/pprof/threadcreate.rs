@@ -8,7 +8,7 @@ use super::parsed::{Parsed, settle};
 use super::problem::Stop;
 use super::profile::Profile;
 use super::scan::Scan;
-use super::stack;
+use super::stack::Stacks;
 
 /// Reads the text.
 pub(super) fn parse(input: impl BufRead) -> io::Result<Parsed> {
@@ -20,13 +20,13 @@ fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Stop> {
     let mut profile = Profile::new(&[value], value, 1);
     let total = total(lines)?;
     let mut threads: i64 = 0;
-    let mut frames = Vec::new();
+    let mut stacks = Stacks::default();
     while let Some(line) = lines.whole()? {
         let Some(count) = record(line.text) else {
             return Err(line.damage("it is no record of threads"));
         };
-        stack::read(lines, &mut profile, &mut frames)?;
-        profile.sample(&frames, &[count], &[]);
+        stacks.read(lines, &mut profile)?;
+        profile.sample(&stacks.last, &[count], &[]);
         threads = threads.saturating_add(count);
     }
     if threads != total {

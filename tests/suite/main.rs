@@ -17,6 +17,7 @@ mod names;
 mod panics;
 mod pod_faults;
 mod pprof_decode;
+mod pprof_fuzz;
 mod pprof_malformed;
 mod pprof_oracle;
 mod progress;

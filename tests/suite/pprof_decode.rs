@@ -17,6 +17,7 @@ pub(crate) struct Decoded {
     pub(crate) locations: BTreeMap<u64, Vec<(u64, u64)>>,
     pub(crate) samples: Vec<(Vec<u64>, Vec<i64>)>,
     pub(crate) labels: Vec<String>,
+    pub(crate) sample_types: usize,
     pub(crate) default_sample_type: u64,
     pub(crate) period: u64,
 }
@@ -77,6 +78,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     let mut labels = Vec::new();
     for (field, value, message) in fields(bytes) {
         match field {
+            1 => profile.sample_types += 1,
             2 => {
                 let values = numbers(message, 2).into_iter().map(u64::cast_signed);
                 profile

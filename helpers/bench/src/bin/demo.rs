@@ -33,9 +33,9 @@ async fn main() -> Result<()> {
   {out}/profile-{id}.tar.gz
   {out}/profile-{id}.json
 
-Next, unpack it and open a profile:
+Next, unpack it and open a profile (docs/profiles.md has more to try):
   tar xzf {out}/profile-{id}.tar.gz -C {out}
-  go tool pprof -top {out}/profile-{id}/{}/cpu.pprof",
+  go tool pprof -top {out}/profile-{id}/{}/heap.pprof",
         first.as_str().unwrap_or_default()
     );
     Ok(())
