@@ -47,6 +47,14 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
     response_limit: Duration,
 
+    /// HyperConverged owns the KubeVirt object
+    #[arg(long)]
+    hyperconverged: bool,
+
+    /// How long virt-api takes to see that the profiler was turned on or off
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    gate_delay: Duration,
+
     /// The profiler is off: start, stop and dump answer 403
     #[arg(long)]
     gate_off: bool,
@@ -101,7 +109,9 @@ impl Cli {
             launchers: self.launchers,
             namespace: self.namespace,
             kubevirt: self.kubevirt,
+            hyperconverged: self.hyperconverged,
             gate: !self.gate_off,
+            gate_delay: self.gate_delay,
             profiles: self.profiles,
             stamp_cpu: !self.golden_cpu,
             pod_latency: self.pod_latency,

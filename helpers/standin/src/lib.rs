@@ -5,14 +5,24 @@
 //! What it answers, in which order it looks at things, and where it loses data are the real
 //! ones' ways; only the pods are made up. Its memory does not grow with the number of pods.
 
+mod annotation;
 mod body;
 mod client;
+mod clock;
+mod control;
 mod cpu;
 mod damage;
+mod edits;
 mod fault;
+mod gos_words;
+mod hyperconverged;
+mod kubevirt;
 mod list;
 mod log;
+mod managed;
 mod names;
+mod object;
+mod operators;
 mod options;
 mod page;
 mod pod;
@@ -20,7 +30,9 @@ mod pod_object;
 mod profiler;
 mod profiles;
 mod rbac;
+mod refusal;
 mod reply;
+mod resource;
 mod revisions;
 mod router;
 mod routes;
@@ -31,6 +43,7 @@ mod state;
 mod strike;
 mod tls;
 mod token;
+mod upcoming;
 
 pub use fault::{Damage, Fault, RouteAnswer, RouteFault, Times};
 pub use log::Seen;

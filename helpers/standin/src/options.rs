@@ -18,8 +18,17 @@ pub struct Options {
     pub namespace: String,
     /// The KubeVirt version played.
     pub kubevirt: KubeVirt,
-    /// Whether the profiler is enabled.
+    /// Whether HyperConverged owns the KubeVirt object.
+    pub hyperconverged: bool,
+    /// Whether the KubeVirt object enables the profiler at first; with HyperConverged, by an
+    /// operation in its annotation.
     pub gate: bool,
+    /// How long virt-api takes to see that the object enables the profiler, or does no more.
+    pub gate_delay: Duration,
+    /// How long virt-operator takes until `observedGeneration` follows the KubeVirt object.
+    pub observe_delay: Duration,
+    /// How long HyperConverged takes to make the KubeVirt object what its own now asks for.
+    pub hyperconverged_delay: Duration,
     /// The profiles every pod serves.
     pub profiles: Profiles,
     /// Whether the window's own start and length are written into the cpu profile, as a real one
@@ -53,7 +62,11 @@ impl Default for Options {
             launchers: 0,
             namespace: "kubevirt".to_owned(),
             kubevirt: KubeVirt::default(),
+            hyperconverged: false,
             gate: true,
+            gate_delay: Duration::ZERO,
+            observe_delay: Duration::ZERO,
+            hyperconverged_delay: Duration::ZERO,
             profiles: Profiles::default(),
             stamp_cpu: true,
             pod_latency: Duration::ZERO,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::body::Body;
+use crate::{body::Body, refusal::Refusal};
 
 /// An answer.
 pub(crate) type Reply = Response<Body>;
@@ -33,30 +33,42 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
 
 /// A Status object with the reason that belongs to its code.
 pub(crate) fn status(code: StatusCode, message: &str) -> Reply {
-    failure(code, message, json!({}), json!({}))
+    failure((code, reason(code)), message, json!({}), Value::Null)
+}
+
+/// A Status object that says why an object is not had or written.
+pub(crate) fn refusal(refusal: Refusal) -> Reply {
+    let code = (refusal.code, refusal.reason);
+    failure(code, &refusal.message, json!({}), refusal.details)
 }
 
 /// A Status object about a resource.
 pub(crate) fn status_of(code: StatusCode, message: &str, details: Value) -> Reply {
-    failure(code, message, json!({}), details)
+    failure((code, reason(code)), message, json!({}), details)
 }
 
 /// A Status object that carries a fresh token.
 pub(crate) fn status_with_token(code: StatusCode, message: &str, token: &str) -> Reply {
-    failure(code, message, json!({ "continue": token }), json!({}))
+    let metadata = json!({ "continue": token });
+    failure((code, reason(code)), message, metadata, Value::Null)
 }
 
-fn failure(code: StatusCode, message: &str, metadata: Value, details: Value) -> Reply {
+fn failure(
+    (code, reason): (StatusCode, &str),
+    message: &str,
+    metadata: Value,
+    details: Value,
+) -> Reply {
     let mut status = json!({
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": metadata,
         "status": "Failure",
         "message": message,
-        "reason": reason(code),
+        "reason": reason,
         "code": code.as_u16(),
     });
-    if details != json!({}) {
+    if !details.is_null() {
         status["details"] = details;
     }
     let mut reply = json(code, &status);

@@ -67,14 +67,19 @@ impl Revisions {
         let mut pods = self.pods().to_vec();
         change(&mut pods);
         pods.sort_by(|a, b| a.name.cmp(&b.name));
+        let revision = self.write();
+        self.snapshots.insert(revision, Arc::new(pods));
+    }
+
+    /// The revision of a write.
+    pub(crate) fn write(&mut self) -> i64 {
         self.last = self.current() + 1;
-        self.snapshots.insert(self.last, Arc::new(pods));
+        self.last
     }
 
     /// Forgets every revision up to now.
     pub(crate) fn compact(&mut self) {
-        self.last = self.current() + 1;
-        self.compacted = self.last;
+        self.compacted = self.write();
     }
 }
 

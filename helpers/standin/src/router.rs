@@ -2,19 +2,22 @@
 
 use http::Method;
 
-use crate::profiler::Call;
+use crate::{
+    profiler::Call,
+    resource::{Resource, Verb},
+};
 
 /// A request's meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Version,
     KubeVirtSchema,
-    KubeVirts {
+    /// The objects that can be written.
+    Objects {
+        resource: Resource,
+        verb: Verb,
         namespace: String,
-    },
-    KubeVirt {
-        namespace: String,
-        name: String,
+        name: Option<String>,
     },
     Pods {
         namespace: String,
@@ -47,28 +50,6 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
     let route = match segments.as_slice() {
         ["version"] => Route::Version,
         ["openapi", "v3", "apis", "kubevirt.io", "v1"] => Route::KubeVirtSchema,
-        [
-            "apis",
-            "kubevirt.io",
-            "v1",
-            "namespaces",
-            namespace,
-            "kubevirts",
-        ] => Route::KubeVirts {
-            namespace: (*namespace).to_owned(),
-        },
-        [
-            "apis",
-            "kubevirt.io",
-            "v1",
-            "namespaces",
-            namespace,
-            "kubevirts",
-            name,
-        ] => Route::KubeVirt {
-            namespace: (*namespace).to_owned(),
-            name: (*name).to_owned(),
-        },
         ["api", "v1", "namespaces", namespace, "pods"] => Route::Pods {
             namespace: (*namespace).to_owned(),
         },
@@ -84,6 +65,18 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
             "dump-cluster-profiler" => Route::Profiler(Call::Dump),
             _ => return Err(NoRoute::NotFound),
         },
+        [
+            "apis",
+            group,
+            version,
+            "namespaces",
+            namespace,
+            plural,
+            name @ ..,
+        ] => {
+            let resource = Resource::of(group, version, plural).ok_or(NoRoute::NotFound)?;
+            return objects(resource, method, namespace, name);
+        }
         _ => return Err(NoRoute::NotFound),
     };
     let expected = if route == Route::Review {
@@ -96,6 +89,24 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
     } else {
         Err(NoRoute::MethodNotAllowed)
     }
+}
+
+fn objects(
+    resource: Resource,
+    method: &Method,
+    namespace: &str,
+    name: &[&str],
+) -> Result<Route, NoRoute> {
+    if name.len() > 1 {
+        return Err(NoRoute::NotFound);
+    }
+    let verb = Verb::of(method, !name.is_empty()).filter(|verb| resource.allows(*verb));
+    Ok(Route::Objects {
+        resource,
+        verb: verb.ok_or(NoRoute::MethodNotAllowed)?,
+        namespace: namespace.to_owned(),
+        name: name.first().map(|name| (*name).to_owned()),
+    })
 }
 
 impl Route {
@@ -112,18 +123,17 @@ impl Route {
         let profiler = |resource| Some(cluster("subresources.kubevirt.io", resource));
         match self {
             Self::Version | Self::KubeVirtSchema => None,
-            Self::KubeVirts { namespace } => {
-                let all = cluster("kubevirt.io", "kubevirts");
-                Some(Attributes {
-                    namespace: Some(namespace),
-                    ..all
-                })
-            }
-            Self::KubeVirt { namespace, name } => Some(Attributes {
-                verb: "get",
+            Self::Objects {
+                resource,
+                verb,
+                namespace,
+                name,
+            } => Some(Attributes {
+                verb: verb.name(),
+                group: resource.group(),
+                resource: resource.plural(),
                 namespace: Some(namespace),
-                name: Some(name),
-                ..cluster("kubevirt.io", "kubevirts")
+                name: name.as_deref(),
             }),
             Self::Pods { namespace } => Some(Attributes {
                 namespace: Some(namespace),

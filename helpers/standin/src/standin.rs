@@ -6,13 +6,13 @@ use anyhow::{Context, Result, ensure};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    Fault, Options, RouteFault, Seen, State, client, names, pod::Pod, profiler::Call,
+    Fault, Options, RouteFault, Seen, State, client, clock, names, pod::Pod, profiler::Call,
     profiles::Encoded, routes::Shared, server, tls,
 };
 
 /// A stand-in that serves until it is dropped.
 pub struct Standin {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     url: String,
     ca_pem: String,
     serving: JoinHandle<()>,
@@ -36,11 +36,11 @@ impl Standin {
             profiles,
             state,
         });
-        let serving = tokio::spawn(server::serve(
-            listener,
-            identity.config,
-            Arc::clone(&shared),
-        ));
+        let server = server::serve(listener, identity.config, Arc::clone(&shared));
+        let clock = clock::run(Arc::clone(&shared));
+        let serving = tokio::spawn(async move {
+            tokio::join!(server, clock);
+        });
         Ok(Self {
             shared,
             url,
@@ -103,14 +103,6 @@ impl Standin {
             .await
             .map(|_| ())
             .expect("the sender is ours");
-    }
-
-    /// Enables or disables the profiler, in the KubeVirt object too.
-    pub fn set_gate(&self, on: bool) {
-        self.change(|state| {
-            state.generation += i64::from(state.gate != on);
-            state.gate = on;
-        });
     }
 
     /// Makes a pod Ready or not.
@@ -193,7 +185,7 @@ impl Standin {
         });
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         self.shared.change(change)
     }
 

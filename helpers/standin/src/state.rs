@@ -6,13 +6,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde_json::Value;
+
 use crate::{
     Damage, Fault, RouteAnswer, RouteFault, Seen,
+    control::Control,
     log::Log,
     names,
+    object::Key,
     options::Options,
     pod::{self, Pod},
     profiler::{Call, Cpu, Profiler},
+    resource::Resource,
     revisions::Revisions,
     strike,
 };
@@ -20,9 +25,7 @@ use crate::{
 /// The cluster and what it was asked; what [`crate::Standin::wait_until`] looks at.
 pub struct State {
     pub(crate) revisions: Revisions,
-    pub(crate) gate: bool,
-    /// The KubeVirt object's generation.
-    pub(crate) generation: i64,
+    pub(crate) control: Control,
     pub(crate) log: Log,
     /// By pod name.
     pub(crate) faults: HashMap<String, Vec<Fault>>,
@@ -58,10 +61,10 @@ impl State {
         for (pod, fault) in &options.pod_faults {
             faults.entry(pod.clone()).or_default().push(fault.clone());
         }
+        let mut revisions = Revisions::new(pod::fleet(options), options.token_age);
         Self {
-            revisions: Revisions::new(pod::fleet(options), options.token_age),
-            gate: options.gate,
-            generation: 3,
+            control: Control::new(options, &mut revisions),
+            revisions,
             log: Log::new(options.remembered),
             faults,
             route_faults: options.route_faults.clone(),
@@ -91,6 +94,36 @@ impl State {
             .filter(running)
             .map(|pod| pod.name.clone())
             .collect()
+    }
+
+    /// Whether virt-api has the profiler on.
+    pub fn gate(&self) -> bool {
+        self.control.enabled
+    }
+
+    /// The KubeVirt object.
+    pub fn kubevirt(&self) -> Value {
+        self.object(&self.control.kubevirt_key())
+    }
+
+    /// The HyperConverged object; null where there is none.
+    pub fn hyperconverged(&self) -> Value {
+        self.object(&self.control.hyperconverged_key())
+    }
+
+    /// The Lease of this name in the install namespace.
+    pub fn lease(&self, name: &str) -> Option<Value> {
+        let key = self.control.key(Resource::Leases, name);
+        self.control.get(&key).ok().cloned()
+    }
+
+    fn object(&self, key: &Key) -> Value {
+        self.control.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Lets everything happen whose time has come.
+    pub(crate) fn settle(&mut self) {
+        self.control.settle(&mut self.revisions);
     }
 
     /// The requests that came, up to [`Options::remembered`] of them.

@@ -1,10 +1,12 @@
 //! From a request to its answer, in the order the real ones look at things.
 
+mod asked;
 mod failure;
-mod kubevirt;
+mod objects;
 mod pods;
 mod profiler;
 mod review;
+mod schema;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use crate::{
     profiles::Encoded,
     rbac,
     reply::{self, Reply},
+    resource::Resource,
     router::{self, NoRoute, Route},
 };
 
@@ -36,10 +39,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Changes the state and wakes whoever waits for a change.
+    /// Changes the state, lets happen what has to happen then, and wakes whoever waits for a change.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut result = None;
-        self.state.send_modify(|state| result = Some(change(state)));
+        self.state.send_modify(|state| {
+            result = Some(change(state));
+            state.settle();
+        });
         result.expect("send_modify calls its closure")
     }
 }
@@ -79,9 +85,20 @@ async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant
     }
     match &route {
         Route::Version => version(),
-        Route::KubeVirtSchema => kubevirt::schema(&shared.options),
-        Route::KubeVirts { namespace } => kubevirt::list(shared, namespace),
-        Route::KubeVirt { namespace, name } => kubevirt::get(shared, namespace, name),
+        Route::KubeVirtSchema => schema::get(&shared.options),
+        Route::Objects {
+            resource: Resource::HyperConvergeds,
+            ..
+        } if !shared.options.hyperconverged => nowhere(&NoRoute::NotFound),
+        Route::Objects {
+            resource,
+            verb,
+            namespace,
+            name,
+        } => {
+            let place = (namespace.as_str(), name.as_deref());
+            objects::answer(shared, (*resource, *verb), place, parts, body)
+        }
         Route::Pods { namespace } => pods::list(shared, namespace, parts),
         Route::Review => review::create(&shared.options, body),
         Route::Profiler(call) => aggregated(shared, *call, body, arrived).await,

@@ -27,7 +27,7 @@ const MAX_PAGE: usize = 20;
 
 /// Answers one of the three calls. The gate comes first, before the body is looked at.
 pub(crate) async fn answer(shared: &Shared, call: Call, body: &[u8]) -> Reply {
-    if !shared.state.borrow().gate {
+    if !shared.state.borrow().gate() {
         let what = match call {
             Call::Start => "start profiler",
             Call::Stop => "stop profiler",

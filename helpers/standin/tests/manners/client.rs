@@ -102,12 +102,31 @@ impl Bench {
         self.try_send(method, path, body).await.expect("an answer")
     }
 
+    /// Sends a merge patch.
+    pub(crate) async fn patch(&self, path: &str, patch: Value) -> Answer {
+        let headers = [("content-type", "application/merge-patch+json")];
+        let answer = self.send_with("PATCH", path, &headers, patch.to_string());
+        answer.await.expect("an answer")
+    }
+
     /// Nothing when the connection was closed without an answer.
     pub(crate) async fn try_send(&self, method: &str, path: &str, body: String) -> Option<Answer> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("content-type", "application/json")
+        let headers = [("content-type", "application/json")];
+        self.send_with(method, path, &headers, body).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Option<Answer> {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
             .body(Body::from(body.into_bytes()))
             .expect("a request");
         let response = self.client.send(request).await.ok()?;

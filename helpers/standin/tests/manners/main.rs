@@ -3,6 +3,9 @@
 mod client;
 mod damaged;
 mod http2;
+mod hyperconverged;
+mod kubevirt;
+mod leases;
 mod pages;
 mod refusals;
 mod tokens;

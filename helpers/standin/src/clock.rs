@@ -1,0 +1,26 @@
+//! What happens by itself, after a while.
+
+use std::{future, sync::Arc};
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::routes::Shared;
+
+/// Lets everything happen at its time, until it is aborted.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut changes = shared.state.subscribe();
+    loop {
+        let next = changes.borrow_and_update().control.upcoming.next();
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = until(next) => shared.change(|_| ()),
+        }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => future::pending().await,
+    }
+}

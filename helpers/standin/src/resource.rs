@@ -1,0 +1,112 @@
+//! The objects that are kept whole, and can be written.
+
+/// A kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Resource {
+    KubeVirts,
+    HyperConvergeds,
+    Leases,
+}
+
+/// What is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    List,
+    Create,
+    Update,
+    Patch,
+    Delete,
+}
+
+impl Resource {
+    /// The resource of a path.
+    pub(crate) fn of(group: &str, version: &str, plural: &str) -> Option<Self> {
+        [Self::KubeVirts, Self::HyperConvergeds, Self::Leases]
+            .into_iter()
+            .find(|it| (it.group(), it.version(), it.plural()) == (group, version, plural))
+    }
+
+    pub(crate) fn group(self) -> &'static str {
+        match self {
+            Self::KubeVirts => "kubevirt.io",
+            Self::HyperConvergeds => "hco.kubevirt.io",
+            Self::Leases => "coordination.k8s.io",
+        }
+    }
+
+    fn version(self) -> &'static str {
+        match self {
+            Self::KubeVirts | Self::Leases => "v1",
+            Self::HyperConvergeds => "v1beta1",
+        }
+    }
+
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::KubeVirts => "kubevirts",
+            Self::HyperConvergeds => "hyperconvergeds",
+            Self::Leases => "leases",
+        }
+    }
+
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::KubeVirts => "KubeVirt",
+            Self::HyperConvergeds => "HyperConverged",
+            Self::Leases => "Lease",
+        }
+    }
+
+    pub(crate) fn api_version(self) -> String {
+        format!("{}/{}", self.group(), self.version())
+    }
+
+    /// As errors name it: `leases.coordination.k8s.io`.
+    pub(crate) fn qualified(self) -> String {
+        format!("{}.{}", self.plural(), self.group())
+    }
+
+    /// Whether it has a generation, and a status that is written apart from the rest.
+    pub(crate) fn has_status(self) -> bool {
+        match self {
+            Self::KubeVirts | Self::HyperConvergeds => true,
+            Self::Leases => false,
+        }
+    }
+
+    /// Whether the stand-in does this; the operators' objects are made and stay.
+    pub(crate) fn allows(self, verb: Verb) -> bool {
+        match verb {
+            Verb::Get | Verb::List | Verb::Update | Verb::Patch => true,
+            Verb::Create | Verb::Delete => self == Self::Leases,
+        }
+    }
+}
+
+impl Verb {
+    /// The verb of a request, if it has one.
+    pub(crate) fn of(method: &http::Method, named: bool) -> Option<Self> {
+        match (method.as_str(), named) {
+            ("GET", true) => Some(Self::Get),
+            ("GET", false) => Some(Self::List),
+            ("POST", false) => Some(Self::Create),
+            ("PUT", true) => Some(Self::Update),
+            ("PATCH", true) => Some(Self::Patch),
+            ("DELETE", true) => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
+    /// As RBAC names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+}
