@@ -30,6 +30,12 @@ pub(crate) enum Command {
         /// The workload's exit code, for the manifest: with one above 0 the run exits with 6
         exit_code: Option<u8>,
     },
+    /// Undo what a run left that died: stop, put the gate back
+    ///
+    /// Reads the run's record in the Lease cluster-profiler-job, stops profiling until every pod has
+    /// seen it, and puts back what the run had changed to turn the profiler on. For a run that comes
+    /// no more, such as one that was deleted by force; any other run does the same before it begins.
+    Undo,
     /// Give names to profiles that others left
     ///
     /// Reads POD/KIND.pprof at any depth, as upstream's cluster-profiler, vmspawn or an older run

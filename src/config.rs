@@ -20,8 +20,8 @@ pub use destination::DestinationConfig;
 pub use min_complete::MinComplete;
 pub use run_id::RunId;
 pub use values::{
-    Config, ConfigError, EngineConfig, LogFormat, Patience, SignalFiles, Telling, TerminationLog,
-    WindowConfig,
+    Config, ConfigError, EngineConfig, FeatureGate, LogFormat, Patience, SignalFiles, Telling,
+    TerminationLog, UndoConfig, WindowConfig,
 };
 pub use variable::{PREFIX, VARIABLES, Variable};
 
@@ -35,6 +35,17 @@ pub fn from_environment(
     let (raw, faults) = raw::read(&environment);
     let standard = standard::Standard::read(&environment);
     check::check(&raw, faults, standard)
+}
+
+/// Reads only what an undo needs: which cluster, and how long to wait.
+///
+/// The first result is good even when the second is an error.
+pub fn undo_config(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Telling, Result<UndoConfig, ConfigError>) {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let (raw, faults) = raw::read(&environment);
+    check::undo_config(&raw, faults, standard::Standard::read(&environment))
 }
 
 /// Reads only the files by which a run and a workload tell each other where they are, the done

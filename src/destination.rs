@@ -56,6 +56,16 @@ impl Destination {
         }
     }
 
+    /// Removes a run's manifest, if there is one: its archive is about to be replaced.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.remove_manifest(run).await,
+        }
+    }
+
     /// Begins a run's archive, under a temporary name.
     ///
     /// # Errors

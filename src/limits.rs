@@ -17,6 +17,12 @@ pub struct Limits {
     pub longest_pause: Duration,
     /// How far a cpu profile may fall short of the window.
     pub cpu_slack: Duration,
+    /// How long a Lease lives that nobody renews.
+    pub lease: Duration,
+    /// How often it is renewed.
+    pub lease_renewal: Duration,
+    /// How long a change of the gate may take to reach every component.
+    pub gate: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
 }
@@ -31,6 +37,9 @@ impl Default for Limits {
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(8),
             cpu_slack: Duration::from_secs(10),
+            lease: Duration::from_secs(60),
+            lease_renewal: Duration::from_secs(15),
+            gate: Duration::from_secs(5 * 60),
             progress: Duration::from_secs(30),
         }
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::{commands, outcome, run};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +19,7 @@ fn main() -> std::io::Result<ExitCode> {
     let code = match command {
         None => runtime.block_on(run::run(environment, signals(&runtime)?)),
         Some(Command::Stop { exit_code }) => commands::stop(environment, exit_code),
+        Some(Command::Undo) => runtime.block_on(run::undo(environment, Limits::default())),
         Some(Command::Convert {
             source,
             dest,

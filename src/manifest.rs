@@ -33,6 +33,8 @@ pub struct Manifest {
     pub kubevirt: KubeVirt,
     /// The components whose pods are in the archive.
     pub components: Vec<Component>,
+    /// What was done about the gate.
+    pub gate: Gate,
     /// Whether the texts of the converted profiles are in the archive, below `POD/original`.
     pub originals_kept: bool,
     /// When profiling was on.
@@ -72,6 +74,18 @@ pub struct KubeVirt {
     pub version: Option<String>,
 }
 
+/// What was done about what turns the profiler on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gate {
+    /// Whether the profiler was on when the run came.
+    pub before: bool,
+    /// Whether it was left on.
+    pub after: bool,
+    /// The object that was changed for that, by kind and name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
+}
+
 /// The time between start and stop.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
@@ -99,6 +113,8 @@ pub enum EndedBy {
     Signal,
     /// The run's own deadline was near.
     Deadline,
+    /// The process that opened it died; a next attempt stopped profiling.
+    Died,
 }
 
 /// The archive at its destination.

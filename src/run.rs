@@ -3,7 +3,10 @@
 mod cpu;
 mod dry_run;
 mod fault;
+mod gate;
+mod hold;
 mod job;
+mod lock;
 mod logging;
 mod memory;
 pub mod phase;
@@ -11,29 +14,34 @@ mod preflight;
 mod progress;
 mod record;
 mod report;
+mod resume;
 mod ship;
 mod signal_files;
+mod site;
 mod start;
 mod stop;
 pub mod supervisor;
 mod told;
 mod undo;
+mod undo_left;
 mod vouch;
 mod work;
 
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, mpsc};
 
 pub use fault::Fault;
+use hold::Hold;
 use job::Job;
 use phase::{Clock, Undo};
 use progress::Progress;
+use site::Site;
 use told::Told;
 
 use crate::cluster::connect;
-use crate::config::{Config, from_environment};
+use crate::config::{Config, LogFormat, from_environment, undo_config};
 use crate::destination::Destination;
 use crate::engine::{Configured, Engine};
 use crate::limits::Limits;
@@ -47,6 +55,32 @@ pub async fn run(
     signals: mpsc::Receiver<ExitCode>,
 ) -> ExitCode {
     run_with(environment, signals, Limits::default(), Configured::new).await
+}
+
+/// Undoes what a run left that died: stops, puts its gate back, and takes its record away.
+pub async fn undo(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    limits: Limits,
+) -> ExitCode {
+    let (telling, config) = undo_config(environment);
+    logging::init(
+        telling.log.or(Some(LogFormat::Text)),
+        telling.log_filter.as_deref(),
+    );
+    let ended = match config {
+        Ok(config) => undo_left::undo(config, limits).await,
+        Err(faults) => Err(Fault::new(ExitCode::Usage, faults.to_string())),
+    };
+    match ended {
+        Ok(done) => {
+            println!("{done}");
+            ExitCode::Complete
+        }
+        Err(Fault { code, message }) => {
+            eprintln!("{message}");
+            code
+        }
+    }
 }
 
 /// Runs with an engine and limits of the caller's.
@@ -90,12 +124,23 @@ async fn supervised<E: Engine>(
     let every = limits.progress;
     let (told, listen) = Told::listen(signals, config.patience);
     let (clock, phase) = Clock::new();
+    let connection = connect::connect(&config.kubeconfig, limits).await?;
     let job = Arc::new(Job {
-        connection: connect::connect(&config.kubeconfig, limits).await?,
+        site: Site {
+            connection: connection.clone(),
+            hold: Hold::new(),
+            run_id: config.run_id.to_string(),
+            feature_gate: config.feature_gate,
+            lock_wait: config.patience.lock_wait,
+            stop_wait: config.patience.stop_wait,
+        },
+        connection,
         destination: Destination::new(&config.destination),
         progress: Progress::new(watched),
         told,
         confirmation: Mutex::new(None),
+        install: OnceLock::new(),
+        gate: std::sync::Mutex::default(),
         config,
     });
     // Tasks of their own: neither a panic nor a log that blocks may keep the supervisor from undoing.
@@ -106,7 +151,8 @@ async fn supervised<E: Engine>(
     });
     let undo = async |step: Undo| undo::undo(&job, step).await;
     let work = work::work(Arc::clone(&job), engine, clock);
-    let ended = supervisor::supervise(work, &phase, undo).await;
+    let lost = async { Fault::new(ExitCode::Retry, job.site.hold.lost().await) };
+    let ended = supervisor::supervise(work, &phase, lost, undo).await;
     listening.abort();
     telling.abort();
     job.progress.clear();

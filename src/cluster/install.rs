@@ -21,8 +21,15 @@ pub struct Install {
     pub configuration: Value,
     /// `status` as it is.
     pub status: Value,
-    /// Whether a HyperConverged object owns the KubeVirt object.
-    pub hyperconverged: bool,
+    /// The HyperConverged object that owns the KubeVirt object, if one does.
+    pub hyperconverged: Option<String>,
+}
+
+impl Install {
+    /// Whether HyperConverged's word counts, and not the KubeVirt object's own.
+    pub fn is_hyperconverged(&self) -> bool {
+        self.hyperconverged.is_some()
+    }
 }
 
 /// No KubeVirt was found where one was looked for.
@@ -99,6 +106,9 @@ fn install(namespace: &str, object: DynamicObject) -> Install {
         .unwrap_or_default();
     let labels = object.metadata.labels.as_ref();
     let managed_by = labels.and_then(|labels| labels.get("app.kubernetes.io/managed-by"));
+    let owner = owners.iter().find(|owner| owner.kind == "HyperConverged");
+    let managed = managed_by.is_some_and(|manager| manager == "hco-operator");
+    let usual = managed.then(|| "kubevirt-hyperconverged".to_owned());
     Install {
         namespace: namespace.to_owned(),
         version: status["observedKubeVirtVersion"]
@@ -106,8 +116,7 @@ fn install(namespace: &str, object: DynamicObject) -> Install {
             .map(str::to_owned),
         configuration: object.data["spec"]["configuration"].clone(),
         status,
-        hyperconverged: owners.iter().any(|owner| owner.kind == "HyperConverged")
-            || managed_by.is_some_and(|manager| manager == "hco-operator"),
+        hyperconverged: owner.map(|owner| owner.name.clone()).or(usual),
         name: object.metadata.name.unwrap_or_default(),
     }
 }

@@ -7,6 +7,8 @@ use k8s_openapi::api::authorization::v1::{
 use kube::api::{Api, PostParams};
 
 use super::call::{CallError, Connection};
+use super::install::Install;
+use super::lease;
 
 /// One verb on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Right {
     pub verb: &'static str,
     /// Where; `None` is cluster-wide.
     pub namespace: Option<String>,
+    /// On which object; `None` is on all of them.
+    pub name: Option<String>,
 }
 
 /// Rights that the account lacks.
@@ -42,6 +46,7 @@ pub fn cluster_wide() -> Vec<Right> {
         resource,
         verb: "list",
         namespace: None,
+        name: None,
     };
     vec![
         profiler("start-cluster-profiler"),
@@ -57,10 +62,38 @@ pub fn needed(namespace: &str) -> Vec<Right> {
         resource,
         verb,
         namespace: Some(namespace.to_owned()),
+        name: None,
+    };
+    let lease = |verb| Right {
+        name: Some(lease::NAME.to_owned()),
+        ..local("coordination.k8s.io", "leases", verb)
     };
     let mut rights = cluster_wide();
     rights.push(local("", "pods", "list"));
     rights.push(local("kubevirt.io", "kubevirts", "list"));
+    // A create has no name yet, and RBAC cannot limit it to one.
+    rights.push(local("coordination.k8s.io", "leases", "create"));
+    rights.extend([lease("get"), lease("update")]);
+    rights
+}
+
+/// What a run needs besides to turn the profiler on.
+pub fn of_gate(install: &Install) -> Vec<Right> {
+    let right = |group, resource, verb, name: &str| Right {
+        group,
+        resource,
+        verb,
+        namespace: Some(install.namespace.clone()),
+        name: Some(name.to_owned()),
+    };
+    let mut rights = vec![right("kubevirt.io", "kubevirts", "get", &install.name)];
+    match &install.hyperconverged {
+        None => rights.push(right("kubevirt.io", "kubevirts", "patch", &install.name)),
+        Some(name) => {
+            let verb = |verb| right("hco.kubevirt.io", "hyperconvergeds", verb, name);
+            rights.extend([verb("get"), verb("patch")]);
+        }
+    }
     rights
 }
 
@@ -98,6 +131,7 @@ async fn is_allowed(connection: &Connection, right: &Right) -> Result<bool, Call
                 resource: Some(right.resource.to_owned()),
                 verb: Some(right.verb.to_owned()),
                 namespace: right.namespace.clone(),
+                name: right.name.clone(),
                 ..ResourceAttributes::default()
             }),
             ..SelfSubjectAccessReviewSpec::default()
@@ -137,8 +171,13 @@ fn rule(
         group,
         resource,
         verb,
+        name,
         ..
     }: &Right,
 ) -> String {
-    format!("\n- apiGroups: [\"{group}\"]\n  resources: [{resource}]\n  verbs: [{verb}]")
+    let names = name
+        .as_ref()
+        .map(|name| format!("\n  resourceNames: [{name}]"));
+    let names = names.unwrap_or_default();
+    format!("\n- apiGroups: [\"{group}\"]\n  resources: [{resource}]{names}\n  verbs: [{verb}]")
 }

@@ -8,20 +8,25 @@ use jiff::Timestamp;
 use super::destination::DestinationConfig;
 use super::min_complete::{self, MinComplete};
 use super::parse::{
-    absolute_path, boolean, components, duration, engine, labels, log_format, namespace, not,
-    number, originals,
+    absolute_path, boolean, components, duration, engine, feature_gate, labels, log_format,
+    namespace, not, number, originals,
 };
 use super::raw::Raw;
 use super::run_id::RunId;
 use super::standard::Standard;
 use super::values::{
-    Config, ConfigError, EngineConfig, Patience, SignalFiles, Telling, TerminationLog, WindowConfig,
+    Config, ConfigError, EngineConfig, FeatureGate, Patience, SignalFiles, Telling, TerminationLog,
+    UndoConfig, WindowConfig,
 };
 use super::variable::PREFIX;
 use crate::component::Component;
 
 const DEFAULT_SETTLE: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_MAX_WINDOW: Duration = Duration::from_secs(60 * 60);
+const DEFAULT_PREFLIGHT_RETRY: Duration = Duration::from_secs(10 * 60);
+const DEFAULT_LOCK_WAIT: Duration = Duration::from_secs(10 * 60);
+const DEFAULT_STOP_WAIT: Duration = Duration::from_secs(2 * 60);
+const DEFAULT_GRACE: Duration = Duration::from_secs(25);
 const DEFAULT_CONCURRENCY: u32 = 8;
 const DEFAULT_PAGE_SIZE: u32 = 2;
 const DEFAULT_TERMINATION_LOG: &str = "/dev/termination-log";
@@ -72,6 +77,7 @@ pub(super) fn check(
         RunId::parse(id).map_err(|accepted| not(id, &accepted))
     });
     let keep_originals = faults.read("ORIGINALS", raw.originals.as_ref(), originals);
+    let feature_gate = faults.read("FEATURE_GATE", raw.feature_gate.as_ref(), feature_gate);
     let concurrency = faults.read("CONCURRENCY", raw.concurrency.as_ref(), number(1..=64));
     let min_complete = faults.read("MIN_COMPLETE", raw.min_complete.as_ref(), |value| {
         MinComplete::parse(value).ok_or_else(|| not(value, min_complete::ACCEPTED))
@@ -91,6 +97,7 @@ pub(super) fn check(
             run_id: run_id.unwrap_or_else(|| RunId::generate(Timestamp::now(), fastrand::u32(..))),
             keep_originals: keep_originals.unwrap_or(true),
             concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY) as usize,
+            feature_gate: feature_gate.unwrap_or(FeatureGate::Require),
             min_complete: min_complete.unwrap_or_default(),
             patience,
             labels: labels.unwrap_or_default(),
@@ -99,6 +106,33 @@ pub(super) fn check(
             kubeconfig: standard.kubeconfig,
         }),
         _ => Err(ConfigError { faults: faults.0 }),
+    };
+    (telling, config)
+}
+
+/// Only what an undo needs. Other variables' faults count, too: one of them may be misspelt.
+pub(super) fn undo_config(
+    raw: &Raw,
+    faults: Vec<String>,
+    standard: Standard,
+) -> (Telling, Result<UndoConfig, ConfigError>) {
+    let mut faults = Faults(faults);
+    let telling = telling(&mut faults, raw, &standard);
+    let namespace = faults.read("NAMESPACE", raw.namespace.as_ref(), namespace);
+    let mut wait = |name, value: &Option<String>, default: Duration| {
+        let wait = faults.read(name, value.as_ref(), duration);
+        wait.unwrap_or(default)
+    };
+    let lock_wait = wait("LOCK_WAIT", &raw.lock_wait, DEFAULT_LOCK_WAIT);
+    let stop_wait = wait("STOP_WAIT", &raw.stop_wait, DEFAULT_STOP_WAIT);
+    let config = match faults.0.is_empty() {
+        true => Ok(UndoConfig {
+            namespace,
+            lock_wait,
+            stop_wait,
+            kubeconfig: standard.kubeconfig,
+        }),
+        false => Err(ConfigError { faults: faults.0 }),
     };
     (telling, config)
 }
@@ -219,11 +253,13 @@ fn engine_config(faults: &mut Faults, raw: &Raw, standard: &Standard) -> EngineC
 fn patience(faults: &mut Faults, raw: &Raw, window: WindowConfig) -> Patience {
     let mut read = |name, value: &Option<String>, default| {
         let read = faults.read(name, value.as_ref(), duration);
-        read.unwrap_or(Duration::from_secs(default))
+        read.unwrap_or(default)
     };
-    let preflight_retry = read("PREFLIGHT_RETRY", &raw.preflight_retry, 10 * 60);
-    let stop_wait = read("STOP_WAIT", &raw.stop_wait, 2 * 60);
-    let grace = read("GRACE", &raw.grace, 25);
+    let retry = DEFAULT_PREFLIGHT_RETRY;
+    let preflight_retry = read("PREFLIGHT_RETRY", &raw.preflight_retry, retry);
+    let lock_wait = read("LOCK_WAIT", &raw.lock_wait, DEFAULT_LOCK_WAIT);
+    let stop_wait = read("STOP_WAIT", &raw.stop_wait, DEFAULT_STOP_WAIT);
+    let grace = read("GRACE", &raw.grace, DEFAULT_GRACE);
     let start_tries = faults.read("START_TRIES", raw.start_tries.as_ref(), number(1..=10));
     let deadline = faults.read("DEADLINE", raw.deadline.as_ref(), |value| {
         let deadline = duration(value)?;
@@ -237,6 +273,7 @@ fn patience(faults: &mut Faults, raw: &Raw, window: WindowConfig) -> Patience {
     let start_tries = start_tries.unwrap_or(3);
     Patience {
         preflight_retry,
+        lock_wait,
         stop_wait,
         start_tries,
         grace,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::LogFormat;
+use super::values::{FeatureGate, LogFormat};
 use crate::component::Component;
 
 /// Says that a value is not what is accepted, for variables that can hold no secret.
@@ -70,6 +70,15 @@ pub(super) fn originals(value: &str) -> Result<bool, String> {
         "keep" => Ok(true),
         "drop" => Ok(false),
         other => Err(not(other, "keep, drop")),
+    }
+}
+
+pub(super) fn feature_gate(value: &str) -> Result<FeatureGate, String> {
+    match value {
+        "require" => Ok(FeatureGate::Require),
+        "enable" => Ok(FeatureGate::Enable),
+        "enable-and-restore" => Ok(FeatureGate::EnableAndRestore),
+        other => Err(not(other, "require, enable, enable-and-restore")),
     }
 }
 

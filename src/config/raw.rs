@@ -26,6 +26,8 @@ pub(super) struct Raw {
     pub(super) originals: Option<String>,
     pub(super) concurrency: Option<String>,
     pub(super) min_complete: Option<String>,
+    pub(super) feature_gate: Option<String>,
+    pub(super) lock_wait: Option<String>,
     pub(super) preflight_retry: Option<String>,
     pub(super) stop_wait: Option<String>,
     pub(super) start_tries: Option<String>,

@@ -30,6 +30,8 @@ pub struct Config {
     pub keep_originals: bool,
     /// Pods that this program itself fetches at once.
     pub concurrency: usize,
+    /// What is done about a profiler that is off.
+    pub feature_gate: FeatureGate,
     /// What share of the pods is enough.
     pub min_complete: MinComplete,
     /// How long things may take.
@@ -40,6 +42,19 @@ pub struct Config {
     pub dry_run: bool,
     /// Where bundles that outgrow memory are kept until they are shipped.
     pub temporary: PathBuf,
+    /// The kubeconfig files of KUBECONFIG, if it is set.
+    pub kubeconfig: Vec<PathBuf>,
+}
+
+/// What an undo needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoConfig {
+    /// KubeVirt's install namespace; `None` means look in the usual ones.
+    pub namespace: Option<String>,
+    /// A run that holds the cluster's lock is waited for so long.
+    pub lock_wait: Duration,
+    /// A stop that not every pod has seen is sent again for so long.
+    pub stop_wait: Duration,
     /// The kubeconfig files of KUBECONFIG, if it is set.
     pub kubeconfig: Vec<PathBuf>,
 }
@@ -78,11 +93,34 @@ pub enum EngineConfig {
     },
 }
 
+/// What is done about a profiler that is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureGate {
+    /// Nothing: it has to be on.
+    Require,
+    /// It is turned on, and stays on.
+    Enable,
+    /// It is turned on for the run.
+    EnableAndRestore,
+}
+
+impl FeatureGate {
+    /// Whether the run may turn it on.
+    pub fn may_enable(self) -> bool {
+        match self {
+            Self::Require => false,
+            Self::Enable | Self::EnableAndRestore => true,
+        }
+    }
+}
+
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// Passing faults before the start are tried again for so long.
     pub preflight_retry: Duration,
+    /// A run that holds the cluster's lock is waited for so long.
+    pub lock_wait: Duration,
     /// A stop that not every pod has seen is sent again for so long.
     pub stop_wait: Duration,
     /// How often start is tried.

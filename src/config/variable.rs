@@ -24,7 +24,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Every variable there is.
 #[rustfmt::skip]
-pub const VARIABLES: [Variable; 25] = [
+pub const VARIABLES: [Variable; 27] = [
     variable("DESTINATION", "required", "where the archive goes: `file:///DIRECTORY`, created if need be"),
     variable("COMPONENTS", "all", "comma list of virt-api, virt-controller, virt-handler, virt-operator; narrows the dump (start and stop always reach every pod)"),
     variable("SETTLE", "5m; 0s with a STOP_FILE", "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that appeared"),
@@ -40,6 +40,8 @@ pub const VARIABLES: [Variable; 25] = [
     variable("ORIGINALS", "keep", "`keep` or `drop` the texts that profiles with names were made of"),
     variable("CONCURRENCY", "8", "pods fetched at once (native), 1 to 64"),
     variable("MIN_COMPLETE", "100%", "the share of each component's pods that is enough for exit code 0, such as `95%` or `95%,virt-handler=90%`"),
+    variable("FEATURE_GATE", "require", "what is done about a profiler that is off: `require` (the run fails and says how to turn it on), `enable`, or `enable-and-restore` (on for the run, then as it was)"),
+    variable("LOCK_WAIT", "10m", "how long a run that uses this cluster's profiler is waited for"),
     variable("PREFLIGHT_RETRY", "10m", "how long passing faults are tried again before profiling starts"),
     variable("START_TRIES", "3", "how often start is tried, 1 to 10"),
     variable("STOP_WAIT", "2m", "how long stop is sent again until every pod has seen it"),

@@ -124,6 +124,16 @@ impl Dir {
         self.blocking(move |_| write_durably(&target, &json)).await
     }
 
+    pub(super) async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
+        let target = self.manifest(run);
+        self.blocking(move |_| {
+            let removed = file::remove(&target);
+            removed.map_err(|error| DestinationError::io("remove", &target, &error))
+        })
+        .await
+        .map(drop)
+    }
+
     fn archive(&self, run: &RunId) -> PathBuf {
         self.path.join(format!("{}.tar.gz", run.stem()))
     }

@@ -24,6 +24,23 @@ pub struct ExpectedPod {
     pub restarts: i32,
 }
 
+impl ExpectedPod {
+    /// A pod of which only its name and the beginning of its uid are known. `None` if no component's
+    /// pod has such a name.
+    pub fn gone(name: &str, uid: &str) -> Option<Self> {
+        let of = |component: &Component| Component::of_pod(component.name(), name).is_some();
+        let component = Component::ALL.into_iter().find(of)?;
+        Some(Self {
+            name: name.to_owned(),
+            component,
+            uid: uid.to_owned(),
+            node: String::new(),
+            image: String::new(),
+            restarts: 0,
+        })
+    }
+}
+
 /// An expected pod and what became of it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Pod {

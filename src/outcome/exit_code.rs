@@ -83,6 +83,21 @@ impl ExitCode {
         }
     }
 
+    /// Whether a run with this code is over for good: no other attempt can bring what it lacks.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Complete | Self::Incomplete | Self::Workload => true,
+            Self::Finding
+            | Self::Usage
+            | Self::NotAllowed
+            | Self::DestinationRefused
+            | Self::Retry
+            | Self::Panic
+            | Self::Interrupted
+            | Self::Terminated => false,
+        }
+    }
+
     /// The code with this number.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.number() == number)

@@ -2,15 +2,25 @@
 
 use humantime::format_duration;
 
-use super::preflight::Clear;
+use super::preflight::{Clear, Pods};
 use super::report::Finished;
-use crate::config::{Config, DestinationConfig};
+use crate::cluster::lease;
+use crate::cluster::profiler::Gate;
+use crate::config::{Config, DestinationConfig, FeatureGate};
 use crate::outcome::ExitCode;
 
 /// Tells each step that a run would go through from here.
-pub(super) fn tell(config: &Config, engine: &str, clear: &Clear) -> Finished {
+pub(super) fn tell(config: &Config, engine: &str, clear: &Clear, pods: &Pods) -> Finished {
     let step = |step: &str, what: String| tracing::info!(step, "would {what}");
-    let (ready, expected) = (clear.ready.len(), clear.expected.len());
+    let (ready, expected) = (pods.ready.len(), pods.expected.len());
+    let namespace = &clear.install.namespace;
+    step(
+        "lock",
+        format!("take the Lease {} in {namespace}", lease::NAME),
+    );
+    if clear.gate == Gate::Off {
+        step("gate", gate(config.feature_gate).to_owned());
+    }
     step(
         "start",
         format!("start profiling in all {ready} component pods"),
@@ -49,5 +59,13 @@ pub(super) fn tell(config: &Config, engine: &str, clear: &Clear) -> Finished {
         reason: "dry run: nothing was changed".to_owned(),
         archive: None,
         workload_exit_code: None,
+    }
+}
+
+fn gate(feature_gate: FeatureGate) -> &'static str {
+    match feature_gate {
+        FeatureGate::Require => "fail, for the profiler is off",
+        FeatureGate::Enable => "turn the profiler on, and leave it on",
+        FeatureGate::EnableAndRestore => "turn the profiler on, and off again after the dump",
     }
 }

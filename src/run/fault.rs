@@ -5,7 +5,9 @@ use std::io;
 use crate::archive::{EntryError, PathError};
 use crate::cluster::call::CallError;
 use crate::cluster::connect::ConnectError;
+use crate::cluster::gate::GateError;
 use crate::cluster::install::InstallError;
+use crate::cluster::lease::LockError;
 use crate::cluster::rights::RightsError;
 use crate::destination::fault::DestinationError;
 use crate::outcome::ExitCode;
@@ -52,6 +54,29 @@ impl From<InstallError> for Fault {
         match error {
             InstallError::NotFound { .. } => Self::new(ExitCode::NotAllowed, error.to_string()),
             InstallError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<LockError> for Fault {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { .. } | LockError::Lost(_) => {
+                Self::new(ExitCode::Retry, error.to_string())
+            }
+            LockError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<GateError> for Fault {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Refused { .. } | GateError::Denied { .. } | GateError::NoPatch { .. } => {
+                Self::new(ExitCode::NotAllowed, error.to_string())
+            }
+            GateError::Busy { .. } => Self::new(ExitCode::Retry, error.to_string()),
+            GateError::Call(error) => error.into(),
         }
     }
 }

@@ -1,13 +1,18 @@
 //! What a run works with.
 
+use std::sync::{OnceLock, PoisonError};
+
 use tokio::sync::Mutex;
 
 use super::progress::Progress;
+use super::site::Site;
 use super::told::Told;
 use crate::cluster::call::Connection;
 use crate::cluster::confirm::Confirmation;
+use crate::cluster::install::Install;
 use crate::config::Config;
 use crate::destination::Destination;
+use crate::manifest::Gate;
 
 /// A configured run; the work and whoever undoes it share it.
 #[derive(Debug)]
@@ -17,6 +22,24 @@ pub(super) struct Job {
     pub(super) destination: Destination,
     pub(super) progress: Progress,
     pub(super) told: Told,
+    /// The cluster, under its lock.
+    pub(super) site: Site,
     /// The stop of what was started, shared with whoever undoes. `None` until start is sent.
     pub(super) confirmation: Mutex<Option<Confirmation>>,
+    /// The KubeVirt, once it is found.
+    pub(super) install: OnceLock<Box<Install>>,
+    /// What was done about the gate.
+    pub(super) gate: std::sync::Mutex<Gate>,
+}
+
+impl Job {
+    /// Whether this run turned the profiler on.
+    pub(super) fn opened(&self) -> bool {
+        self.gate().changed.is_some()
+    }
+
+    /// What was done about the gate, so far.
+    pub(super) fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -11,6 +11,10 @@ use crate::manifest::PhaseSeconds;
 pub enum Phase {
     /// Proving that the run can succeed; nothing is changed.
     Preflight,
+    /// Waiting for the cluster's lock, and dealing with what a dead run left.
+    Lock,
+    /// The profiler is turned on.
+    Gate,
     /// Start is sent.
     Start,
     /// Profiling is on.
@@ -19,6 +23,8 @@ pub enum Phase {
     Stop,
     /// Profiling is off; pods are dumped and shipped.
     Dump,
+    /// The gate is put back.
+    Restore,
     /// The archive is there; its manifest is written.
     Report,
 }
@@ -32,16 +38,23 @@ pub enum Undo {
     Stop,
     /// Remove the unfinished archive.
     RemoveUpload,
+    /// Put the gate back, unless a pod may still be profiling.
+    Restore,
+    /// Give the lock up.
+    Unlock,
 }
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Preflight,
+        Self::Lock,
+        Self::Gate,
         Self::Start,
         Self::Window,
         Self::Stop,
         Self::Dump,
+        Self::Restore,
         Self::Report,
     ];
 
@@ -49,10 +62,13 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Self::Preflight => "preflight",
+            Self::Lock => "lock",
+            Self::Gate => "gate",
             Self::Start => "start",
             Self::Window => "window",
             Self::Stop => "stop",
             Self::Dump => "dump",
+            Self::Restore => "restore",
             Self::Report => "report",
         }
     }
@@ -61,9 +77,15 @@ impl Phase {
     pub fn undo(self) -> &'static [Undo] {
         match self {
             Self::Preflight => &[],
-            Self::Start | Self::Window | Self::Stop => &[Undo::NotReady, Undo::Stop],
+            Self::Lock => &[Undo::Unlock],
+            Self::Gate => &[Undo::Restore, Undo::Unlock],
+            Self::Start | Self::Window | Self::Stop => {
+                &[Undo::NotReady, Undo::Stop, Undo::Restore, Undo::Unlock]
+            }
             // A stop may be unconfirmed when the dump begins.
-            Self::Dump | Self::Report => &[Undo::Stop, Undo::RemoveUpload],
+            Self::Dump | Self::Restore | Self::Report => {
+                &[Undo::Stop, Undo::RemoveUpload, Undo::Restore, Undo::Unlock]
+            }
         }
     }
 }

@@ -2,17 +2,19 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::fault::Fault;
+use super::gate;
 use super::job::Job;
 use crate::archive::check_path;
 use crate::cluster::call::Connection;
 use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::pods::{self, ComponentPod};
 use crate::cluster::profiler::{self, Gate};
-use crate::cluster::{enable, rights};
+use crate::cluster::rights;
 use crate::config::Config;
 use crate::destination::Found;
 use crate::manifest::{ExpectedPod, Manifest};
@@ -24,7 +26,7 @@ use crate::pprof::Kind;
 pub(super) enum Preflight {
     /// The run can begin.
     Clear(Clear),
-    /// The run is at the destination already.
+    /// The run is at the destination already, for good.
     Shipped(Box<Manifest>),
 }
 
@@ -33,59 +35,132 @@ pub(super) enum Preflight {
 pub(super) struct Clear {
     /// The KubeVirt to profile.
     pub(super) install: Box<Install>,
+    /// Whether its profiler is on.
+    pub(super) gate: Gate,
+    /// What the destination has of the run.
+    pub(super) found: Found,
+}
+
+/// The pods of a run.
+#[derive(Debug)]
+pub(super) struct Pods {
     /// Every pod that start will reach.
     pub(super) ready: Vec<ComponentPod>,
     /// Those of them that are expected in the dump.
     pub(super) expected: Vec<ExpectedPod>,
 }
 
+/// A run that cannot begin, and the KubeVirt, if one was found: a dead run may have left something
+/// there.
+pub(super) struct Refused {
+    pub(super) fault: Fault,
+    pub(super) install: Option<Box<Install>>,
+}
+
 /// Proves everything, and again after faults that may pass, for as long as the user wants.
 ///
 /// # Errors
 /// Something is not as it must be; nothing was changed.
-pub(super) async fn prove(job: &Job) -> Result<Preflight, Fault> {
-    let end = Instant::now() + job.config.patience.preflight_retry;
-    let limits = &job.connection.limits;
-    let mut pause = limits.first_pause;
+pub(super) async fn prove(job: &Job) -> Result<Preflight, Refused> {
+    let (mut install, mut tries) = (None, Tries::new(job));
     loop {
-        let fault = match prove_once(job).await {
-            Err(fault) if fault.code == ExitCode::Retry && Instant::now() < end => fault,
-            proof => return proof,
-        };
-        tracing::warn!(%fault, ?pause, "not ready to profile; trying again");
-        tokio::time::sleep_until(end.min(Instant::now() + pause)).await;
-        pause = (pause * 2).min(limits.longest_pause);
+        match prove_once(job, &mut install).await {
+            Ok(proof) => return Ok(proof),
+            Err(fault) if tries.again(&fault).await => {}
+            Err(fault) => return Err(Refused { fault, install }),
+        }
     }
 }
 
-/// Proves everything in turn: what needs no cluster first.
-async fn prove_once(job: &Job) -> Result<Preflight, Fault> {
+/// The pods, once there is a Ready one of every chosen component.
+///
+/// # Errors
+/// There is none within the time that the user wants to wait.
+pub(super) async fn pods(job: &Job, install: &Install) -> Result<Pods, Fault> {
+    let mut tries = Tries::new(job);
+    loop {
+        match pods_once(job, install).await {
+            Err(fault) if tries.again(&fault).await => {}
+            pods => return pods,
+        }
+    }
+}
+
+async fn pods_once(job: &Job, install: &Install) -> Result<Pods, Fault> {
+    let pods = pods::list(&job.connection, &install.namespace).await?;
+    let ready: Vec<_> = pods.into_iter().filter(is_ready).collect();
+    let expected = expected(&job.config, install, &ready)?;
+    fits(&job.config, &expected)?;
+    Ok(Pods { ready, expected })
+}
+
+/// Tries of what may pass.
+struct Tries {
+    end: Instant,
+    pause: Duration,
+    longest: Duration,
+}
+
+impl Tries {
+    fn new(job: &Job) -> Self {
+        let limits = &job.connection.limits;
+        Self {
+            end: Instant::now() + job.config.patience.preflight_retry,
+            pause: limits.first_pause,
+            longest: limits.longest_pause,
+        }
+    }
+
+    /// Whether to try again, once it is time to.
+    async fn again(&mut self, fault: &Fault) -> bool {
+        if fault.code != ExitCode::Retry || Instant::now() >= self.end {
+            return false;
+        }
+        let pause = self.pause;
+        tracing::warn!(%fault, ?pause, "not ready to profile; trying again");
+        tokio::time::sleep_until(self.end.min(Instant::now() + pause)).await;
+        self.pause = (pause * 2).min(self.longest);
+        true
+    }
+}
+
+/// Proves everything in turn: what needs no cluster first, but whatever that says, the KubeVirt is
+/// looked for, since a dead run may have left something there.
+async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Preflight, Fault> {
     let Job {
-        config,
-        connection,
-        destination,
-        ..
+        config, connection, ..
     } = job;
     writable(&config.temporary)?;
-    destination.probe().await?;
-    match destination.find(&config.run_id).await? {
-        Found::Complete(manifest) => return Ok(Preflight::Shipped(manifest)),
-        Found::Unfinished => {
-            tracing::warn!(run_id = %config.run_id, "an archive without a manifest is replaced");
+    let found = at_destination(job).await;
+    let found = match found {
+        Ok(Found::Complete(manifest)) if is_final(&manifest) => {
+            return Ok(Preflight::Shipped(manifest));
         }
-        Found::Absent => {}
+        found => found,
+    };
+    let installed = installation(connection, config).await;
+    *known = installed.as_ref().ok().cloned();
+    let (found, install) = (found?, installed?);
+    let gate = profiler::probe(connection).await?;
+    if gate == Gate::Off && !config.feature_gate.may_enable() {
+        return Err(gate::is_off(&job.site, &install).await);
     }
-    let install = Box::new(installation(connection, config.namespace.as_deref()).await?);
-    gate_is_on(connection, &install).await?;
-    let pods = pods::list(connection, &install.namespace).await?;
-    let ready: Vec<_> = pods.into_iter().filter(is_ready).collect();
-    let expected = expected(config, &install, &ready)?;
-    fits(config, &expected)?;
     Ok(Preflight::Clear(Clear {
         install,
-        ready,
-        expected,
+        gate,
+        found,
     }))
+}
+
+async fn at_destination(job: &Job) -> Result<Found, Fault> {
+    job.destination.probe().await?;
+    Ok(job.destination.find(&job.config.run_id).await?)
+}
+
+/// Whether a run is over for good: what it lacks, no attempt can bring.
+fn is_final(manifest: &Manifest) -> bool {
+    let code = ExitCode::from_number(manifest.exit_code);
+    code.is_none_or(ExitCode::is_final)
 }
 
 fn writable(temporary: &Path) -> Result<(), Fault> {
@@ -108,48 +183,30 @@ fn fits(config: &Config, pods: &[ExpectedPod]) -> Result<(), Fault> {
     Ok(pods.iter().try_for_each(|pod| check_path(&path(pod)))?)
 }
 
-/// Finds KubeVirt and checks the rights. Where the namespace was set, all that is missing can be
-/// told before the first call that needs any of it.
-async fn installation(connection: &Connection, namespace: Option<&str>) -> Result<Install, Fault> {
-    if let Some(namespace) = namespace {
+/// Finds KubeVirt and checks the rights. Where the namespace was set, nearly all that is missing can
+/// be told before the first call that needs any of it.
+async fn installation(connection: &Connection, config: &Config) -> Result<Box<Install>, Fault> {
+    if let Some(namespace) = &config.namespace {
         rights::check(connection, rights::needed(namespace)).await?;
-        return Ok(install::find(connection, Some(namespace)).await?);
     }
-    match install::find(connection, None).await {
-        Ok(install) => {
-            rights::check(connection, rights::needed(&install.namespace)).await?;
-            Ok(install)
-        }
+    let install = match install::find(connection, config.namespace.as_deref()).await {
+        Ok(install) => install,
         // Without a namespace only these are known; still, all that is known is told at once.
         Err(error @ InstallError::NotFound { .. }) => {
             let mut fault = Fault::from(error);
             if let Err(missing) = rights::check(connection, rights::cluster_wide()).await {
                 fault.message = format!("{fault}\nAnd {missing}");
             }
-            Err(fault)
+            return Err(fault);
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut needed = rights::needed(&install.namespace);
+    if config.feature_gate.may_enable() {
+        needed.extend(rights::of_gate(&install));
     }
-}
-
-async fn gate_is_on(connection: &Connection, install: &Install) -> Result<(), Fault> {
-    match profiler::probe(connection).await? {
-        Gate::On => Ok(()),
-        Gate::Off => {
-            let command = enable::command(connection, install).await;
-            let Install {
-                namespace,
-                name,
-                version,
-                ..
-            } = install;
-            let version = version.as_deref().unwrap_or("of unknown version");
-            let message = format!(
-                "the profiler is off in KubeVirt {version} ({namespace}/{name}); turn it on: {command}"
-            );
-            Err(Fault::new(ExitCode::NotAllowed, message))
-        }
-    }
+    rights::check(connection, needed).await?;
+    Ok(Box::new(install))
 }
 
 fn is_ready(pod: &ComponentPod) -> bool {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::fault::Fault;
 use super::job::Job;
-use super::preflight::Clear;
+use super::preflight::Pods;
 use crate::cluster::call::CallError;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::pods::ComponentPod;
@@ -29,10 +31,12 @@ pub(super) struct StartFailed {
 /// It is not allowed, or fails for another reason than one pod.
 pub(super) async fn start(
     job: &Job,
-    clear: &Clear,
+    pods: &Pods,
     confirmation: &mut Confirmation,
 ) -> Result<Option<StartFailed>, Fault> {
     let mut tries = 1;
+    // That the gate is open is known to one component after the other.
+    let spreads = Instant::now() + job.connection.limits.gate;
     let failed = loop {
         let sent = tokio::select! {
             sent = profiler::start(&job.connection) => sent,
@@ -40,6 +44,11 @@ pub(super) async fn start(
         };
         let error = match sent {
             Ok(()) => break None,
+            Err(error) if is_spreading(&error, job.opened()) && Instant::now() < spreads => {
+                tracing::info!(%error, "a component does not know yet that the profiler is on");
+                between_starts(job).await;
+                continue;
+            }
             Err(error) if !error.may_pass() => {
                 if tries == 1 {
                     confirmation.note_refused();
@@ -49,19 +58,15 @@ pub(super) async fn start(
             Err(error) => error,
         };
         tracing::warn!(%error, tries, "start failed");
-        let failed = at_one_pod(&error, &clear.ready);
+        let failed = at_one_pod(&error, &pods.ready);
         if job.told.now().is_some() {
             break failed;
         }
         if tries >= job.config.patience.start_tries {
-            let others = failed.is_some() && somebody_profiles(job, clear).await;
+            let others = failed.is_some() && somebody_profiles(job, pods).await;
             break Some(failed.filter(|_| others).ok_or(Fault::from(error))?);
         }
-        // Some pods may have started: the next try must find them all alike.
-        if let Err(error) = profiler::stop(&job.connection).await {
-            tracing::warn!(%error, "the stop in between failed, too");
-        }
-        tokio::time::sleep(job.connection.limits.first_pause).await;
+        between_starts(job).await;
         tries += 1;
     };
     if tries > 1 {
@@ -70,10 +75,26 @@ pub(super) async fn start(
     Ok(failed)
 }
 
+/// Some pods may have started: the next try must find them all alike.
+async fn between_starts(job: &Job) {
+    if let Err(error) = profiler::stop(&job.connection).await {
+        tracing::warn!(%error, "the stop in between failed, too");
+    }
+    tokio::time::sleep(job.connection.limits.first_pause).await;
+}
+
+/// Whether a component that virt-api asks does not know yet that the profiler is on, or virt-api
+/// itself, after it was `opened`.
+fn is_spreading(error: &CallError, opened: bool) -> bool {
+    let asked = matches!(error, CallError::Answer { code: 500, message, .. }
+        if message.contains("[403] status code"));
+    asked || (opened && profiler::is_off(error))
+}
+
 /// virt-api names one pod, whether one failed or all did. A pod that saw stop without a start fails
 /// its dump; one that profiles does not. So the first pod of each component is asked, until one
 /// does.
-async fn somebody_profiles(job: &Job, clear: &Clear) -> bool {
+async fn somebody_profiles(job: &Job, pods: &Pods) -> bool {
     for component in Component::ALL {
         let request = DumpRequest {
             label_selector: selector(&[component].into()),
@@ -85,7 +106,7 @@ async fn somebody_profiles(job: &Job, clear: &Clear) -> bool {
             return true;
         }
     }
-    let pods = clear.ready.len();
+    let pods = pods.ready.len();
     tracing::warn!(pods, "start failed at a pod of every component");
     false
 }

@@ -3,8 +3,10 @@
 use tokio::time::Instant;
 
 use super::fault::Fault;
+use super::gate;
+use super::job::Job;
 use super::told::Told;
-use crate::cluster::call::{CallError, Connection};
+use crate::cluster::call::CallError;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::{enable, profiler};
@@ -18,11 +20,13 @@ use crate::outcome::ExitCode;
 pub(super) async fn stop(
     confirmation: &mut Confirmation,
     until: Instant,
-    told: &Told,
-    (connection, install): (&Connection, &Install),
+    job: &Job,
+    install: &Install,
 ) -> Result<(), Fault> {
+    let told = &job.told;
     let confirmed = async {
         confirmation.attempt().await;
+        reopen(confirmation, job, install).await;
         tokio::select! {
             () = confirmation.until(until) => {}
             _ = told.order() => {}
@@ -36,7 +40,7 @@ pub(super) async fn stop(
         return Ok(());
     };
     if profiler::is_off(&error) {
-        return Err(turned_off(connection, install).await);
+        return Err(turned_off(job, install).await);
     }
     // A run that was told to stop tries on beside the dump.
     let lost = !confirmation.was_answered() && !is_about_pods(&error) && told.now().is_none();
@@ -66,14 +70,30 @@ fn is_about_pods(error: &CallError) -> bool {
     )
 }
 
+/// A gate that somebody closed while profiling was on is opened again, where the run may: nobody
+/// could stop otherwise.
+pub(super) async fn reopen(confirmation: &mut Confirmation, job: &Job, install: &Install) {
+    let off = confirmation.error().is_some_and(profiler::is_off);
+    if !off || !job.config.feature_gate.may_enable() {
+        return;
+    }
+    let rivals = gate::rivals(&job.site, install).await;
+    tracing::warn!("the profiler was turned off while it was profiling: {rivals}");
+    match gate::open(&job.site, install).await {
+        Ok(_) => confirmation.attempt().await,
+        Err(fault) => tracing::error!(%fault, "it cannot be turned on again to be stopped"),
+    }
+}
+
 /// The gate went while profiling was on. Nobody can stop it until the gate is back.
-async fn turned_off(connection: &Connection, install: &Install) -> Fault {
-    let command = enable::command(connection, install).await;
+async fn turned_off(job: &Job, install: &Install) -> Fault {
+    let advice = enable::advice(&job.connection, install).await;
+    let rivals = gate::rivals(&job.site, install).await;
     let stop = profiler::path("stop");
     let message = format!(
         "the profiler was turned off while it was profiling: pods that had not stopped go on, and \
-         none can be stopped. See who changed the KubeVirt object; turn it on again: {command}\nthen \
-         stop it: kubectl get --raw {stop}"
+         none can be stopped. {rivals}; {advice}\nthen stop it: kubectl get --raw \
+         {stop}"
     );
     Fault::new(ExitCode::NotAllowed, message)
 }

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::future::Future;
 
+use futures::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
@@ -11,7 +12,8 @@ use super::fault::Fault;
 use super::phase::{Phase, Undo};
 use crate::outcome::ExitCode;
 
-/// Runs the work to its end; then, unless it succeeded, undoes what its last phase calls for. Each
+/// Runs the work to its end, or until what it must not go on without is `lost`: then nothing is
+/// undone, for it is somebody else's by now. Else, unless it succeeded, undoes what its last phase calls for. Each
 /// step of `undo` limits its own time, and returns what somebody has to know of what it could not
 /// undo; the fault then says that first.
 ///
@@ -20,14 +22,34 @@ use crate::outcome::ExitCode;
 pub async fn supervise<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     phase: &watch::Receiver<Phase>,
+    lost: impl Future<Output = Fault>,
     undo: impl AsyncFn(Undo) -> Option<String>,
 ) -> Result<T, Fault> {
-    let mut ended = flatten(tokio::spawn(work).await);
+    let mut work = tokio::spawn(work);
+    tokio::pin!(lost);
+    let mut ended = tokio::select! {
+        ended = &mut work => flatten(ended),
+        fault = &mut lost => {
+            work.abort();
+            // Its end is waited for: until then it may still do something.
+            let _ = work.await;
+            return Err(fault);
+        }
+    };
+    if ended.is_err()
+        && let Some(fault) = (&mut lost).now_or_never()
+    {
+        return Err(fault);
+    }
     if let Err(fault) = &mut ended {
         let phase = *phase.borrow();
         for step in phase.undo() {
             tracing::warn!(phase = phase.name(), ?step, %fault, "undoing");
-            if let Some(left) = undo(*step).await {
+            let left = tokio::select! {
+                left = undo(*step) => left,
+                lost = &mut lost => Some(lost.message),
+            };
+            if let Some(left) = left {
                 fault.message = format!("{left}\nThe run failed: {}", fault.message);
             }
         }

@@ -4,7 +4,8 @@ use tokio::time::Instant;
 
 use super::job::Job;
 use super::phase::Undo;
-use super::signal_files;
+use super::{gate, signal_files, stop};
+use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
 
 /// Undoes one thing, as far as it can be. What somebody has to know of the rest is returned.
@@ -17,6 +18,8 @@ pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
                 tracing::warn!(%error, "the unfinished archive stays under its temporary name");
             }
         }
+        Undo::Restore => return restore(job).await,
+        Undo::Unlock => unlock(job, false).await,
     }
     None
 }
@@ -25,11 +28,17 @@ pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
 /// unless the work did.
 async fn stop(job: &Job) -> Option<String> {
     let mut held = job.confirmation.lock().await;
-    let confirmation = held.as_mut().filter(|stop| !stop.is_confirmed())?;
+    let confirmation = held.as_mut()?;
+    if confirmation.is_confirmed() {
+        return stopped(job).await;
+    }
     // The work has waited in vain already for a profiler that was turned off.
     let waited = confirmation.error().is_some_and(profiler::is_off);
     let stop = async {
         confirmation.attempt().await;
+        if let Some(install) = job.install.get() {
+            stop::reopen(confirmation, job, install).await;
+        }
         if !waited {
             let end = Instant::now() + job.config.patience.stop_wait;
             confirmation.until(end).await;
@@ -39,10 +48,48 @@ async fn stop(job: &Job) -> Option<String> {
         () = stop => {}
         () = job.told.stop_is_over() => {}
     }
-    let remains = confirmation.remains();
-    match &remains {
-        None => tracing::info!("profiling is off"),
-        Some(remains) => tracing::error!("{remains}"),
+    match confirmation.remains() {
+        None if confirmation.is_confirmed() => {
+            tracing::info!("profiling is off");
+            stopped(job).await
+        }
+        None => None,
+        Some(remains) => {
+            tracing::error!("{remains}");
+            Some(remains)
+        }
     }
-    remains
+}
+
+async fn stopped(job: &Job) -> Option<String> {
+    let noted = job
+        .site
+        .hold
+        .note(|record| record.stage = record.stage.stopped());
+    noted.await.err().map(|fault| fault.message)
+}
+
+/// A gate that is closed before every pod has stopped leaves profiling on for good.
+async fn restore(job: &Job) -> Option<String> {
+    let record = job.site.hold.record().await?;
+    if record.stage == Stage::Started && record.gate.is_some() {
+        let text = "the profiler stays turned on, for a pod may still be profiling; when it has \
+                    stopped: cluster-profiler-job undo";
+        return Some(text.to_owned());
+    }
+    gate::restore(&job.site, job.install.get()?).await
+}
+
+/// Gives the lock up. The record goes unless somebody else still has something to do with it: a pod
+/// may be profiling, a gate is open, or what the pods have is not shipped.
+pub(super) async fn unlock(job: &Job, shipped: bool) {
+    let record = job.site.hold.record().await;
+    let keep = record.is_some_and(|record| {
+        record.gate.is_some()
+            || record.stage == Stage::Started
+            || (record.stage == Stage::Stopped && !shipped)
+    });
+    if let Err(error) = job.site.hold.release(keep).await {
+        tracing::warn!(%error, "the lock could not be given up; it dies by itself");
+    }
 }

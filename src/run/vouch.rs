@@ -93,6 +93,7 @@ pub(super) async fn vouch(
         engine: engine.to_owned(),
         kubevirt: kubevirt(install),
         components: job.config.components.iter().copied().collect(),
+        gate: job.gate().clone(),
         originals_kept: job.config.keep_originals,
         window,
         unstopped,

@@ -15,22 +15,7 @@ use serde_json::Value;
 use standin::{Damage, Fault, Options, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::{Ended, Place, Shipped, file_name, listing, send};
-
-/// Where cargo puts it: beside the directory of this test's own executable.
-fn scripted_profiler() -> PathBuf {
-    let own = std::env::current_exe().expect("this test's path");
-    let target = own.parent().and_then(|deps| deps.parent());
-    let program = target
-        .expect("a target directory")
-        .join("examples/scripted-profiler");
-    assert!(
-        program.is_file(),
-        "{} is not there: cargo build --example scripted-profiler",
-        program.display()
-    );
-    program
-}
+use crate::harness::{Ended, Place, Shipped, example, file_name, listing, send};
 
 async fn standin(options: Options) -> Standin {
     Standin::start(options).await.expect("a stand-in")
@@ -50,7 +35,7 @@ async fn fourteen() -> Standin {
 fn place(standin: &Standin, script: &str) -> Place {
     let place = Place::new(standin)
         .with("PROFILER_ENGINE", "cluster-profiler")
-        .with("PROFILER_PROGRAM", scripted_profiler().display());
+        .with("PROFILER_PROGRAM", example("scripted-profiler").display());
     std::fs::write(place.path("script"), script).expect("a script");
     place
 }

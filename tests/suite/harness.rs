@@ -25,6 +25,17 @@ pub(crate) struct Place {
     environment: BTreeMap<String, String>,
 }
 
+/// A program of the test tree, where cargo puts it: beside the directory of the binary's own tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let program = Path::new(BINARY).with_file_name("examples").join(name);
+    assert!(
+        program.is_file(),
+        "cargo build --example {name} makes {}",
+        program.display()
+    );
+    program
+}
+
 /// A run that is over.
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -93,7 +104,16 @@ impl Place {
 
     /// Another process with the same environment, as `kubectl exec` starts one.
     pub(crate) fn spawn_with(&self, arguments: &[&str]) -> Child {
-        Command::new(BINARY)
+        self.spawn_program(Path::new(BINARY), arguments)
+    }
+
+    /// The run with a Lease that dies in seconds once it is killed.
+    pub(crate) fn spawn_short_lease(&self) -> Child {
+        self.spawn_program(&example("short-lease"), &[])
+    }
+
+    fn spawn_program(&self, program: &Path, arguments: &[&str]) -> Child {
+        Command::new(program)
             .args(arguments)
             .env_clear()
             .envs(&self.environment)

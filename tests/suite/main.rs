@@ -13,6 +13,8 @@ mod destination;
 mod docs;
 mod dry_run;
 mod engines;
+mod gate_patch;
+mod lock;
 mod names;
 mod panics;
 mod pod_faults;

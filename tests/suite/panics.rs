@@ -62,10 +62,12 @@ async fn a_panic_in_any_phase_is_undone_as_that_phase_says() {
             undone.lock().expect("no panic here").push(step);
             None
         };
-        let ended = supervisor::supervise(work, &watcher, undo).await;
+        let never = std::future::pending();
+        let ended = supervisor::supervise(work, &watcher, never, undo).await;
         assert_eq!(ended.expect_err("it panicked").code, ExitCode::Panic);
         assert_eq!(*undone.lock().expect("no panic here"), phase.undo());
-        let started = phase != Phase::Preflight;
+        let before = [Phase::Preflight, Phase::Lock, Phase::Gate];
+        let started = !before.contains(&phase);
         assert_eq!(phase.undo().contains(&Undo::Stop), started, "{phase:?}");
     }
 }

@@ -6,6 +6,7 @@ use cluster_profiler_job::manifest::{EndedBy, State};
 use cluster_profiler_job::run::phase::Phase;
 use futures::future::join_all;
 use rustix::process::Signal;
+use serde_json::json;
 use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
 use tokio::process::Child;
 
@@ -34,6 +35,23 @@ async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
             arrived("kubevirts", 1).await;
             child
         }
+        Phase::Lock => {
+            let spec = json!({ "holderIdentity": "other/1", "leaseDurationSeconds": 3600 });
+            standin.set_lease(
+                "cluster-profiler-job",
+                json!({ "metadata": {}, "spec": spec }),
+            );
+            let child = place.spawn();
+            arrived("cluster-profiler-job", 1).await;
+            child
+        }
+        Phase::Gate => {
+            standin.set_gate(false);
+            standin.set_unobserved(true);
+            let child = place.spawn();
+            standin.wait_until(|state| state.gate()).await;
+            child
+        }
         Phase::Start => {
             slow_pods(standin);
             let child = place.spawn();
@@ -59,7 +77,7 @@ async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
             arrived("dump-cluster-profiler", 2).await;
             child
         }
-        Phase::Report => {
+        Phase::Restore | Phase::Report => {
             let child = place.spawn();
             standin
                 .wait_until(|state| state.profiling().len() == 8)
@@ -89,6 +107,7 @@ async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     let place = Place::new(&standin)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_PREFLIGHT_RETRY", "1h")
+        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
         .with("PROFILER_GRACE", "25s")
         // One after another, all pods need longer than the grace leaves.
         .with("PROFILER_CONCURRENCY", 1);
@@ -100,8 +119,13 @@ async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     let what = format!("{phase:?}, told {times} times: {}", ended.log);
     assert_eq!(standin.profiling().len(), 0, "{what}");
     match phase {
-        Phase::Preflight => {
+        Phase::Preflight | Phase::Lock | Phase::Gate => {
             assert_eq!(ended.code, 143, "{what}");
+            assert_eq!(
+                standin.configuration()["developerConfiguration"]["clusterProfiler"],
+                phase != Phase::Gate,
+                "{what}"
+            );
             assert!(place.manifest().is_none(), "{what}");
             assert_eq!(standin.starts(), 0, "{what}");
         }
@@ -117,7 +141,7 @@ async fn told(phase: Phase, times: usize) -> (Ended, Place) {
             assert!(told.any(|why| why.contains("told to stop")), "{what}");
         }
         // Told before the manifest says how it ended, or after that.
-        Phase::Report => {
+        Phase::Restore | Phase::Report => {
             assert!([0, 143].contains(&ended.code), "{what}");
             assert_eq!(
                 i32::from(place.shipped().manifest.exit_code),

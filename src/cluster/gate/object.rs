@@ -1,0 +1,133 @@
+//! The object whose word KubeVirt's configuration is: read, and written where it is as it was read.
+
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::change::{ANNOTATION, Owner};
+use super::fault::GateError;
+use crate::cluster::call::{CallError, Connection};
+use crate::cluster::install::Install;
+
+/// Who this program is in `managedFields`.
+const MANAGER: &str = "cluster-profiler-job";
+
+/// One of the two objects.
+#[derive(Debug, Clone)]
+pub(super) struct Object {
+    connection: Connection,
+    api: Api<DynamicObject>,
+    name: String,
+    /// Its kind and its name, for messages.
+    pub(super) what: String,
+}
+
+/// What it was when it was read.
+#[derive(Debug, Clone)]
+pub(super) struct Read {
+    version: Option<String>,
+    /// HyperConverged's annotation.
+    pub(super) annotation: Option<String>,
+    /// `spec.configuration` of a KubeVirt object.
+    pub(super) configuration: Value,
+    /// Whether the operator has acted on it, and is at rest.
+    pub(super) settled: bool,
+}
+
+impl Object {
+    /// An installation's object of this kind.
+    pub(super) fn new(connection: &Connection, install: &Install, owner: Owner) -> Self {
+        let hyperconverged = install.hyperconverged.as_deref().unwrap_or_default();
+        let (group, version, kind, plural, name) = match owner {
+            Owner::KubeVirt => ("kubevirt.io", "v1", "KubeVirt", "kubevirts", &*install.name),
+            Owner::HyperConverged => (
+                "hco.kubevirt.io",
+                "v1beta1",
+                "HyperConverged",
+                "hyperconvergeds",
+                hyperconverged,
+            ),
+        };
+        let kind = GroupVersionKind::gvk(group, version, kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+        let client = connection.client.clone();
+        Self {
+            api: Api::namespaced_with(client, &install.namespace, &resource),
+            connection: connection.clone(),
+            what: owner.object(install),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Reads it.
+    pub(super) async fn read(&self) -> Result<Read, GateError> {
+        let call = format!("get {}", self.what);
+        let get = || self.api.get(&self.name);
+        let object = self.connection.call(&call, get).await?;
+        let annotations = object.metadata.annotations.unwrap_or_default();
+        let status = &object.data["status"];
+        let observed = status["observedGeneration"].as_i64();
+        Ok(Read {
+            version: object.metadata.resource_version,
+            annotation: annotations.get(ANNOTATION).cloned(),
+            configuration: object.data["spec"]["configuration"].clone(),
+            settled: observed == object.metadata.generation && status["phase"] == "Deployed",
+        })
+    }
+
+    /// Writes `spec.configuration`. `false`: somebody else wrote first.
+    pub(super) async fn configure(&self, read: &Read, patch: &Value) -> Result<bool, GateError> {
+        self.write(read, json!({ "spec": { "configuration": patch } }))
+            .await
+    }
+
+    /// Writes the annotation, or takes it away. `false`: somebody else wrote first.
+    pub(super) async fn annotate(
+        &self,
+        read: &Read,
+        text: Option<&str>,
+    ) -> Result<bool, GateError> {
+        let annotations = json!({ ANNOTATION: text });
+        self.write(read, json!({ "metadata": { "annotations": annotations } }))
+            .await
+    }
+
+    async fn write(&self, read: &Read, mut patch: Value) -> Result<bool, GateError> {
+        patch["metadata"]["resourceVersion"] = json!(read.version);
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let (call, patch) = (format!("patch {}", self.what), Patch::Merge(&patch));
+        let write = || self.api.patch(&self.name, &params, &patch);
+        // A try whose answer was lost is a conflict with itself, and is looked at anew.
+        match self.connection.call(&call, write).await {
+            Ok(_) => Ok(true),
+            Err(CallError::Answer { code: 409, .. }) => Ok(false),
+            Err(error) => Err(GateError::of_write(&self.what, error)),
+        }
+    }
+
+    /// Who else has lately written what turns the profiler on.
+    pub(super) async fn rivals(&self) -> Result<Vec<String>, GateError> {
+        let call = format!("get {}", self.what);
+        let object = self
+            .connection
+            .call(&call, || self.api.get(&self.name))
+            .await?;
+        let mut entries = object.metadata.managed_fields.unwrap_or_default();
+        entries.retain(|entry| {
+            let fields = serde_json::to_string(&entry.fields_v1).unwrap_or_default();
+            let ours = entry.manager.as_deref() == Some(MANAGER);
+            !ours && (fields.contains("f:developerConfiguration") || fields.contains(ANNOTATION))
+        });
+        entries.sort_by_key(|entry| entry.time.clone());
+        let named = entries.into_iter().rev().map(|entry| {
+            let manager = entry.manager.unwrap_or_default();
+            match entry.time {
+                Some(time) => format!("{manager} (last at {})", time.0),
+                None => manager,
+            }
+        });
+        Ok(named.collect())
+    }
+}

@@ -1,0 +1,308 @@
+//! The lock: one Lease in KubeVirt's install namespace, for two profilers in one cluster clear each
+//! other's data. Its holder's record lies in it, for whoever comes after a holder that died.
+//! <https://kubernetes.io/docs/concepts/architecture/leases/>
+
+mod record;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease as Object;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{Api, ObjectMeta, PostParams};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::call::{CallError, Connection};
+pub use record::{Record, Stage, StartedPod};
+
+/// The Lease's name.
+pub const NAME: &str = "cluster-profiler-job";
+
+/// How often in a Lease's life its holder's death is looked for.
+const LOOKS: u32 = 20;
+
+/// A lock that is not had, or not any more.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else has it.
+    #[error(
+        "the run {holder} is using the profiler of this cluster{}; wait until it has ended, or for \
+         longer with PROFILER_LOCK_WAIT (the Lease {NAME} in {namespace})",
+        since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default()
+    )]
+    Held {
+        /// Who.
+        holder: String,
+        /// Since when.
+        since: Option<String>,
+        /// Where the Lease is.
+        namespace: String,
+    },
+    /// Somebody else took it over, or it could not be renewed for its whole life.
+    #[error("this run has lost its Lease {NAME}: {0}")]
+    Lost(String),
+    /// The API server failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// The lock, held.
+#[derive(Debug)]
+pub struct Lock {
+    connection: Connection,
+    api: Api<Object>,
+    identity: String,
+    object: Mutex<Object>,
+}
+
+/// What taking the lock brought.
+#[derive(Debug)]
+pub struct Acquired {
+    /// The lock.
+    pub lock: Lock,
+    /// What its last holder left.
+    pub left: Option<Record>,
+    /// Whether there was a holder to wait for: much may have changed since.
+    pub waited: bool,
+}
+
+/// Where a cluster's Lease is.
+fn api(connection: &Connection, namespace: &str) -> Api<Object> {
+    Api::namespaced(connection.client.clone(), namespace)
+}
+
+async fn get(connection: &Connection, api: &Api<Object>) -> Result<Option<Object>, CallError> {
+    let call = format!("get the Lease {NAME}");
+    connection.call(&call, || api.get_opt(NAME)).await
+}
+
+fn holder(object: &Object) -> Option<&str> {
+    let holder = object.spec.as_ref()?.holder_identity.as_deref();
+    holder.filter(|holder| !holder.is_empty())
+}
+
+/// The record that lies there, whoever's it is.
+///
+/// # Errors
+/// The API server failed.
+pub async fn peek(connection: &Connection, namespace: &str) -> Result<Option<Record>, CallError> {
+    let object = get(connection, &api(connection, namespace)).await?;
+    Ok(object
+        .as_ref()
+        .and_then(|object| Record::of(&object.metadata)))
+}
+
+/// Waits for the lock until then. A holder is dead once the Lease has not changed for as long as it
+/// lives, by this process's own clock. What the last holder left comes beside the lock.
+///
+/// # Errors
+/// A live holder keeps it, or the API server failed.
+pub async fn acquire(
+    connection: &Connection,
+    namespace: &str,
+    run_id: &str,
+    until: Instant,
+) -> Result<Acquired, LockError> {
+    let api = api(connection, namespace);
+    let identity = format!("{run_id}/{:08x}", fastrand::u32(..));
+    let pause = connection.limits.lease / LOOKS;
+    let mut seen: Option<(Option<String>, Instant)> = None;
+    loop {
+        let object = get(connection, &api).await?;
+        if let Some((object, holder)) = object.as_ref().and_then(|o| Some((o, holder(o)?))) {
+            let version = object.metadata.resource_version.clone();
+            let since = match &seen {
+                Some((same, since)) if *same == version => *since,
+                _ => {
+                    tracing::info!(holder, "waiting for the run that holds the Lease");
+                    seen.insert((version, Instant::now())).1
+                }
+            };
+            if since.elapsed() < life(object, connection) {
+                if Instant::now() >= until {
+                    return Err(held(object, holder, namespace));
+                }
+                tokio::time::sleep(pause).await;
+                continue;
+            }
+            tracing::warn!(holder, "its holder is dead: taking the Lease over");
+        }
+        let left = object
+            .as_ref()
+            .and_then(|object| Record::of(&object.metadata));
+        if let Some(object) = take(connection, &api, &identity, object).await? {
+            let lock = Lock {
+                connection: connection.clone(),
+                api,
+                identity,
+                object: Mutex::new(object),
+            };
+            return Ok(Acquired {
+                lock,
+                left,
+                waited: seen.is_some(),
+            });
+        }
+    }
+}
+
+fn life(object: &Object, connection: &Connection) -> std::time::Duration {
+    let seconds = object
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.lease_duration_seconds);
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.map_or(connection.limits.lease, std::time::Duration::from_secs)
+}
+
+fn held(object: &Object, holder: &str, namespace: &str) -> LockError {
+    let acquired = object
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.acquire_time.as_ref());
+    LockError::Held {
+        holder: holder.split('/').next().unwrap_or(holder).to_owned(),
+        since: acquired.map(|time| format!("{:.0}", time.0)),
+        namespace: namespace.to_owned(),
+    }
+}
+
+/// Writes this holder into the Lease; `None` if somebody else wrote first.
+async fn take(
+    connection: &Connection,
+    api: &Api<Object>,
+    identity: &str,
+    object: Option<Object>,
+) -> Result<Option<Object>, CallError> {
+    let (now, params) = (MicroTime(Timestamp::now()), PostParams::default());
+    let there = object.is_some();
+    let mut object = object.unwrap_or_else(|| Object {
+        metadata: ObjectMeta {
+            name: Some(NAME.to_owned()),
+            ..ObjectMeta::default()
+        },
+        spec: None,
+    });
+    let spec = object.spec.get_or_insert_default();
+    spec.holder_identity = Some(identity.to_owned());
+    spec.lease_duration_seconds = i32::try_from(connection.limits.lease.as_secs().max(1)).ok();
+    spec.acquire_time = Some(now.clone());
+    spec.renew_time = Some(now);
+    spec.lease_transitions = Some(spec.lease_transitions.unwrap_or(0) + i32::from(there));
+    let call = format!("take the Lease {NAME}");
+    // A try whose answer was lost is a conflict with itself: whoever holds it is looked at anew.
+    let taken = match there {
+        true => {
+            connection
+                .call(&call, || api.replace(NAME, &params, &object))
+                .await
+        }
+        false => {
+            connection
+                .call(&call, || api.create(&params, &object))
+                .await
+        }
+    };
+    match taken {
+        Ok(object) => Ok(Some(object)),
+        Err(CallError::Answer { code: 409, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Lock {
+    /// Writes the record: before what it tells of is done.
+    ///
+    /// # Errors
+    /// The lock is lost, or the API server failed.
+    pub async fn write(&self, record: &Record) -> Result<(), LockError> {
+        let annotations = record.annotations();
+        self.update(move |object| {
+            let all = object.metadata.annotations.get_or_insert_default();
+            all.extend(annotations.clone());
+        })
+        .await
+    }
+
+    /// Says that its holder lives.
+    ///
+    /// # Errors
+    /// The lock is lost, or the API server failed.
+    pub async fn renew(&self) -> Result<(), LockError> {
+        self.update(|_| {}).await
+    }
+
+    /// Gives it up, and leaves the record or takes it away.
+    ///
+    /// # Errors
+    /// The lock is lost, or the API server failed.
+    pub async fn release(&self, keep_record: bool) -> Result<(), LockError> {
+        self.update(|object| {
+            if let Some(spec) = &mut object.spec {
+                spec.holder_identity = None;
+            }
+            if !keep_record {
+                let annotations = object.metadata.annotations.as_mut();
+                Record::remove(annotations.unwrap_or(&mut BTreeMap::new()));
+            }
+        })
+        .await
+    }
+
+    /// Resolves when the lock is lost; renews it until then.
+    pub async fn keep(&self) -> LockError {
+        let limits = &self.connection.limits;
+        let mut renewed = Instant::now();
+        loop {
+            tokio::time::sleep(limits.lease_renewal).await;
+            let dies = renewed + limits.lease;
+            match tokio::time::timeout_at(dies, self.renew()).await {
+                Ok(Ok(())) => renewed = Instant::now(),
+                Ok(Err(lost @ LockError::Lost(_))) => return lost,
+                Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be renewed"),
+                Err(_) => {}
+            }
+            if Instant::now() >= dies {
+                let life = limits.lease;
+                return LockError::Lost(format!("it could not be renewed for {life:?}"));
+            }
+        }
+    }
+
+    /// Writes the Lease as this holder's. Others may edit what is not theirs; the holder they may
+    /// not change.
+    async fn update(&self, change: impl Fn(&mut Object)) -> Result<(), LockError> {
+        let mut held = self.object.lock().await;
+        let (call, params) = (format!("update the Lease {NAME}"), PostParams::default());
+        loop {
+            let mut object = held.clone();
+            change(&mut object);
+            if let Some(spec) = &mut object.spec {
+                spec.renew_time = Some(MicroTime(Timestamp::now()));
+            }
+            let replace = || self.api.replace(NAME, &params, &object);
+            match self.connection.call(&call, replace).await {
+                Ok(object) => {
+                    *held = object;
+                    return Ok(());
+                }
+                Err(CallError::Answer {
+                    code: 409 | 404, ..
+                }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            *held = get(&self.connection, &self.api)
+                .await?
+                .ok_or_else(|| LockError::Lost("somebody deleted it".to_owned()))?;
+            match holder(&held) {
+                Some(holder) if holder == self.identity => {}
+                // A release whose answer was lost.
+                None => return Ok(()),
+                Some(other) => {
+                    return Err(LockError::Lost(format!("{other} has taken it over")));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a run leaves in its Lease for whoever comes after it: how far it got, and what it changed.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use kube::api::ObjectMeta;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::gate::Change;
+use crate::manifest::{EndedBy, ExpectedPod};
+
+/// The annotations that a record is kept in. All of an object's may have 256 KiB; the pods of the
+/// largest clusters need a fifth of it, packed.
+const RECORD: &str = "cluster-profiler-job/record";
+const PODS: &str = "cluster-profiler-job/pods";
+
+/// More than a record's pods can be.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// How much of a uid is kept: enough to tell pods of one name apart.
+const UID: usize = 8;
+
+/// How far a run got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing was started.
+    Begun,
+    /// Pods may be profiling.
+    Started,
+    /// None is, but their data may not be shipped.
+    Stopped,
+}
+
+impl Stage {
+    /// Once every pod has stopped.
+    pub fn stopped(self) -> Self {
+        match self {
+            Self::Begun => Self::Begun,
+            Self::Started | Self::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// A run's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The run.
+    pub run_id: String,
+    /// How far it got.
+    pub stage: Stage,
+    /// Its change of the gate, to be undone.
+    pub gate: Option<Change>,
+    /// When start was sent.
+    pub started: Option<Timestamp>,
+    /// When stop was first sent.
+    pub stopped: Option<Timestamp>,
+    /// Why the window ended.
+    pub ended_by: Option<EndedBy>,
+    /// The workload's exit code.
+    pub workload_exit_code: Option<u8>,
+    /// A pod that could not be started, and why.
+    pub start_failed: Option<(String, String)>,
+    /// The pods that were started.
+    #[serde(skip)]
+    pub pods: Vec<StartedPod>,
+}
+
+/// A pod that was started: its name, the beginning of its uid, and how often it had restarted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedPod(pub String, pub String, pub i32);
+
+impl From<&ExpectedPod> for StartedPod {
+    fn from(pod: &ExpectedPod) -> Self {
+        let uid = pod.uid.chars().take(UID).collect();
+        Self(pod.name.clone(), uid, pod.restarts)
+    }
+}
+
+impl Record {
+    /// The record of a run that has changed nothing yet.
+    pub fn new(run_id: String) -> Self {
+        Self {
+            run_id,
+            stage: Stage::Begun,
+            gate: None,
+            started: None,
+            stopped: None,
+            ended_by: None,
+            workload_exit_code: None,
+            start_failed: None,
+            pods: Vec::new(),
+        }
+    }
+
+    /// Whether there is anything for somebody else to do.
+    pub fn is_open(&self) -> bool {
+        self.stage > Stage::Begun || self.gate.is_some()
+    }
+
+    /// The record in a Lease. One that cannot be read is that of a run that may be profiling.
+    pub(super) fn of(metadata: &ObjectMeta) -> Option<Self> {
+        let annotations = metadata.annotations.as_ref()?;
+        let text = annotations.get(RECORD)?;
+        let mut record: Self = serde_json::from_str(text).unwrap_or_else(|error| {
+            tracing::warn!(%error, text, "a record in the Lease cannot be read");
+            Self {
+                stage: Stage::Started,
+                ..Self::new("unknown".to_owned())
+            }
+        });
+        let pods = annotations.get(PODS).and_then(|pods| unpack(pods));
+        record.pods = pods.unwrap_or_default();
+        Some(record)
+    }
+
+    /// The record as annotations.
+    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        BTreeMap::from([
+            (RECORD.to_owned(), text),
+            (PODS.to_owned(), pack(&self.pods)),
+        ])
+    }
+
+    /// Takes a record away.
+    pub(super) fn remove(annotations: &mut BTreeMap<String, String>) {
+        annotations.remove(RECORD);
+        annotations.remove(PODS);
+    }
+}
+
+fn pack(pods: &[StartedPod]) -> String {
+    let json = serde_json::to_vec(pods).unwrap_or_default();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let packed = gzip.write_all(&json).and_then(|()| gzip.finish());
+    STANDARD.encode(packed.unwrap_or_default())
+}
+
+fn unpack(text: &str) -> Option<Vec<StartedPod>> {
+    let packed = STANDARD.decode(text).ok()?;
+    let mut json = Vec::new();
+    let mut gzip = GzDecoder::new(packed.as_slice()).take(MOST_BYTES);
+    gzip.read_to_end(&mut json).ok()?;
+    serde_json::from_slice(&json).ok()
+}

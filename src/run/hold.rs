@@ -1,0 +1,94 @@
+//! The cluster's lock while the run has it, and the record that lies in it.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, watch};
+use tokio::task::AbortHandle;
+
+use super::fault::Fault;
+use crate::cluster::lease::{Lock, LockError, Record};
+
+/// The lock, once there is one.
+#[derive(Debug)]
+pub(super) struct Hold {
+    held: Mutex<Option<Held>>,
+    lost: watch::Sender<Option<String>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    lock: Arc<Lock>,
+    record: Record,
+    renewing: AbortHandle,
+}
+
+impl Hold {
+    pub(super) fn new() -> Self {
+        Self {
+            held: Mutex::new(None),
+            lost: watch::channel(None).0,
+        }
+    }
+
+    /// Keeps a lock, whose Lease is renewed from now on.
+    pub(super) async fn keep(&self, lock: Lock, record: Record) {
+        let lock = Arc::new(lock);
+        let renewing = tokio::spawn({
+            let (lock, lost) = (Arc::clone(&lock), self.lost.clone());
+            async move { drop(lost.send_replace(Some(lock.keep().await.to_string()))) }
+        });
+        *self.held.lock().await = Some(Held {
+            lock,
+            record,
+            renewing: renewing.abort_handle(),
+        });
+    }
+
+    /// Resolves when the lock is lost, with the reason.
+    pub(super) async fn lost(&self) -> String {
+        let mut lost = self.lost.subscribe();
+        match lost.wait_for(Option::is_some).await.map(|why| why.clone()) {
+            Ok(Some(why)) => why,
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The record, while the lock is held.
+    pub(super) async fn record(&self) -> Option<Record> {
+        let held = self.held.lock().await;
+        held.as_ref().map(|held| held.record.clone())
+    }
+
+    /// Changes the record, where others see it: before what it tells of is done.
+    ///
+    /// # Errors
+    /// The lock is lost, or the API server failed: then it must not be done.
+    pub(super) async fn note(&self, change: impl FnOnce(&mut Record)) -> Result<(), Fault> {
+        let mut held = self.held.lock().await;
+        let Some(held) = held.as_mut() else {
+            return Ok(());
+        };
+        let mut changed = held.record.clone();
+        change(&mut changed);
+        if changed != held.record {
+            let written = held.lock.write(&changed).await;
+            if let Err(lost @ LockError::Lost(_)) = &written {
+                self.lost.send_replace(Some(lost.to_string()));
+            }
+            written?;
+            held.record = changed;
+        }
+        Ok(())
+    }
+
+    /// Gives the lock up, and leaves the record there or takes it away.
+    pub(super) async fn release(&self, keep_record: bool) -> Result<(), LockError> {
+        match self.held.lock().await.take() {
+            Some(held) => {
+                held.renewing.abort();
+                held.lock.release(keep_record).await
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Taking the cluster's lock, and dealing with what a dead run left.
+
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use super::gate;
+use super::site::Site;
+use crate::cluster::confirm::Confirmation;
+use crate::cluster::install::Install;
+use crate::cluster::lease::{self, Acquired, Record, Stage};
+use crate::cluster::pods;
+use crate::manifest::ExpectedPod;
+use crate::outcome::ExitCode;
+
+/// Takes the lock, and gives what its last holder left, and whether there was a holder to wait for.
+/// Whatever is left stays there until somebody has dealt with it.
+///
+/// # Errors
+/// A live run keeps it, or the API server failed.
+pub(super) async fn take(site: &Site, install: &Install) -> Result<(Option<Record>, bool), Fault> {
+    let run_id = site.run_id.clone();
+    let until = Instant::now() + site.lock_wait;
+    let Acquired { lock, left, waited } =
+        lease::acquire(&site.connection, &install.namespace, &run_id, until).await?;
+    let left = left.filter(Record::is_open);
+    let record = left.clone().unwrap_or_else(|| Record::new(run_id));
+    site.hold.keep(lock, record).await;
+    Ok((left, waited))
+}
+
+/// Stops what a dead run left profiling, and puts its gate back: what it left of itself is in the
+/// record that is held. It stays there, for the pods keep its data.
+///
+/// # Errors
+/// That cannot be done, and so nothing else may be.
+pub(super) async fn tidy(site: &Site, install: &Install, left: &Record) -> Result<(), Fault> {
+    tracing::warn!(
+        run_id = left.run_id,
+        stage = ?left.stage,
+        "a run died here: dealing with what it left"
+    );
+    if left.stage == Stage::Started {
+        stop(site, install, left).await?;
+        site.hold
+            .note(|record| record.stage = Stage::Stopped)
+            .await?;
+    }
+    if let Some(why) = gate::restore(site, install).await {
+        tracing::error!("{why}");
+    }
+    Ok(())
+}
+
+async fn stop(site: &Site, install: &Install, left: &Record) -> Result<(), Fault> {
+    gate::open(site, install).await?;
+    let started = started(site, install, left).await?;
+    let namespace = install.namespace.clone();
+    let mut confirmation = Confirmation::new(site.connection.clone(), namespace, started);
+    confirmation.attempt().await;
+    let end = Instant::now() + site.stop_wait;
+    confirmation.until(end).await;
+    if confirmation.is_confirmed() {
+        tracing::info!("profiling is off");
+        return Ok(());
+    }
+    let remains = confirmation.remains();
+    let error = confirmation.error().map(ToString::to_string);
+    let why = remains.or(error).unwrap_or_default();
+    let message = format!("what the run {} left cannot be stopped: {why}", left.run_id);
+    Err(Fault::new(ExitCode::Retry, message))
+}
+
+/// The pods that a record names, as they are now, but with the restarts that they had. Of one that
+/// is gone only its name is known.
+///
+/// # Errors
+/// The API server failed.
+pub(super) async fn started(
+    site: &Site,
+    install: &Install,
+    left: &Record,
+) -> Result<Vec<ExpectedPod>, Fault> {
+    let now = pods::list(&site.connection, &install.namespace).await?;
+    // The record of a run that died before it could name them.
+    if left.pods.is_empty() {
+        return Ok(now.into_iter().map(|pod| pod.pod).collect());
+    }
+    let find = |lease::StartedPod(name, uid, restarts): &lease::StartedPod| {
+        let mut there = now.iter().map(|pod| &pod.pod);
+        let same = |pod: &&ExpectedPod| pod.name == *name && pod.uid.starts_with(uid);
+        let pod = there.find(same).cloned();
+        let pod = pod.or_else(|| ExpectedPod::gone(name, uid));
+        pod.map(|pod| ExpectedPod {
+            restarts: *restarts,
+            ..pod
+        })
+    };
+    Ok(left.pods.iter().filter_map(find).collect())
+}

@@ -1,0 +1,34 @@
+//! The runner, or with the argument `undo` its undo, with a Lease that dies in seconds: for cases that
+//! kill a run and wait for its death.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use cluster_profiler_job::engine::Configured;
+use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::{outcome, run};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+#[tokio::main]
+async fn main() -> std::io::Result<ExitCode> {
+    let limits = Limits {
+        lease: Duration::from_secs(2),
+        lease_renewal: Duration::from_millis(400),
+        gate: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let environment = std::env::vars_os();
+    if std::env::args().nth(1).as_deref() == Some("undo") {
+        return Ok(run::undo(environment, limits).await.into());
+    }
+    let (sender, signals) = mpsc::channel(1);
+    let mut term = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        while term.recv().await.is_some() {
+            let _ = sender.send(outcome::ExitCode::Terminated).await;
+        }
+    });
+    let code = run::run_with(environment, signals, limits, Configured::new).await;
+    Ok(code.into())
+}

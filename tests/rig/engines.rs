@@ -1,0 +1,117 @@
+//! Complete runs by both engines, with pods before ours that fill more than two pages.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use cluster_profiler_job::manifest::{Manifest, State};
+use cluster_profiler_job::pprof::Kind;
+
+use crate::place::{Place, RUN_ID};
+use crate::setup::Rig;
+
+const ALL: &str = "all";
+
+/// Upstream's program, built once.
+fn upstream() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache");
+        let program = cache
+            .unwrap_or_else(home)
+            .join("cluster-profiler-job/cluster-profiler");
+        let build = concat!(env!("CARGO_MANIFEST_DIR"), "/helpers/profiler/build");
+        let status = Command::new(build)
+            .arg(&program)
+            .status()
+            .expect("it starts");
+        assert!(status.success(), "upstream's program does not build");
+        program
+    };
+    PROGRAM.get_or_init(build).clone()
+}
+
+fn place(rig: &Rig, components: &str) -> Place {
+    rig.turn(true);
+    Place::new(rig).with("COMPONENTS", components)
+}
+
+fn bundled_place(rig: &Rig, components: &str) -> Place {
+    place(rig, components)
+        .with("ENGINE", "cluster-profiler")
+        .with("PROGRAM", upstream().display())
+}
+
+/// Every pod is complete, and `go tool pprof` opens every profile without `<unknown>`.
+fn assert_complete(place: &Place, pods: usize, engine: &str) -> Manifest {
+    let manifest = place.manifest().expect("a manifest");
+    assert_eq!(manifest.pods.len(), pods);
+    for pod in &manifest.pods {
+        assert_eq!(pod.state, State::Complete, "{:?}", pod.why);
+        assert_eq!(pod.engine.as_deref(), Some(engine));
+    }
+    let unpack = Command::new("tar")
+        .current_dir(place.path("out"))
+        .args(["-xzf", &format!("profile-{RUN_ID}.tar.gz")])
+        .status();
+    assert!(unpack.expect("tar").success());
+    let pod = place
+        .path("out")
+        .join(format!("profile-{RUN_ID}"))
+        .join(&manifest.pods[0].pod.name);
+    for kind in Kind::ALL {
+        let top = Command::new("go")
+            .args(["tool", "pprof", "-top", "-nodefraction=0"])
+            .arg(pod.join(kind.file_name()))
+            .output()
+            .expect("go");
+        assert!(top.status.success(), "{kind:?}");
+        let rows = String::from_utf8(top.stdout).expect("text");
+        assert!(!rows.contains("<unknown>"), "{kind:?}: {rows}");
+        // Nothing waits in an idle control plane, and no cpu is used.
+        let may_be_empty = matches!(kind, Kind::Block | Kind::Mutex | Kind::Cpu);
+        assert!(
+            may_be_empty || rows.contains("runtime."),
+            "{kind:?}: {rows}"
+        );
+    }
+    manifest
+}
+
+pub(crate) fn upstream_alone(rig: &Rig) {
+    rig.turn(true);
+    let out = tempfile::tempdir().expect("a directory");
+    let dump = Command::new(upstream())
+        .env("KUBECONFIG", rig.account())
+        .args(["--cmd", "dump", "--output-dir"])
+        .arg(out.path().join("dump"))
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&dump.stdout) + String::from_utf8_lossy(&dump.stderr);
+    assert!(dump.status.success(), "{said}");
+    assert!(said.contains("SUCCESS: Dumped PProf 0 results"), "{said}");
+}
+
+pub(crate) fn native(rig: &Rig) {
+    let place = place(rig, ALL);
+    place.run().with(0);
+    let manifest = assert_complete(&place, 6, "native");
+    assert!(manifest.pods.iter().all(|pod| !pod.mem_stats.is_empty()));
+}
+
+pub(crate) fn bundled(rig: &Rig) {
+    let place = bundled_place(rig, ALL);
+    place.run().with(0).said("SUCCESS: Dumped PProf");
+    assert_complete(&place, 6, "cluster-profiler");
+}
+
+pub(crate) fn one_component(rig: &Rig) {
+    let place = place(rig, "virt-handler");
+    place.run().with(0);
+    assert_complete(&place, 2, "native");
+    let place = bundled_place(rig, "virt-operator");
+    place.run().with(0);
+    assert_complete(&place, 1, "cluster-profiler");
+    rig.turn(false);
+}

@@ -1,0 +1,211 @@
+//! The gate under HyperConverged: one operation among others' in an annotation.
+
+use serde_json::{Value, json};
+
+use crate::gate::run_command;
+use crate::place::Place;
+use crate::setup::{Rig, until};
+
+const NAME: &str = "kubevirt-hyperconverged";
+const ANNOTATION: &str = "kubevirt.kubevirt.io/jsonpatch";
+
+fn annotation(rig: &Rig) -> Value {
+    rig.get("hyperconverged", NAME)["metadata"]["annotations"][ANNOTATION].clone()
+}
+
+fn annotate(rig: &Rig, text: Option<&str>) {
+    let patch = json!({ "metadata": { "annotations": { ANNOTATION: text } } });
+    rig.patch("hyperconverged", NAME, &patch);
+}
+
+fn restoring(rig: &Rig) -> Place {
+    Place::new(rig).with("FEATURE_GATE", "enable-and-restore")
+}
+
+pub(crate) fn no_annotation(rig: &Rig) {
+    let before = rig.spec();
+    restoring(rig).run().with(0);
+    assert_eq!(annotation(rig), Value::Null);
+    until("the KubeVirt object", || rig.spec() == before);
+    assert!(!rig.is_on());
+}
+
+pub(crate) fn foreign_operations(rig: &Rig) {
+    let gates = r#"{"op":"add","path":"/spec/configuration/developerConfiguration/featureGates/-","value":"Sidecar"}"#;
+    let whole = r#"{ "op": "add", "path": "/spec/configuration", "value": {"network":{}} }"#;
+    let tuning = r#"{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{"rateLimiter":{"tokenBucketRateLimiter":{"qps":50,"burst":100}}}}}"#;
+    for text in [
+        format!("[{gates}]"),
+        format!("[\n  {whole}\n]"),
+        format!("[ {tuning} , {gates} ]"),
+    ] {
+        annotate(rig, Some(&text));
+        until("the annotation", || {
+            rig.get("hyperconverged", NAME)["status"].is_object()
+        });
+        let place = restoring(rig).with("SETTLE", "1h");
+        let mut run = place.spawn();
+        run.says("profiling is on");
+        let now = annotation(rig);
+        let now = now.as_str().expect("an annotation");
+        assert!(now.contains("clusterProfiler"), "{now}");
+        // A foreign edit in mid-run: one more operation, after ours.
+        let edited = format!(
+            "{},{tuning}]",
+            now.trim_end().trim_end_matches(']').trim_end()
+        );
+        annotate(rig, Some(&edited));
+        place.stop_window();
+        run.end().with(0);
+        let left = annotation(rig);
+        let left = left.as_str().expect("an annotation");
+        assert!(!left.contains("clusterProfiler"), "{left}");
+        let theirs = format!(
+            "{},{tuning}]",
+            text.trim_end().trim_end_matches(']').trim_end()
+        );
+        assert_eq!(left, theirs);
+        // And byte for byte where nobody else wrote.
+        annotate(rig, Some(&text));
+        until("the gate", || !rig.is_on());
+        restoring(rig).run().with(0);
+        assert_eq!(annotation(rig), text.as_str());
+    }
+    annotate(rig, None);
+}
+
+pub(crate) fn require(rig: &Rig) {
+    let tuning =
+        r#"[{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}}]"#;
+    annotate(rig, Some(tuning));
+    let ended = Place::new(rig).run().with(3);
+    run_command(rig, &ended.log, "oc -n");
+    until("the gate", || rig.is_on());
+    let now = annotation(rig);
+    let now = now.as_str().expect("an annotation");
+    assert!(
+        now.contains("restClient") && now.contains("clusterProfiler"),
+        "{now}"
+    );
+    Place::new(rig).run().with(0);
+    annotate(rig, None);
+    until("the gate", || !rig.is_on());
+}
+
+pub(crate) fn denied(rig: &Rig) {
+    let gate = rig.get("role", "cluster-profiler-gate");
+    let role = [
+        "-n",
+        &rig.namespace,
+        "delete",
+        "role",
+        "cluster-profiler-gate",
+    ];
+    rig.kubectl(&role);
+    let ended = restoring(rig).run().with(3);
+    assert!(
+        ended.log.contains("hyperconvergeds") && ended.log.contains("patch"),
+        "{}",
+        ended.log
+    );
+    rig.apply(
+        &json!({
+            "apiVersion": gate["apiVersion"], "kind": gate["kind"], "rules": gate["rules"],
+            "metadata": { "name": gate["metadata"]["name"], "namespace": rig.namespace },
+        })
+        .to_string(),
+    );
+    // Our operation applies to nothing while this policy is there, and no right is missing.
+    rig.apply(DENY);
+    until("the policy", || {
+        let patch = r#"{"metadata":{"annotations":{"x":"y"}}}"#;
+        let (done, _) = rig.as_account(&[
+            "-n",
+            &rig.namespace,
+            "patch",
+            "hyperconverged",
+            NAME,
+            "--type=merge",
+            "-p",
+            patch,
+        ]);
+        !done
+    });
+    restoring(rig)
+        .run()
+        .with(3)
+        .said("denied on admission, and not for want of a right");
+    rig.kubectl(&[
+        "delete",
+        "validatingadmissionpolicy,validatingadmissionpolicybinding",
+        "deny",
+    ]);
+}
+
+const DENY: &str = r#"
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: deny}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [hco.kubevirt.io], apiVersions: ["*"], operations: [UPDATE], resources: [hyperconvergeds]}
+  validations:
+  - {expression: "false", message: nothing may be changed}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: deny}
+spec: {policyName: deny, validationActions: [Deny]}
+"#;
+
+pub(crate) fn guard(rig: &Rig) {
+    let theirs =
+        r#"[{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}}]"#;
+    annotate(rig, Some(theirs));
+    rig.apply(&rig.manifests("rights-with-guard"));
+    let patch = |patch: &Value| {
+        let patch = patch.to_string();
+        rig.as_account(&[
+            "-n",
+            &rig.namespace,
+            "patch",
+            "hyperconverged",
+            NAME,
+            "--type=merge",
+            "-p",
+            &patch,
+        ])
+    };
+    let annotated =
+        |text: Option<&str>| json!({ "metadata": { "annotations": { ANNOTATION: text } } });
+    let image = r#"{"op":"add","path":"/spec/imageTag","value":"forged"}"#;
+    let with = format!("{},{image}]", theirs.trim_end_matches(']'));
+    until("the policy", || {
+        !patch(&json!({ "metadata": { "labels": { "forged": "yes" } } })).0
+    });
+    for (what, forged) in [
+        (
+            "a label",
+            json!({ "metadata": { "labels": { "forged": "yes" } } }),
+        ),
+        (
+            "another annotation",
+            json!({ "metadata": { "annotations": { "forged": "yes" } } }),
+        ),
+        ("the specification", json!({ "spec": { "forged": true } })),
+        ("a foreign operation", annotated(Some(&with))),
+        ("others' operations taken away", annotated(Some("[]"))),
+        ("the annotation taken away", annotated(None)),
+    ] {
+        let (done, said) = patch(&forged);
+        assert!(!done, "{what} was let through");
+        assert!(said.contains("ValidatingAdmissionPolicy"), "{what}: {said}");
+    }
+    restoring(rig).run().with(0);
+    assert_eq!(annotation(rig), theirs);
+    annotate(rig, None);
+    restoring(rig).run().with(0);
+    assert_eq!(annotation(rig), Value::Null);
+}

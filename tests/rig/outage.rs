@@ -1,0 +1,73 @@
+//! What goes away under a run.
+
+use std::time::Duration;
+
+use cluster_profiler_job::manifest::State;
+
+use crate::place::Place;
+use crate::setup::{Rig, until};
+
+const HANDLERS: [&str; 2] = ["virt-handler-4gv9r", "virt-handler-tq6ls"];
+
+fn place(rig: &Rig) -> Place {
+    Place::new(rig)
+        .with("FEATURE_GATE", "enable-and-restore")
+        .with("SETTLE", "1h")
+        .with("STOP_WAIT", "20s")
+}
+
+pub(crate) fn components(rig: &Rig) {
+    let before = rig.spec();
+    let place = place(rig).with("COMPONENTS", "virt-handler,virt-operator");
+    let mut run = place.spawn();
+    run.says("profiling is on");
+    rig.process("kill", HANDLERS[0]);
+    rig.pod("notready", HANDLERS[0]);
+    rig.pod("replace", HANDLERS[1]);
+    place.stop_window();
+    let ended = run.end().with(5);
+    for pod in HANDLERS {
+        assert!(ended.log.contains(pod), "{pod} is not named: {}", ended.log);
+    }
+    let manifest = place.manifest().expect("a manifest");
+    let complete = manifest
+        .pods
+        .iter()
+        .filter(|pod| pod.state == State::Complete);
+    assert_eq!(complete.count(), 1);
+    assert_eq!(manifest.unstopped, [HANDLERS[0]]);
+    rig.process("start", HANDLERS[0]);
+    rig.pod("ready", HANDLERS[0]);
+    // It may profile for all that is known, so its gate stays open until somebody has stopped it.
+    let undone = place.run_with(&["undo"]);
+    assert_eq!(undone.code, Some(0), "{}", undone.log);
+    assert_eq!(rig.spec(), before);
+}
+
+pub(crate) fn moment(rig: &Rig) {
+    let before = rig.spec();
+    let place = place(rig);
+    let mut run = place.spawn();
+    run.says("profiling is on");
+    rig.process("kill", "kube-apiserver");
+    rig.process("start", "kube-apiserver");
+    place.stop_window();
+    run.end().with(0);
+    assert_eq!(rig.spec(), before);
+}
+
+pub(crate) fn longer(rig: &Rig) {
+    let before = rig.spec();
+    let place = place(rig).with_short_lease();
+    let mut run = place.spawn();
+    run.says("profiling is on");
+    rig.process("kill", "kube-apiserver");
+    run.end().with(75).said("could not be renewed");
+    rig.process("start", "kube-apiserver");
+    until("the API server", || rig.is_on());
+    std::thread::sleep(Duration::ZERO);
+    let again = place.with("SETTLE", "1s");
+    again.run().with(0);
+    assert_eq!(rig.spec(), before);
+    assert_eq!(rig.record(), None);
+}

@@ -1,0 +1,269 @@
+//! A rig: brought up, spoken to, brought down.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The namespace and the name of the account that runs.
+const ACCOUNT: &str = "cluster-profiler";
+
+/// Longer than anything that is waited for takes.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A control plane.
+pub(crate) struct Rig {
+    dir: TempDir,
+    /// KubeVirt's install namespace.
+    pub(crate) namespace: String,
+}
+
+/// A helper's script.
+fn script(name: &str) -> Command {
+    Command::new(format!("{ROOT}/helpers/{name}"))
+}
+
+fn checked(mut command: Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    output
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+impl Rig {
+    /// Brings one up, with the rights of deploy/.
+    pub(crate) fn up(arguments: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut up = script("rig/up");
+        up.arg(dir.path()).args(arguments).stderr(Stdio::inherit());
+        let status = up.stdin(Stdio::null()).status().expect("it starts");
+        assert!(
+            status.success(),
+            "the rig does not come up: {}",
+            dir.keep().display()
+        );
+        let namespace = std::fs::read_to_string(dir.path().join("namespace")).expect("a namespace");
+        let rig = Self {
+            dir,
+            namespace: namespace.trim().to_owned(),
+        };
+        rig.deploy("rights-with-gate");
+        rig
+    }
+
+    /// Brings it down.
+    pub(crate) fn down(self) {
+        checked(self.script("rig/down", &[]));
+    }
+
+    /// A file of the rig's.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn script(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = script(name);
+        command.arg(self.dir.path()).args(arguments);
+        command
+    }
+
+    /// Ends or starts a process: `kill`, `start`.
+    pub(crate) fn process(&self, what: &str, name: &str) {
+        checked(self.script("rig/process", &[what, name]));
+    }
+
+    /// What a kubelet or a Deployment does to a pod: `replace`, `notready`, `ready`.
+    pub(crate) fn pod(&self, what: &str, name: &str) {
+        checked(self.script("rig/pod", &[what, name]));
+    }
+
+    /// Stops a process where it stands, or lets it go on.
+    pub(crate) fn freeze(&self, name: &str, frozen: bool) {
+        let pid = std::fs::read_to_string(self.path("pids").join(name)).expect("a pid");
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let mut kill = Command::new("kill");
+        kill.args([signal, pid.trim()]);
+        checked(kill);
+    }
+
+    fn kubectl_command(&self, kubeconfig: &Path, arguments: &[&str]) -> Command {
+        let mut kubectl = Command::new(self.path("bin/kubectl"));
+        kubectl.args(arguments).env("KUBECONFIG", kubeconfig);
+        kubectl
+    }
+
+    /// kubectl as admin; what it prints.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = checked(self.kubectl_command(&self.path("kubeconfig"), arguments));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// kubectl as the account that runs, whatever comes of it: whether it succeeded, what it said.
+    pub(crate) fn as_account(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.kubectl_command(&self.account(), arguments).output();
+        let output = output.expect("kubectl starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), said)
+    }
+
+    /// Applies manifests.
+    pub(crate) fn apply(&self, manifests: &str) {
+        let mut kubectl = self.kubectl_command(&self.path("kubeconfig"), &["apply", "-f", "-"]);
+        let mut child = kubectl
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("kubectl");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin
+            .write_all(manifests.as_bytes())
+            .expect("kubectl reads");
+        drop(stdin);
+        assert!(child.wait().expect("an end").success(), "apply");
+    }
+
+    /// The manifests of an overlay of the tests', for this rig's install namespace.
+    pub(crate) fn manifests(&self, overlay: &str) -> String {
+        let path = format!("{ROOT}/tests/rig/{overlay}");
+        let manifests = self.kubectl(&["kustomize", &path]);
+        let here = format!("namespace: {}\n", self.namespace);
+        manifests.replace("namespace: kubevirt\n", &here)
+    }
+
+    fn deploy(&self, overlay: &str) {
+        self.apply(&self.manifests(overlay));
+        let token = checked(self.script("rig/token", &[ACCOUNT, ACCOUNT]));
+        std::fs::write(self.account(), token.stdout).expect("a kubeconfig");
+    }
+
+    /// The kubeconfig of the account that runs.
+    pub(crate) fn account(&self) -> PathBuf {
+        self.path("account.kubeconfig")
+    }
+
+    /// An object of the install namespace.
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
+        let json = self.kubectl(&["-n", &self.namespace, "get", kind, name, "-o", "json"]);
+        serde_json::from_str(&json).expect("JSON")
+    }
+
+    /// The KubeVirt object's name.
+    pub(crate) fn kubevirt_name(&self) -> String {
+        let name = [
+            "-n",
+            &self.namespace,
+            "get",
+            "kubevirt",
+            "-o",
+            "jsonpath={.items[0].metadata.name}",
+        ];
+        self.kubectl(&name)
+    }
+
+    /// The KubeVirt object's specification, as text.
+    pub(crate) fn spec(&self) -> String {
+        self.get("kubevirt", &self.kubevirt_name())["spec"].to_string()
+    }
+
+    /// Patches an object as admin.
+    pub(crate) fn patch(&self, kind: &str, name: &str, patch: &Value) {
+        let patch = patch.to_string();
+        self.kubectl(&[
+            "-n",
+            &self.namespace,
+            "patch",
+            kind,
+            name,
+            "--type=merge",
+            "-p",
+            &patch,
+        ]);
+    }
+
+    /// Turns the profiler on or off, as a person does on plain KubeVirt.
+    pub(crate) fn turn(&self, on: bool) {
+        let value = if on { json!(true) } else { Value::Null };
+        let developer = json!({ "developerConfiguration": { "clusterProfiler": value } });
+        self.patch(
+            "kubevirt",
+            &self.kubevirt_name(),
+            &json!({ "spec": { "configuration": developer } }),
+        );
+        until("the profiler's gate", || self.is_on() == on);
+    }
+
+    /// Whether virt-api lets anybody profile: a stop does no harm.
+    pub(crate) fn is_on(&self) -> bool {
+        let stop = "/apis/subresources.kubevirt.io/v1/stop-cluster-profiler";
+        let output = self
+            .kubectl_command(&self.path("kubeconfig"), &["get", "--raw", stop])
+            .output();
+        output.expect("kubectl starts").status.success()
+    }
+
+    /// The record in the Lease, if there is one.
+    pub(crate) fn record(&self) -> Option<Value> {
+        let lease = [
+            "-n",
+            &self.namespace,
+            "get",
+            "lease",
+            "cluster-profiler-job",
+            "--ignore-not-found",
+            "-o",
+            "json",
+        ];
+        let lease: Value = serde_json::from_str(&self.kubectl(&lease)).ok()?;
+        let record = lease["metadata"]["annotations"]["cluster-profiler-job/record"].as_str()?;
+        serde_json::from_str(record).ok()
+    }
+
+    /// The Lease's version; empty where there is none.
+    pub(crate) fn lease_version(&self) -> String {
+        let path = "jsonpath={.metadata.resourceVersion}";
+        self.kubectl(&[
+            "-n",
+            &self.namespace,
+            "get",
+            "lease",
+            "cluster-profiler-job",
+            "--ignore-not-found",
+            "-o",
+            path,
+        ])
+    }
+
+    /// As it came up, after a case that failed.
+    pub(crate) fn reset(&self) {
+        for pid in std::fs::read_dir(self.path("pids"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            self.freeze(&pid.file_name().to_string_lossy(), false);
+        }
+        self.kubectl(&[
+            "-n",
+            &self.namespace,
+            "delete",
+            "lease",
+            "cluster-profiler-job",
+            "--ignore-not-found",
+        ]);
+        self.apply(&self.manifests("rights-with-gate"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Cases, one after another on one rig, with the time that each took.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::setup::Rig;
+
+/// A case's name, and what it does.
+pub(crate) type Case = (&'static str, fn(&Rig));
+
+/// All of them.
+pub(crate) struct Suite {
+    words: Vec<String>,
+    passed: usize,
+    failed: Vec<String>,
+}
+
+impl Suite {
+    /// The cases with one of these words in their names, or all.
+    pub(crate) fn new(words: impl Iterator<Item = String>) -> Self {
+        Self {
+            words: words.collect(),
+            passed: 0,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Runs cases on a rig that is brought up with these arguments.
+    pub(crate) fn on(&mut self, rig: &str, arguments: &[&str], cases: &[Case]) {
+        let chosen = |(name, _): &&Case| {
+            let full = format!("{rig}: {name}");
+            self.words.is_empty() || self.words.iter().any(|word| full.contains(word))
+        };
+        let chosen: Vec<_> = cases.iter().filter(chosen).collect();
+        if chosen.is_empty() {
+            return;
+        }
+        let begin = Instant::now();
+        let up = Rig::up(arguments);
+        println!("{rig}: up in {:.0} s", begin.elapsed().as_secs_f64());
+        for (name, case) in chosen {
+            let begin = Instant::now();
+            let result = catch_unwind(AssertUnwindSafe(|| case(&up)));
+            let seconds = begin.elapsed().as_secs_f64();
+            let said = if result.is_ok() { "ok" } else { "FAILED" };
+            println!("{rig}: {name} ... {said} ({seconds:.1} s)");
+            match result {
+                Ok(()) => self.passed += 1,
+                Err(_) => {
+                    self.failed.push(format!("{rig}: {name}"));
+                    up.reset();
+                }
+            }
+        }
+        up.down();
+    }
+
+    /// The verdict.
+    pub(crate) fn end(self) -> ExitCode {
+        self.failed
+            .iter()
+            .for_each(|name| println!("failed: {name}"));
+        println!("{} passed, {} failed", self.passed, self.failed.len());
+        if self.failed.is_empty() && self.passed > 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
