@@ -117,20 +117,7 @@ pub(crate) fn denied(rig: &Rig) {
     );
     // Our operation applies to nothing while this policy is there, and no right is missing.
     rig.apply(DENY);
-    until("the policy", || {
-        let patch = r#"{"metadata":{"annotations":{"x":"y"}}}"#;
-        let (done, _) = rig.as_account(&[
-            "-n",
-            &rig.namespace,
-            "patch",
-            "hyperconverged",
-            NAME,
-            "--type=merge",
-            "-p",
-            patch,
-        ]);
-        !done
-    });
+    until("the policy", || !may_write(rig));
     restoring(rig)
         .run()
         .with(3)
@@ -140,6 +127,24 @@ pub(crate) fn denied(rig: &Rig) {
         "validatingadmissionpolicy,validatingadmissionpolicybinding",
         "deny",
     ]);
+    until("the policy's end", || may_write(rig));
+}
+
+/// Whether the account's writes are let through.
+fn may_write(rig: &Rig) -> bool {
+    let patch = r#"{"metadata":{"annotations":{"tried":"again"}}}"#;
+    let namespace = &rig.namespace;
+    rig.as_account(&[
+        "-n",
+        namespace,
+        "patch",
+        "hyperconverged",
+        NAME,
+        "--type=merge",
+        "-p",
+        patch,
+    ])
+    .0
 }
 
 const DENY: &str = r#"
@@ -182,8 +187,10 @@ pub(crate) fn guard(rig: &Rig) {
         |text: Option<&str>| json!({ "metadata": { "annotations": { ANNOTATION: text } } });
     let image = r#"{"op":"add","path":"/spec/imageTag","value":"forged"}"#;
     let with = format!("{},{image}]", theirs.trim_end_matches(']'));
+    // Another value each time: a write that changes nothing is let through.
     until("the policy", || {
-        !patch(&json!({ "metadata": { "labels": { "forged": "yes" } } })).0
+        let value = format!("{:08x}", fastrand::u32(..));
+        !patch(&json!({ "metadata": { "labels": { "tried": value } } })).0
     });
     for (what, forged) in [
         (

@@ -1,7 +1,5 @@
 //! What goes away under a run.
 
-use std::time::Duration;
-
 use cluster_profiler_job::manifest::State;
 
 use crate::place::Place;
@@ -65,7 +63,6 @@ pub(crate) fn longer(rig: &Rig) {
     run.end().with(75).said("could not be renewed");
     rig.process("start", "kube-apiserver");
     until("the API server", || rig.is_on());
-    std::thread::sleep(Duration::ZERO);
     let again = place.with("SETTLE", "1s");
     again.run().with(0);
     assert_eq!(rig.spec(), before);

@@ -62,6 +62,8 @@ impl Place {
             ("PROFILER_COMPONENTS", "virt-operator".to_owned()),
             ("PROFILER_SETTLE", "1s".to_owned()),
             ("PROFILER_PREFLIGHT_RETRY", "30s".to_owned()),
+            // All pods share this machine's processors, and have five seconds each.
+            ("PROFILER_CONCURRENCY", "1".to_owned()),
         ] {
             place.environment.insert(name.to_owned(), value);
         }

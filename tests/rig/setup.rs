@@ -265,5 +265,8 @@ impl Rig {
             "--ignore-not-found",
         ]);
         self.apply(&self.manifests("rights-with-gate"));
+        if self.namespace == "kubevirt" {
+            self.turn(false);
+        }
     }
 }
