@@ -8,6 +8,7 @@ mod gate;
 mod hyperconverged;
 mod killed;
 mod lock;
+mod manners;
 mod outage;
 mod place;
 mod rights;
@@ -27,6 +28,7 @@ fn main() -> std::process::ExitCode {
         "v1.8.4, 45 pods that sort before ours",
         &["--kubevirt", "v1.8.4", "--unrelated", "45"],
         &[
+            ("the stand-in answers as this does", manners::the_same),
             (
                 "the upstream program alone, as its documentation has it, yields nothing",
                 engines::upstream_alone,

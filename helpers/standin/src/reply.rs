@@ -31,6 +31,15 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
+/// virt-api's 204: no body, but its type.
+pub(crate) fn no_content() -> Reply {
+    with_type(
+        StatusCode::NO_CONTENT,
+        "application/json",
+        Body::whole(Bytes::new()),
+    )
+}
+
 /// A Status object with the reason that belongs to its code.
 pub(crate) fn status(code: StatusCode, message: &str) -> Reply {
     failure((code, reason(code)), message, json!({}), Value::Null)

@@ -92,7 +92,7 @@ async fn dump(shared: &Shared, body: &[u8]) -> Reply {
         .collect();
     if pods.is_empty() {
         // The token is lost here, as it is in the real one.
-        return reply::empty(StatusCode::NO_CONTENT);
+        return reply::no_content();
     }
     let answers = shared.change(|state| call_all(state, pods, Call::Dump));
     match gather(shared, answers, Call::Dump).await {
