@@ -3,6 +3,7 @@
 mod cpu;
 mod dry_run;
 mod fault;
+mod finish;
 mod gate;
 mod hold;
 mod job;
@@ -11,6 +12,7 @@ mod logging;
 mod memory;
 pub mod phase;
 mod preflight;
+mod profile;
 mod progress;
 mod record;
 mod report;
