@@ -5,6 +5,7 @@ mod fault;
 mod source;
 mod tally;
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -23,7 +24,8 @@ const BAR: &str = "converting {wide_bar} {bytes}/{total_bytes}";
 pub(super) fn run(source: &Path, dest: &Path, keep_originals: bool) -> ExitCode {
     let mut tally = Tally::default();
     let result = convert(source, (dest, keep_originals), &mut tally);
-    print!("{tally}");
+    // Whoever reads it may have gone; what was done is done.
+    let _ = write!(io::stdout().lock(), "{tally}");
     match result {
         Ok(()) if tally.is_whole() => ExitCode::Complete,
         Ok(()) => ExitCode::Finding,

@@ -21,10 +21,11 @@ fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, Stop> {
     let mut profile = Profile::new(&[count, ("delay", "nanoseconds")], count, 1);
     let cycles_per_nanosecond = header(lines, name)?;
     let mut stacks = Stacks::default();
-    let mut records: u64 = 0;
+    // Go says the period of mutexes alone, at once.
+    let mut may_say_period = name == "mutex";
     let mut deep = 0;
     while let Some(line) = lines.whole()? {
-        if records == 0 && line.text.starts_with(b"sampling period=") {
+        if std::mem::take(&mut may_say_period) && line.text.starts_with(b"sampling period=") {
             let Some(comment) = period(line.text) else {
                 return Err(line.damage("it is no sampling period"));
             };
@@ -37,7 +38,6 @@ fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, Stop> {
         stacks.read(lines, &mut profile)?;
         let delay = (cycles as f64 / cycles_per_nanosecond) as i64;
         profile.sample(&stacks.last, &[count, delay], &[]);
-        records = records.saturating_add(1);
         deep += u64::from(depth >= DEEPEST);
     }
     let mut parsed = Parsed::whole(profile);

@@ -14,13 +14,17 @@ use super::stack::{DEEPEST, Stacks};
 /// The most statistics that are kept. Go 1.26 writes 25.
 const MOST_STATS: usize = 100;
 
+/// Of those that every Go writes, the last.
+const LAST_STAT: &str = "DebugGC";
+
 /// Reads the text into a profile that shows this value first.
 pub(super) fn parse(input: impl BufRead, default: &str) -> io::Result<Parsed> {
     settle(read(&mut Lines::new(input), default))
 }
 
 fn read(lines: &mut Lines<impl BufRead>, default: &str) -> Result<Parsed, Stop> {
-    let rate = rate(lines)?;
+    let (rate, total) = header(lines)?;
+    let mut sum = Columns::default();
     let mut profile = empty(rate, default);
     let mut stacks = Stacks::default();
     let mut deep = 0;
@@ -36,7 +40,11 @@ fn read(lines: &mut Lines<impl BufRead>, default: &str) -> Result<Parsed, Stop> 
         };
         stacks.read(lines, &mut profile)?;
         add(&mut profile, &stacks.last, record, rate);
+        sum = sum.plus(record);
         deep += u64::from(depth >= DEEPEST);
+    }
+    if !total.is(sum) {
+        return Err(lines.end("its records are not all that its header counts"));
     }
     let mut parsed = Parsed::whole(profile);
     parsed.mem_stats = mem_stats(lines)?;
@@ -56,27 +64,44 @@ fn empty(rate: i64, default: &str) -> Profile {
     profile
 }
 
-/// The header's rate, which is twice the real one.
-fn rate(lines: &mut Lines<impl BufRead>) -> Result<i64, Stop> {
+/// The real rate, which is half the header's, and what the records come to.
+fn header(lines: &mut Lines<impl BufRead>) -> Result<(i64, Columns), Stop> {
     let Some(line) = lines.whole()? else {
         return Err(lines.end("it is empty"));
     };
     let header = |text| {
         let mut scan = Scan(text);
         scan.literal(b"heap profile: ")?;
-        columns(&mut scan)?;
+        let total = columns(&mut scan)?;
         scan.literal(b" @ heap/")?;
         let rate = scan.number()?;
-        scan.end().map(|()| rate / 2)
+        scan.end().map(|()| (rate / 2, total))
     };
     header(line.text).ok_or_else(|| line.damage("it is no header of a heap profile"))
 }
 
 /// What a record counts, as it stands in the text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Columns {
     inuse: (i64, i64),
     alloc: (i64, i64),
+}
+
+impl Columns {
+    fn plus(self, other: Self) -> Self {
+        let plus =
+            |(a, b): (i64, i64), (c, d): (i64, i64)| (a.saturating_add(c), b.saturating_add(d));
+        Self {
+            inuse: plus(self.inuse, other.inuse),
+            alloc: plus(self.alloc, other.alloc),
+        }
+    }
+
+    /// Whether they are the sum of the records. Go may count a byte more.
+    fn is(self, sum: Self) -> bool {
+        let (objects, bytes) = self.alloc;
+        self.inuse == sum.inuse && objects == sum.alloc.0 && bytes.abs_diff(sum.alloc.1) <= 1
+    }
 }
 
 /// `OBJECTS: BYTES [OBJECTS: BYTES]`: in use, and all.
@@ -152,7 +177,7 @@ fn mem_stats(lines: &mut Lines<impl BufRead>) -> Result<BTreeMap<String, String>
             stats.insert(name.to_owned(), value.to_owned());
         }
     }
-    if stats.is_empty() {
+    if !stats.contains_key(LAST_STAT) {
         return Err(lines.end("it ends before runtime.MemStats"));
     }
     Ok(stats)

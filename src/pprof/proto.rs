@@ -14,8 +14,8 @@ const STRING_TABLE: u64 = 6;
 const TIME_NANOS: u64 = 9;
 const DURATION_NANOS: u64 = 10;
 
-/// How a gzip file begins. RFC 1952
-pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The first byte of a gzip file. RFC 1952
+pub(super) const GZIP: u8 = 0x1f;
 
 /// What a profile says of itself. One that does not say when it was taken has zeros.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub fn summary(input: impl BufRead) -> io::Result<Summary> {
     if start.is_empty() {
         return Err(invalid("it is empty"));
     }
-    if start.starts_with(&GZIP[..1]) {
+    if start.first() == Some(&GZIP) {
         walk(&mut BufReader::new(MultiGzDecoder::new(input)))
     } else {
         walk(&mut input)

@@ -41,7 +41,8 @@ pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Serv
         fault: None,
     };
     let mut tee = BufReader::with_capacity(BUFFER, tee);
-    let text = if tee.fill_buf()?.starts_with(&GZIP) {
+    // One byte is enough: no text begins so, and more may not be here yet.
+    let text = if tee.fill_buf()?.first() == Some(&GZIP) {
         None
     } else {
         convert(kind, &mut tee)?

@@ -17,7 +17,10 @@ pub(crate) struct Decoded {
     pub(crate) locations: BTreeMap<u64, Vec<(u64, u64)>>,
     pub(crate) samples: Vec<(Vec<u64>, Vec<i64>)>,
     pub(crate) labels: Vec<String>,
-    pub(crate) sample_types: usize,
+    pub(crate) sample_types: Vec<(u64, u64)>,
+    pub(crate) period_type: (u64, u64),
+    /// Every mapping has functions, files and lines.
+    pub(crate) says_that_it_has_names: bool,
     pub(crate) default_sample_type: u64,
     pub(crate) period: u64,
 }
@@ -78,7 +81,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     let mut labels = Vec::new();
     for (field, value, message) in fields(bytes) {
         match field {
-            1 => profile.sample_types += 1,
+            1 => profile
+                .sample_types
+                .push((number(message, 1), number(message, 2))),
+            3 => {
+                profile.says_that_it_has_names =
+                    [7, 8, 9].iter().all(|flag| number(message, *flag) == 1)
+            }
+            11 => profile.period_type = (number(message, 1), number(message, 2)),
             2 => {
                 let values = numbers(message, 2).into_iter().map(u64::cast_signed);
                 profile
@@ -117,6 +127,18 @@ impl Decoded {
     /// A string of the table.
     pub(crate) fn string(&self, at: u64) -> &str {
         &self.strings[usize::try_from(at).expect("an index")]
+    }
+
+    /// The samples' values and the period, each with its unit.
+    pub(crate) fn types(&self) -> Vec<(&str, &str)> {
+        let all = self.sample_types.iter().chain([&self.period_type]);
+        all.map(|(name, unit)| (self.string(*name), self.string(*unit)))
+            .collect()
+    }
+
+    /// What is shown first.
+    pub(crate) fn default_type(&self) -> &str {
+        self.string(self.default_sample_type)
     }
 
     /// The frames of a sample, from the innermost.

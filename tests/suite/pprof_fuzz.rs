@@ -68,7 +68,24 @@ fn base(kind: Kind) -> Vec<u8> {
         base.push(record);
     }
     base.push(last);
-    base.join("\n\n").into_bytes()
+    let base = base.join("\n\n");
+    let Some(rest) = base.strip_prefix("heap profile: ") else {
+        return base.into_bytes();
+    };
+    // The header counts what is there.
+    let (_, rest) = rest.split_once(" @ heap/").expect("a header");
+    let mut sums = [0_i64; 4];
+    for record in rest.lines().filter(|line| line.contains("] @ 0x")) {
+        let (counts, _) = record.split_once(" @ ").expect("a record");
+        let numbers = counts
+            .split([':', ' ', '[', ']'])
+            .filter(|part| !part.is_empty());
+        for (sum, number) in sums.iter_mut().zip(numbers) {
+            *sum += number.parse::<i64>().expect("a number");
+        }
+    }
+    let [a, b, c, d] = sums;
+    format!("heap profile: {a}: {b} [{c}: {d}] @ heap/{rest}").into_bytes()
 }
 
 fn range(rng: &mut Rng, length: usize) -> std::ops::Range<usize> {
@@ -111,7 +128,7 @@ fn assert_sound(profile: &Decoded) {
     assert_eq!(profile.string(0), "");
     for (stack, values) in &profile.samples {
         profile.frames(stack);
-        assert_eq!(values.len(), profile.sample_types);
+        assert_eq!(values.len(), profile.sample_types.len());
     }
 }
 
@@ -233,6 +250,10 @@ fn a_text_without_end_is_given_up() {
     });
     let block = "--- contention:\ncycles/second=1000000000\n";
     ends(Kind::Block, block, |n| {
+        format!("{n} 1 @ 0x1\n{}\n", frame(n))
+    });
+    let mutex = "--- mutex:\ncycles/second=1000000000\nsampling period=5\n";
+    ends(Kind::Mutex, mutex, |n| {
         format!("{n} 1 @ 0x1\n{}\n", frame(n))
     });
     let threads = "threadcreate profile: total 1\n";

@@ -9,7 +9,8 @@ use crate::pprof_decode::converted;
 
 const HEAP: &str = "heap profile: 1: 64 [2: 128] @ heap/1048576\n";
 const RECORD: &str = "1: 64 [2: 128] @ 0x401234\n#\t0x401233\tmain.f+0x13\tmain/f.go:7\n\n";
-const STATS: &str = "\n# runtime.MemStats\n# Alloc = 1\n# PauseNs = [1 2]\n# PauseEnd = [3 4]\n";
+const STATS: &str =
+    "\n# runtime.MemStats\n# Alloc = 1\n# PauseNs = [1 2]\n# PauseEnd = [3 4]\n# DebugGC = false\n";
 const BLOCK: &str = "--- contention:\ncycles/second=1000000000\n";
 const STACK: &str = "#\t0x401233\tmain.f+0x13\tmain/f.go:7\n\n";
 const THREADS: &str = "threadcreate profile: total 2\n";
@@ -53,7 +54,7 @@ fn an_empty_file_is_damage() {
 
 #[test]
 fn nothing_sampled_is_an_empty_profile() {
-    let heap = format!("{HEAP}{STATS}");
+    let heap = format!("heap profile: 0: 0 [0: 0] @ heap/1048576\n{STATS}");
     for (kind, text) in [
         (Kind::Heap, heap.as_str()),
         (Kind::Block, BLOCK),
@@ -76,7 +77,11 @@ fn the_default_is_what_is_live_in_heap_and_all_in_allocs() {
 fn mem_stats_are_kept_without_pauses() {
     let parsed = parse(Kind::Heap, format!("{HEAP}{RECORD}{STATS}"));
     let stats: Vec<_> = parsed.mem_stats.into_iter().collect();
-    assert_eq!(stats, [("Alloc".to_owned(), "1".to_owned())]);
+    let told = [("Alloc", "1"), ("DebugGC", "false")];
+    assert_eq!(
+        stats,
+        told.map(|(name, stat)| (name.to_owned(), stat.to_owned()))
+    );
 }
 
 #[test]
@@ -152,7 +157,8 @@ fn a_count_past_64_bits() {
     let reason = "it is no header of a threadcreate profile";
     damaged(Kind::Threadcreate, text, 1, reason);
     let most = i64::MAX;
-    let text = format!("{HEAP}{most}: {most} [{most}: {most}] @ 0x1\n{STACK}{STATS}");
+    let header = format!("heap profile: {most}: {most} [{most}: {most}] @ heap/1048576\n");
+    let text = format!("{header}{most}: {most} [{most}: {most}] @ 0x1\n{STACK}{STATS}");
     assert_eq!(functions(Kind::Heap, text), ["main.f"]);
 }
 
@@ -196,6 +202,48 @@ fn a_stack_of_100_000_frames() {
     let frames = "main.f()\n\tmain/f.go:7\n".repeat(100_001);
     let text = format!("goroutine 1 [running]:\n{frames}");
     damaged(Kind::Goroutine, text, 200_003, reason);
+}
+
+#[test]
+fn records_that_are_cut_off_between_two_of_them() {
+    let header = HEAP.replace("1: 64 [2: 128]", "2: 128 [4: 256]");
+    let whole = format!("{header}{RECORD}{RECORD}{STATS}");
+    assert_eq!(functions(Kind::Heap, whole), ["main.f", "main.f"]);
+    let reason = "its records are not all that its header counts";
+    damaged(Kind::Heap, format!("{header}{RECORD}{STATS}"), 5, reason);
+}
+
+#[test]
+fn a_trailer_that_is_cut_off() {
+    let stats = STATS.replace("# DebugGC = false\n", "");
+    let reason = "it ends before runtime.MemStats";
+    damaged(Kind::Heap, format!("{HEAP}{RECORD}{stats}"), 10, reason);
+}
+
+#[test]
+fn a_header_from_an_older_go() {
+    // Go 1.20 does not say in which goroutine another was created, and elides without a number.
+    let text = format!(
+        "{GOROUTINE}...additional frames elided...\ncreated by main.g\n\tmain/g.go:9 +0x5\n"
+    );
+    let parsed = parse(Kind::Goroutine, text);
+    assert_eq!(names(&parsed), ["main.f"]);
+    assert!(matches!(parsed.problems[..], [Problem::Note(_)]));
+    // Before Go 1.2 a heap's header had no rate.
+    let text = "heap profile: 1: 64 [2: 128] @ heap/\n";
+    let reason = "it is no header of a heap profile";
+    damaged(Kind::Heap, text, 1, reason);
+}
+
+#[test]
+fn a_sampling_period_that_is_not_where_go_writes_it() {
+    let period = "sampling period=5\n";
+    let reason = "it is no record of contention";
+    damaged(Kind::Block, format!("{BLOCK}{period}"), 3, reason);
+    let mutex = BLOCK.replace("contention", "mutex");
+    let parsed = parse(Kind::Mutex, format!("{mutex}{period}9 1 @ 0x1\n{STACK}"));
+    assert_eq!(names(&parsed), ["main.f"]);
+    damaged(Kind::Mutex, format!("{mutex}{period}{period}"), 4, reason);
 }
 
 #[test]

@@ -152,6 +152,15 @@ fn compare(set: &str, kind: &str) {
         first.join("\n")
     );
     assert_eq!(mine.period, theirs.period, "{set}/{kind}");
+    assert_eq!(mine.types(), theirs.types(), "{set}/{kind}");
+    // Go says so of allocs alone.
+    let first = if kind == "heap" {
+        "inuse_space"
+    } else {
+        theirs.default_type()
+    };
+    assert_eq!(mine.default_type(), first, "{set}/{kind}");
+    assert!(mine.says_that_it_has_names, "{set}/{kind}");
 }
 
 #[test]

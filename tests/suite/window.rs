@@ -96,8 +96,8 @@ async fn the_longest_time_ends_a_window_whose_stop_file_never_comes() {
     assert_eq!(place.shipped().manifest.window.ended_by, EndedBy::MaxWindow);
 }
 
-/// A window of two seconds at most, whose stop file is written after one, with time that passes as
-/// it is waited for.
+/// A window of two seconds at most, whose stop file is written after one, between two looks at it,
+/// with time that passes as it is waited for.
 async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> Ended {
     let place = Place::empty();
     let path = place.path("stop");
@@ -107,7 +107,7 @@ async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> Ended {
         max: Duration::from_secs(2),
     };
     let writer = async {
-        for (wait, content) in [1000, 300].into_iter().zip(content) {
+        for (wait, content) in [1100, 300].into_iter().zip(content) {
             tokio::time::sleep(Duration::from_millis(wait)).await;
             std::fs::write(&path, content).expect("a stop file");
         }

@@ -60,7 +60,12 @@ impl Dest {
                 let Some((kind, served)) = kind.zip(served) else {
                     return Ok(());
                 };
-                let fate = self.settle(&path, (kind, served), text).map_err(fault)?;
+                let fate = match self.settle(&path, (kind, served), text) {
+                    Err(error) if is_the_sources(&error) => {
+                        Fate::Damaged(format!("there is no place for its text: {error}"))
+                    }
+                    fate => fate.map_err(fault)?,
+                };
                 tally.profile(name, fate);
             }
         }
@@ -78,11 +83,10 @@ impl Dest {
             None => fs::remove_file(path)?,
             Some(original) => {
                 let original = path.with_file_name(original);
-                if original.exists() {
-                    let why = format!("{} is there already", original.display());
-                    return Ok(Fate::Damaged(why));
-                }
                 fs::create_dir_all(original.parent().unwrap_or(path))?;
+                if original.exists() {
+                    return Err(ErrorKind::AlreadyExists.into());
+                }
                 fs::rename(path, original)?;
             }
         }

@@ -14,6 +14,9 @@ use crate::pprof::Kind;
 /// How a gzip file begins. RFC 1952
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// An archive ends in blocks of zeros, of which one is read. POSIX.1-1988, ustar
+const END: usize = 512;
+
 /// One thing in a source.
 pub(super) enum Found<'a> {
     /// A file, at a plain relative path.
@@ -30,6 +33,8 @@ pub(super) enum Source {
     Directory {
         root: PathBuf,
         names: Vec<PathBuf>,
+        /// Directories that cannot be looked into, and why.
+        closed: Vec<(PathBuf, String)>,
         bytes: u64,
     },
     /// A .tar.gz.
@@ -78,7 +83,15 @@ impl Source {
         mut take: impl FnMut(Found<'_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         match self {
-            Self::Directory { root, names, .. } => {
+            Self::Directory {
+                root,
+                names,
+                closed,
+                ..
+            } => {
+                for (name, why) in closed {
+                    take(Found::Unreadable(name, why))?;
+                }
                 for name in names {
                     file(&root, name, bar, &mut take)?;
                 }
@@ -99,18 +112,32 @@ impl Source {
 
 /// Looks before anything is written, for the destination may be within.
 fn directory(root: &Path) -> Result<Source, Fault> {
-    let (mut names, mut bytes, mut pending) = (Vec::new(), 0, vec![PathBuf::new()]);
+    let (mut names, mut closed, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut pending = vec![PathBuf::new()];
     while let Some(directory) = pending.pop() {
-        let fault = |error: io::Error| Fault::source(&root.join(&directory), error);
-        for entry in fs::read_dir(root.join(&directory)).map_err(fault)? {
-            let entry = entry.map_err(fault)?;
-            let name = directory.join(entry.file_name());
-            let found = entry.metadata().map_err(fault)?;
-            if found.is_dir() {
-                pending.push(name);
-            } else {
-                bytes += found.len();
-                names.push(name);
+        let path = root.join(&directory);
+        let look = || -> io::Result<Vec<_>> {
+            let found = |entry: io::Result<fs::DirEntry>| {
+                let entry = entry?;
+                Ok((entry.file_name(), entry.metadata()?))
+            };
+            fs::read_dir(&path)?.map(found).collect()
+        };
+        match look() {
+            Err(error) if directory.as_os_str().is_empty() => {
+                return Err(Fault::source(root, error));
+            }
+            Err(error) => closed.push((directory, error.to_string())),
+            Ok(entries) => {
+                for (name, found) in entries {
+                    let name = directory.join(name);
+                    if found.is_dir() {
+                        pending.push(name);
+                    } else {
+                        bytes += found.len();
+                        names.push(name);
+                    }
+                }
             }
         }
     }
@@ -122,6 +149,7 @@ fn directory(root: &Path) -> Result<Source, Fault> {
     Ok(Source::Directory {
         root: root.to_owned(),
         names,
+        closed,
         bytes,
     })
 }
@@ -154,7 +182,10 @@ fn archive(
     unpacked: impl Read,
     take: &mut impl FnMut(Found<'_>) -> Result<(), Fault>,
 ) -> Result<io::Result<()>, Fault> {
-    let mut archive = Archive::new(unpacked);
+    let mut archive = Archive::new(Zeros {
+        input: unpacked,
+        trailing: 0,
+    });
     let entries = match archive.entries() {
         Ok(entries) => entries,
         Err(error) => return Ok(Err(error)),
@@ -180,7 +211,30 @@ fn archive(
             (Some(path), _) => Found::Refused(path, "it is a link, or no file".to_owned()),
         })?;
     }
+    if archive.into_inner().trailing < END {
+        return Ok(Err(io::ErrorKind::UnexpectedEof.into()));
+    }
     Ok(Ok(()))
+}
+
+/// Counts the zeros that what was read ends in: an archive ends in blocks of them.
+struct Zeros<R> {
+    input: R,
+    trailing: usize,
+}
+
+impl<R: Read> Read for Zeros<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.input.read(buffer)?;
+        let read = &buffer[..length];
+        let zeros = read.iter().rev().take_while(|byte| **byte == 0).count();
+        self.trailing = if zeros == length {
+            self.trailing + zeros
+        } else {
+            zeros
+        };
+        Ok(length)
+    }
 }
 
 /// A path without anything but names in it.

@@ -107,6 +107,12 @@ impl Display for Tally {
         self.others
             .iter()
             .try_for_each(|other| writeln!(f, "{other}"))?;
+        if self.pods.is_empty() {
+            writeln!(
+                f,
+                "no profile was found: no heap.pprof, cpu.pprof or the like"
+            )?;
+        }
         let (converted, as_it_was) = (self.sum(|pod| pod.converted), self.sum(|pod| pod.as_it_was));
         let counts = counts(converted, as_it_was, self.sum(|pod| pod.damaged));
         let pods = self.pods.len();

@@ -70,7 +70,8 @@ impl Groups {
         let order = self.groups.len();
         let (_, count) = self.groups.entry(group).or_insert((order, 0));
         if *count == 0 {
-            self.bytes += COST;
+            // Its sample will repeat the stack, some two bytes a frame.
+            self.bytes += COST + 2 * goroutine.stack.len();
         }
         *count = count.saturating_add(1);
     }

@@ -164,10 +164,30 @@ fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String
         Kind::Allocs | Kind::Heap => {
             let end = rest.find("\n# runtime.MemStats").context("a trailer")?;
             let (records, trailer) = rest.split_at(end);
-            (header.to_owned(), records.to_owned(), trailer.to_owned())
+            (
+                times_so_many(header, times)?,
+                records.to_owned(),
+                trailer.to_owned(),
+            )
         }
         Kind::Block | Kind::Mutex | Kind::Cpu => {
             (header.to_owned(), rest.to_owned(), String::new())
         }
     })
+}
+
+/// A heap's header that counts so many times what it does.
+fn times_so_many(header: &str, times: usize) -> Result<String> {
+    let (counts, rate) = header.split_once(" @ ").context("a heap's header")?;
+    let multiplied = counts.split(' ').map(|word| {
+        let digits = word.trim_matches(['[', ']', ':']);
+        match digits.parse::<usize>() {
+            Ok(number) => word.replace(digits, &(number * times).to_string()),
+            Err(_) => word.to_owned(),
+        }
+    });
+    Ok(format!(
+        "{} @ {rate}",
+        multiplied.collect::<Vec<_>>().join(" ")
+    ))
 }
