@@ -44,7 +44,9 @@ fn normal(kind: &str, mut frames: Vec<Frame>) -> Option<Vec<Frame>> {
             frames.retain(|(name, ..)| !hidden(name));
             // Of more than 100 frames the text has the 50 innermost and the 50 outermost, the
             // proto the 128 innermost.
-            frames.truncate(50);
+            if frames.len() >= 100 {
+                frames.truncate(50);
+            }
         }
         "threadcreate" => {
             // Go's proto has a location without a name for each of the zeros that fill its records.
@@ -125,7 +127,10 @@ fn compare(set: &str, kind: &str) {
     let mine = converted(&parsed);
     let oracle = stacks(kind, &theirs);
     let mut ours = stacks(kind, &mine);
-    deepen(&mut ours, &oracle);
+    // All that print a record's PCs lose the last inlined chain at the 128th, contention too.
+    if !matches!(kind, "goroutine" | "threadcreate") {
+        deepen(&mut ours, &oracle);
+    }
     assert!(!ours.is_empty());
     let mut faults = Vec::new();
     for (stack, samples) in &oracle {
