@@ -8,6 +8,8 @@ use crate::setup::{Rig, until};
 const HANDLERS: [&str; 2] = ["virt-handler-4gv9r", "virt-handler-tq6ls"];
 
 fn place(rig: &Rig) -> Place {
+    // After an outage virt-api hears late that the case before has closed the gate.
+    until("the gate", || !rig.is_on());
     Place::new(rig)
         .with("FEATURE_GATE", "enable-and-restore")
         .with("SETTLE", "1h")
