@@ -78,6 +78,7 @@ pub(crate) fn require(rig: &Rig) {
     let tuning =
         r#"[{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}}]"#;
     annotate(rig, Some(tuning));
+    until("the gate", || !rig.is_on());
     let ended = Place::new(rig).run().with(3);
     run_command(rig, &ended.log, "oc -n");
     until("the gate", || rig.is_on());
