@@ -126,17 +126,15 @@ async fn supervised<E: Engine>(
     let every = limits.progress;
     let (told, listen) = Told::listen(signals, config.patience);
     let (clock, phase) = Clock::new();
-    let connection = connect::connect(&config.kubeconfig, limits).await?;
     let job = Arc::new(Job {
         site: Site {
-            connection: connection.clone(),
+            connection: connect::connect(&config.kubeconfig, limits).await?,
             hold: Hold::new(),
             run_id: config.run_id.to_string(),
             feature_gate: config.feature_gate,
             lock_wait: config.patience.lock_wait,
             stop_wait: config.patience.stop_wait,
         },
-        connection,
         destination: Destination::new(&config.destination),
         progress: Progress::new(watched),
         told,

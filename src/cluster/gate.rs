@@ -25,7 +25,7 @@ use super::call::Connection;
 use super::install::Install;
 
 /// How often a write is tried that others get in between of.
-const CONFLICTS: usize = 20;
+pub const CONFLICTS: usize = 20;
 
 /// A change that is worked out and not made yet.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 //! other's data. Its holder's record lies in it, for whoever comes after a holder that died.
 //! <https://kubernetes.io/docs/concepts/architecture/leases/>
 
+mod lock;
+mod object;
 mod record;
-
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease as Object;
@@ -14,47 +14,13 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::call::{CallError, Connection};
+pub use lock::Lock;
+pub use object::{LockError, NAME};
+use object::{api, get, holder};
 pub use record::{Record, Stage, StartedPod};
-
-/// The Lease's name.
-pub const NAME: &str = "cluster-profiler-job";
 
 /// How often in a Lease's life its holder's death is looked for.
 const LOOKS: u32 = 20;
-
-/// A lock that is not had, or not any more.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum LockError {
-    /// Somebody else has it.
-    #[error(
-        "the run {holder} is using the profiler of this cluster{}; wait until it has ended, or for \
-         longer with PROFILER_LOCK_WAIT (the Lease {NAME} in {namespace})",
-        since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default()
-    )]
-    Held {
-        /// Who.
-        holder: String,
-        /// Since when.
-        since: Option<String>,
-        /// Where the Lease is.
-        namespace: String,
-    },
-    /// Somebody else took it over, or it could not be renewed for its whole life.
-    #[error("this run has lost its Lease {NAME}: {0}")]
-    Lost(String),
-    /// The API server failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-}
-
-/// The lock, held.
-#[derive(Debug)]
-pub struct Lock {
-    connection: Connection,
-    api: Api<Object>,
-    identity: String,
-    object: Mutex<Object>,
-}
 
 /// What taking the lock brought.
 #[derive(Debug)]
@@ -65,21 +31,6 @@ pub struct Acquired {
     pub left: Option<Record>,
     /// Whether there was a holder to wait for: much may have changed since.
     pub waited: bool,
-}
-
-/// Where a cluster's Lease is.
-fn api(connection: &Connection, namespace: &str) -> Api<Object> {
-    Api::namespaced(connection.client.clone(), namespace)
-}
-
-async fn get(connection: &Connection, api: &Api<Object>) -> Result<Option<Object>, CallError> {
-    let call = format!("get the Lease {NAME}");
-    connection.call(&call, || api.get_opt(NAME)).await
-}
-
-fn holder(object: &Object) -> Option<&str> {
-    let holder = object.spec.as_ref()?.holder_identity.as_deref();
-    holder.filter(|holder| !holder.is_empty())
 }
 
 /// The record that lies there, whoever's it is.
@@ -208,101 +159,5 @@ async fn take(
         Ok(object) => Ok(Some(object)),
         Err(CallError::Answer { code: 409, .. }) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-impl Lock {
-    /// Writes the record: before what it tells of is done.
-    ///
-    /// # Errors
-    /// The lock is lost, or the API server failed.
-    pub async fn write(&self, record: &Record) -> Result<(), LockError> {
-        let annotations = record.annotations();
-        self.update(move |object| {
-            let all = object.metadata.annotations.get_or_insert_default();
-            all.extend(annotations.clone());
-        })
-        .await
-    }
-
-    /// Says that its holder lives.
-    ///
-    /// # Errors
-    /// The lock is lost, or the API server failed.
-    pub async fn renew(&self) -> Result<(), LockError> {
-        self.update(|_| {}).await
-    }
-
-    /// Gives it up, and leaves the record or takes it away.
-    ///
-    /// # Errors
-    /// The lock is lost, or the API server failed.
-    pub async fn release(&self, keep_record: bool) -> Result<(), LockError> {
-        self.update(|object| {
-            if let Some(spec) = &mut object.spec {
-                spec.holder_identity = None;
-            }
-            if !keep_record {
-                let annotations = object.metadata.annotations.as_mut();
-                Record::remove(annotations.unwrap_or(&mut BTreeMap::new()));
-            }
-        })
-        .await
-    }
-
-    /// Resolves when the lock is lost; renews it until then.
-    pub async fn keep(&self) -> LockError {
-        let limits = &self.connection.limits;
-        let mut renewed = Instant::now();
-        loop {
-            tokio::time::sleep(limits.lease_renewal).await;
-            let dies = renewed + limits.lease;
-            match tokio::time::timeout_at(dies, self.renew()).await {
-                Ok(Ok(())) => renewed = Instant::now(),
-                Ok(Err(lost @ LockError::Lost(_))) => return lost,
-                Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be renewed"),
-                Err(_) => {}
-            }
-            if Instant::now() >= dies {
-                let life = limits.lease;
-                return LockError::Lost(format!("it could not be renewed for {life:?}"));
-            }
-        }
-    }
-
-    /// Writes the Lease as this holder's. Others may edit what is not theirs; the holder they may
-    /// not change.
-    async fn update(&self, change: impl Fn(&mut Object)) -> Result<(), LockError> {
-        let mut held = self.object.lock().await;
-        let (call, params) = (format!("update the Lease {NAME}"), PostParams::default());
-        loop {
-            let mut object = held.clone();
-            change(&mut object);
-            if let Some(spec) = &mut object.spec {
-                spec.renew_time = Some(MicroTime(Timestamp::now()));
-            }
-            let replace = || self.api.replace(NAME, &params, &object);
-            match self.connection.call(&call, replace).await {
-                Ok(object) => {
-                    *held = object;
-                    return Ok(());
-                }
-                Err(CallError::Answer {
-                    code: 409 | 404, ..
-                }) => {}
-                Err(error) => return Err(error.into()),
-            }
-            *held = get(&self.connection, &self.api)
-                .await?
-                .ok_or_else(|| LockError::Lost("somebody deleted it".to_owned()))?;
-            match holder(&held) {
-                Some(holder) if holder == self.identity => {}
-                // A release whose answer was lost.
-                None => return Ok(()),
-                Some(other) => {
-                    return Err(LockError::Lost(format!("{other} has taken it over")));
-                }
-            }
-        }
     }
 }

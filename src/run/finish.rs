@@ -35,7 +35,7 @@ pub(super) async fn finish<E: Engine>(
     let confirmation = held.as_mut().ok_or_else(lacks_confirmation)?;
     let expectation = Expectation {
         window: run.window,
-        slack: job.connection.limits.cpu_slack,
+        slack: job.site.connection.limits.cpu_slack,
         restarted: confirmation.restarted(),
     };
     let dumped = dump(job, engine, (install, &run), &expectation);
@@ -47,10 +47,7 @@ pub(super) async fn finish<E: Engine>(
     drop(held);
     clock.enter(Phase::Restore);
     if unstopped.is_empty() {
-        job.site
-            .hold
-            .note(|record| record.stage = record.stage.stopped())
-            .await?;
+        job.site.hold.note_stopped().await?;
         if let Some(why) = gate::restore(&job.site, install).await {
             tracing::error!("{why}");
         }
@@ -115,7 +112,7 @@ async fn dump<E: Engine>(
         pods.retain(|expected| expected.name != *pod);
     }
     let plan = DumpPlan {
-        connection: job.connection.clone(),
+        connection: job.site.connection.clone(),
         namespace: install.namespace.clone(),
         pods,
         spool,

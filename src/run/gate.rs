@@ -12,9 +12,6 @@ use crate::cluster::schema;
 use crate::config::FeatureGate;
 use crate::outcome::ExitCode;
 
-/// How often a change is worked out anew because others wrote in between.
-const CONFLICTS: usize = 20;
-
 /// Sees that the profiler is on, and turns it on where the run may. Gives the object that was changed.
 ///
 /// # Errors
@@ -28,7 +25,7 @@ pub(super) async fn open(site: &Site, install: &Install) -> Result<Option<String
     }
     let switch = schema::switch(&site.connection).await?;
     let mut changed = None;
-    for _ in 0..CONFLICTS {
+    for _ in 0..gate::CONFLICTS {
         let Some(plan) = gate::plan(&site.connection, install, switch).await? else {
             break;
         };

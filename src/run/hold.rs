@@ -81,6 +81,15 @@ impl Hold {
         Ok(())
     }
 
+    /// Notes that no pod profiles any more, if one did.
+    ///
+    /// # Errors
+    /// As of [`Self::note`].
+    pub(super) async fn note_stopped(&self) -> Result<(), Fault> {
+        self.note(|record| record.stage = record.stage.stopped())
+            .await
+    }
+
     /// Gives the lock up, and leaves the record there or takes it away.
     pub(super) async fn release(&self, keep_record: bool) -> Result<(), LockError> {
         match self.held.lock().await.take() {

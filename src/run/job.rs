@@ -7,7 +7,6 @@ use tokio::sync::Mutex;
 use super::progress::Progress;
 use super::site::Site;
 use super::told::Told;
-use crate::cluster::call::Connection;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::config::Config;
@@ -18,7 +17,6 @@ use crate::manifest::Gate;
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) config: Config,
-    pub(super) connection: Connection,
     pub(super) destination: Destination,
     pub(super) progress: Progress,
     pub(super) told: Told,

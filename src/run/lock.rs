@@ -41,9 +41,7 @@ pub(super) async fn tidy(site: &Site, install: &Install, left: &Record) -> Resul
     );
     if left.stage == Stage::Started {
         stop(site, install, left).await?;
-        site.hold
-            .note(|record| record.stage = Stage::Stopped)
-            .await?;
+        site.hold.note_stopped().await?;
     }
     if let Some(why) = gate::restore(site, install).await {
         tracing::error!("{why}");

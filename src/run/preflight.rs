@@ -87,7 +87,7 @@ pub(super) async fn pods(job: &Job, install: &Install) -> Result<Pods, Fault> {
 }
 
 async fn pods_once(job: &Job, install: &Install) -> Result<Pods, Fault> {
-    let pods = pods::list(&job.connection, &install.namespace).await?;
+    let pods = pods::list(&job.site.connection, &install.namespace).await?;
     let ready: Vec<_> = pods.into_iter().filter(is_ready).collect();
     let expected = expected(&job.config, install, &ready)?;
     fits(&job.config, &expected)?;
@@ -103,7 +103,7 @@ struct Tries {
 
 impl Tries {
     fn new(job: &Job) -> Self {
-        let limits = &job.connection.limits;
+        let limits = &job.site.connection.limits;
         Self {
             end: Instant::now() + job.config.patience.preflight_retry,
             pause: limits.first_pause,
@@ -127,9 +127,7 @@ impl Tries {
 /// Proves everything in turn: what needs no cluster first, but whatever that says, the KubeVirt is
 /// looked for, since a dead run may have left something there.
 async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Preflight, Fault> {
-    let Job {
-        config, connection, ..
-    } = job;
+    let (config, connection) = (&job.config, &job.site.connection);
     writable(&config.temporary)?;
     let found = at_destination(job).await;
     let found = match found {
@@ -201,7 +199,10 @@ async fn installation(connection: &Connection, config: &Config) -> Result<Box<In
         }
         Err(error) => return Err(error.into()),
     };
-    let mut needed = rights::needed(&install.namespace);
+    let mut needed = match config.namespace {
+        Some(_) => Vec::new(),
+        None => rights::needed(&install.namespace),
+    };
     if config.feature_gate.may_enable() {
         needed.extend(rights::of_gate(&install));
     }

@@ -95,7 +95,7 @@ async fn window(
             record.pods = started.iter().map(Into::into).collect();
         })
         .await?;
-    let (connection, namespace) = (job.connection.clone(), install.namespace.clone());
+    let (connection, namespace) = (job.site.connection.clone(), install.namespace.clone());
     let confirmation = held.insert(Confirmation::new(connection, namespace, started));
     let failed = start::start(job, &pods, confirmation).await?;
     let begin = Timestamp::now();
@@ -144,10 +144,7 @@ async fn stop(
     let stop_until = Instant::now() + job.config.patience.stop_wait;
     stop::stop(confirmation, stop_until, job, install).await?;
     if confirmation.is_confirmed() {
-        job.site
-            .hold
-            .note(|record| record.stage = Stage::Stopped)
-            .await?;
+        job.site.hold.note_stopped().await?;
         tracing::info!(ended_by = ?ended.by, "profiling is off");
     }
     Ok(stop_until)

@@ -39,7 +39,7 @@ pub(super) async fn resume(job: &Job, install: &Install, left: &Record) -> Resul
     let now = Timestamp::now();
     let by = left.ended_by.unwrap_or(EndedBy::Died);
     let failed = left.start_failed.clone();
-    let (connection, namespace) = (job.connection.clone(), install.namespace.clone());
+    let (connection, namespace) = (job.site.connection.clone(), install.namespace.clone());
     Ok(Resumed {
         window: Window {
             start: left.started.unwrap_or(now),

@@ -36,10 +36,10 @@ pub(super) async fn start(
 ) -> Result<Option<StartFailed>, Fault> {
     let mut tries = 1;
     // That the gate is open is known to one component after the other.
-    let spreads = Instant::now() + job.connection.limits.gate;
+    let spreads = Instant::now() + job.site.connection.limits.gate;
     let failed = loop {
         let sent = tokio::select! {
-            sent = profiler::start(&job.connection) => sent,
+            sent = profiler::start(&job.site.connection) => sent,
             () = told_and_waited(job) => break None,
         };
         let error = match sent {
@@ -77,10 +77,10 @@ pub(super) async fn start(
 
 /// Some pods may have started: the next try must find them all alike.
 async fn between_starts(job: &Job) {
-    if let Err(error) = profiler::stop(&job.connection).await {
+    if let Err(error) = profiler::stop(&job.site.connection).await {
         tracing::warn!(%error, "the stop in between failed, too");
     }
-    tokio::time::sleep(job.connection.limits.first_pause).await;
+    tokio::time::sleep(job.site.connection.limits.first_pause).await;
 }
 
 /// Whether a component that virt-api asks does not know yet that the profiler is on, or virt-api
@@ -101,7 +101,7 @@ async fn somebody_profiles(job: &Job, pods: &Pods) -> bool {
             continue_token: String::new(),
             page_size: 1,
         };
-        let answer = profiler::dump(&job.connection, &request).await;
+        let answer = profiler::dump(&job.site.connection, &request).await;
         if matches!(answer, Ok(DumpAnswer::Page(_))) {
             return true;
         }

@@ -87,7 +87,7 @@ pub(super) async fn reopen(confirmation: &mut Confirmation, job: &Job, install: 
 
 /// The gate went while profiling was on. Nobody can stop it until the gate is back.
 async fn turned_off(job: &Job, install: &Install) -> Fault {
-    let advice = enable::advice(&job.connection, install).await;
+    let advice = enable::advice(&job.site.connection, install).await;
     let rivals = gate::rivals(&job.site, install).await;
     let stop = profiler::path("stop");
     let message = format!(

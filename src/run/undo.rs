@@ -62,11 +62,8 @@ async fn stop(job: &Job) -> Option<String> {
 }
 
 async fn stopped(job: &Job) -> Option<String> {
-    let noted = job
-        .site
-        .hold
-        .note(|record| record.stage = record.stage.stopped());
-    noted.await.err().map(|fault| fault.message)
+    let noted = job.site.hold.note_stopped().await;
+    noted.err().map(|fault| fault.message)
 }
 
 /// A gate that is closed before every pod has stopped leaves profiling on for good.
@@ -84,10 +81,9 @@ async fn restore(job: &Job) -> Option<String> {
 /// may be profiling, a gate is open, or what the pods have is not shipped.
 pub(super) async fn unlock(job: &Job, shipped: bool) {
     let record = job.site.hold.record().await;
-    let keep = record.is_some_and(|record| {
-        record.gate.is_some()
-            || record.stage == Stage::Started
-            || (record.stage == Stage::Stopped && !shipped)
+    let keep = record.is_some_and(|record| match shipped {
+        true => record.is_to_be_undone(),
+        false => record.is_open(),
     });
     if let Err(error) = job.site.hold.release(keep).await {
         tracing::warn!(%error, "the lock could not be given up; it dies by itself");

@@ -4,7 +4,6 @@ use super::fault::Fault;
 use super::hold::Hold;
 use super::lock;
 use super::site::Site;
-use crate::cluster::lease::{Record, Stage};
 use crate::cluster::{connect, install, lease, rights};
 use crate::config::{FeatureGate, UndoConfig};
 use crate::limits::Limits;
@@ -42,11 +41,8 @@ pub(super) async fn undo(config: UndoConfig, limits: Limits) -> Result<String, F
         return Ok(nothing(&install.namespace));
     };
     let tidied = lock::tidy(&site, &install, &left).await;
-    let remains = site
-        .hold
-        .record()
-        .await
-        .is_some_and(|record| remains(&record));
+    let record = site.hold.record().await;
+    let remains = record.is_some_and(|record| record.is_to_be_undone());
     site.hold.release(remains).await?;
     tidied?;
     if remains {
@@ -61,9 +57,4 @@ pub(super) async fn undo(config: UndoConfig, limits: Limits) -> Result<String, F
 
 fn nothing(namespace: &str) -> String {
     format!("no run has left anything in {namespace}")
-}
-
-/// Whether a pod may be profiling or a gate is still open.
-fn remains(record: &Record) -> bool {
-    record.stage == Stage::Started || record.gate.is_some()
 }

@@ -72,7 +72,7 @@ async fn after_tidying(job: &Job, refused: Refused, clock: &mut Clock) -> Fault 
     let Some(install) = install.filter(|_| !job.config.dry_run) else {
         return fault;
     };
-    let left = lease::peek(&job.connection, &install.namespace).await;
+    let left = lease::peek(&job.site.connection, &install.namespace).await;
     if !left.is_ok_and(|left| left.is_some_and(|left| left.is_open())) {
         return fault;
     }

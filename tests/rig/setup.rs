@@ -215,36 +215,30 @@ impl Rig {
         output.expect("kubectl starts").status.success()
     }
 
-    /// The record in the Lease, if there is one.
-    pub(crate) fn record(&self) -> Option<Value> {
-        let lease = [
+    /// The Lease, if there is one.
+    fn lease(&self) -> Option<Value> {
+        let of = [
             "-n",
             &self.namespace,
             "get",
             "lease",
             "cluster-profiler-job",
-            "--ignore-not-found",
-            "-o",
-            "json",
         ];
-        let lease: Value = serde_json::from_str(&self.kubectl(&lease)).ok()?;
+        let json = self.kubectl(&[&of[..], &["--ignore-not-found", "-o", "json"]].concat());
+        serde_json::from_str(&json).ok()
+    }
+
+    /// The record in the Lease, if there is one.
+    pub(crate) fn record(&self) -> Option<Value> {
+        let lease = self.lease()?;
         let record = lease["metadata"]["annotations"]["cluster-profiler-job/record"].as_str()?;
         serde_json::from_str(record).ok()
     }
 
-    /// The Lease's version; empty where there is none.
-    pub(crate) fn lease_version(&self) -> String {
-        let path = "jsonpath={.metadata.resourceVersion}";
-        self.kubectl(&[
-            "-n",
-            &self.namespace,
-            "get",
-            "lease",
-            "cluster-profiler-job",
-            "--ignore-not-found",
-            "-o",
-            path,
-        ])
+    /// The Lease's version, if there is one.
+    pub(crate) fn lease_version(&self) -> Option<String> {
+        let version = self.lease()?["metadata"]["resourceVersion"].clone();
+        version.as_str().map(str::to_owned)
     }
 
     /// As it came up, after a case that failed.

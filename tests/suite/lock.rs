@@ -51,6 +51,13 @@ async fn killed(standin: &Standin, place: &Place) {
     child.kill().await.expect("it runs");
 }
 
+/// A run without an end of its own that turns the profiler on and off.
+fn long_and_restoring(standin: &Standin) -> Place {
+    Place::new(standin)
+        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
+        .with("PROFILER_SETTLE", "1h")
+}
+
 async fn off() -> Standin {
     let options = Options {
         gate: false,
@@ -117,9 +124,7 @@ async fn a_lease_that_somebody_takes_ends_the_run_and_nothing_is_undone() {
 #[tokio::test]
 async fn a_second_attempt_ships_what_the_first_profiled() {
     let standin = off().await;
-    let place = Place::new(&standin)
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_SETTLE", "1h");
+    let place = long_and_restoring(&standin);
     let before = standin.configuration();
     killed(&standin, &place).await;
     assert_ne!(standin.configuration(), before);
@@ -155,9 +160,7 @@ async fn a_run_that_was_told_to_stop_is_resumed_from_what_the_pods_keep() {
 async fn another_run_stops_and_restores_and_then_begins() {
     let standin = off().await;
     let before = standin.configuration();
-    let dead = Place::new(&standin)
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_SETTLE", "1h");
+    let dead = long_and_restoring(&standin);
     killed(&standin, &dead).await;
     let place = Place::new(&standin)
         .with("PROFILER_RUN_ID", "another")
@@ -187,9 +190,7 @@ async fn a_run_that_cannot_begin_stops_what_a_dead_one_left() {
 async fn undo_stops_and_restores_and_finds_nothing_the_second_time() {
     let standin = off().await;
     let before = standin.configuration();
-    let place = Place::new(&standin)
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_SETTLE", "1h");
+    let place = long_and_restoring(&standin);
     killed(&standin, &place).await;
     for _ in 0..2 {
         assert_eq!(undo(place.variables(), limits()).await, ExitCode::Complete);
@@ -203,9 +204,7 @@ async fn undo_stops_and_restores_and_finds_nothing_the_second_time() {
 async fn a_gate_that_is_closed_in_mid_window_is_opened_to_stop() {
     let standin = off().await;
     let before = standin.configuration();
-    let place = Place::new(&standin)
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_SETTLE", "1h");
+    let place = long_and_restoring(&standin);
     let child = place.spawn();
     standin
         .wait_until(|state| state.profiling().len() == 8)

@@ -99,9 +99,14 @@ impl Record {
         }
     }
 
-    /// Whether there is anything for somebody else to do.
+    /// Whether a pod may be profiling, or the gate is to be put back.
+    pub fn is_to_be_undone(&self) -> bool {
+        self.stage == Stage::Started || self.gate.is_some()
+    }
+
+    /// Whether there is anything for somebody else to do: that, or to ship what the pods have.
     pub fn is_open(&self) -> bool {
-        self.stage > Stage::Begun || self.gate.is_some()
+        self.is_to_be_undone() || self.stage == Stage::Stopped
     }
 
     /// The record in a Lease. One that cannot be read is that of a run that may be profiling.
