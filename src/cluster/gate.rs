@@ -115,10 +115,7 @@ pub async fn plan(
         .as_deref()
         .filter(|text| !text.trim().is_empty());
     let text = there.unwrap_or("[]");
-    let fault = |fault| GateError::NoPatch {
-        object: object.what.clone(),
-        fault,
-    };
+    let fault = |fault| object.no_patch(fault);
     let operations = operations(text).map_err(fault)?;
     let configuration = configuration(&kubevirt_read.configuration, &operations);
     if switch.is_on(&configuration) {
@@ -197,11 +194,8 @@ pub async fn restore(
             }
             Owner::HyperConverged => {
                 let text = read.annotation.as_deref().unwrap_or("[]");
-                let removed =
-                    remove(text, &change.operation()).map_err(|fault| GateError::NoPatch {
-                        object: object.what.clone(),
-                        fault,
-                    })?;
+                let removed = remove(text, &change.operation());
+                let removed = removed.map_err(|fault| object.no_patch(fault))?;
                 let Some((text, left)) = removed else {
                     return Ok(false);
                 };

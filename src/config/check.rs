@@ -46,6 +46,11 @@ impl Faults {
         parse(value?).map_err(|fault| self.add(name, &fault)).ok()
     }
 
+    /// The variable's duration, or the default where it is unset or faulty.
+    fn duration(&mut self, name: &str, value: Option<&String>, default: Duration) -> Duration {
+        self.read(name, value, duration).unwrap_or(default)
+    }
+
     fn add(&mut self, name: &str, fault: &str) {
         self.0.push(format!("{PREFIX}{name}: {fault}"));
     }
@@ -119,12 +124,8 @@ pub(super) fn undo_config(
     let mut faults = Faults(faults);
     let telling = telling(&mut faults, raw, &standard);
     let namespace = faults.read("NAMESPACE", raw.namespace.as_ref(), namespace);
-    let mut wait = |name, value: &Option<String>, default: Duration| {
-        let wait = faults.read(name, value.as_ref(), duration);
-        wait.unwrap_or(default)
-    };
-    let lock_wait = wait("LOCK_WAIT", &raw.lock_wait, DEFAULT_LOCK_WAIT);
-    let stop_wait = wait("STOP_WAIT", &raw.stop_wait, DEFAULT_STOP_WAIT);
+    let lock_wait = faults.duration("LOCK_WAIT", raw.lock_wait.as_ref(), DEFAULT_LOCK_WAIT);
+    let stop_wait = faults.duration("STOP_WAIT", raw.stop_wait.as_ref(), DEFAULT_STOP_WAIT);
     let config = match faults.0.is_empty() {
         true => Ok(UndoConfig {
             namespace,
@@ -251,15 +252,11 @@ fn engine_config(faults: &mut Faults, raw: &Raw, standard: &Standard) -> EngineC
 }
 
 fn patience(faults: &mut Faults, raw: &Raw, window: WindowConfig) -> Patience {
-    let mut read = |name, value: &Option<String>, default| {
-        let read = faults.read(name, value.as_ref(), duration);
-        read.unwrap_or(default)
-    };
-    let retry = DEFAULT_PREFLIGHT_RETRY;
-    let preflight_retry = read("PREFLIGHT_RETRY", &raw.preflight_retry, retry);
-    let lock_wait = read("LOCK_WAIT", &raw.lock_wait, DEFAULT_LOCK_WAIT);
-    let stop_wait = read("STOP_WAIT", &raw.stop_wait, DEFAULT_STOP_WAIT);
-    let grace = read("GRACE", &raw.grace, DEFAULT_GRACE);
+    let retry = raw.preflight_retry.as_ref();
+    let preflight_retry = faults.duration("PREFLIGHT_RETRY", retry, DEFAULT_PREFLIGHT_RETRY);
+    let lock_wait = faults.duration("LOCK_WAIT", raw.lock_wait.as_ref(), DEFAULT_LOCK_WAIT);
+    let stop_wait = faults.duration("STOP_WAIT", raw.stop_wait.as_ref(), DEFAULT_STOP_WAIT);
+    let grace = faults.duration("GRACE", raw.grace.as_ref(), DEFAULT_GRACE);
     let start_tries = faults.read("START_TRIES", raw.start_tries.as_ref(), number(1..=10));
     let deadline = faults.read("DEADLINE", raw.deadline.as_ref(), |value| {
         let deadline = duration(value)?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use crate::archive::{EntryError, PodBundle, Spool};
+use crate::archive::{Entry, EntryError, PodBundle, Spool};
 use crate::pprof::{self, Kind, Profile, Served};
 
 /// A profile that could not be taken.
@@ -79,7 +79,7 @@ fn converted(
     profile: &Profile,
     notes: Vec<String>,
     (spool, path): (&Spool, &str),
-) -> Result<crate::archive::Entry, EntryError> {
+) -> Result<Entry, EntryError> {
     let mut writer = spool.begin()?;
     profile.write(&mut writer)?;
     let mut entry = spool.finish(writer, path)?;

@@ -151,18 +151,18 @@ impl Tracebacks {
     }
 
     fn frame(&mut self, function: &[u8], file: &[u8], line: i64) -> Result<u64, &'static str> {
-        self.room()?;
-        self.profile.location(Frame {
+        let frame = Frame {
             pc: 0,
             function,
             file,
             line,
-        })
+        };
+        self.profile.location(frame, self.beside())
     }
 
-    fn room(&self) -> Result<(), &'static str> {
-        let beside = self.groups.bytes() + self.seen.bytes();
-        self.profile.room_beside(beside)
+    /// What is kept beside the profile, in bytes.
+    fn beside(&self) -> usize {
+        self.groups.bytes() + self.seen.bytes()
     }
 
     fn push(&mut self, line: &Line<'_>, location: u64) -> Result<(), Stop> {
@@ -183,7 +183,7 @@ impl Tracebacks {
             return Ok(());
         }
         self.next = Next::Header;
-        self.room()?;
+        self.profile.room(self.beside())?;
         self.groups.add(&self.goroutine);
         Ok(())
     }

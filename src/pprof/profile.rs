@@ -85,15 +85,19 @@ impl Profile {
         put_number(&mut self.head, COMMENT, text);
     }
 
-    /// The id of a frame's location.
+    /// The id of a frame's location, which may be new if there is room for it beside so many bytes.
     ///
     /// # Errors
     /// Its names are no text, or there is no room for them.
-    pub(super) fn location(&mut self, frame: Frame<'_>) -> Result<u64, &'static str> {
+    pub(super) fn location(
+        &mut self,
+        frame: Frame<'_>,
+        beside: usize,
+    ) -> Result<u64, &'static str> {
         if let Some(id) = self.locations.find(frame, &self.strings) {
             return Ok(id);
         }
-        self.room()?;
+        self.room(beside)?;
         let (Some(name), Some(file)) = (printable(frame.function), printable(frame.file)) else {
             return Err("its names are not UTF-8, or have control characters");
         };
@@ -101,20 +105,12 @@ impl Profile {
         Ok(self.locations.add(frame, name, file, &self.strings))
     }
 
-    /// Whether more fits.
+    /// Whether more fits beside so many bytes of what it is made from.
     ///
     /// # Errors
     /// It does not.
-    pub(super) fn room(&self) -> Result<(), &'static str> {
-        self.room_beside(0)
-    }
-
-    /// Whether more fits beside so many bytes that will be part of it.
-    ///
-    /// # Errors
-    /// It does not.
-    pub(super) fn room_beside(&self, bytes: usize) -> Result<(), &'static str> {
-        let bytes = bytes + self.strings.bytes() + self.locations.bytes() + self.samples.len();
+    pub(super) fn room(&self, beside: usize) -> Result<(), &'static str> {
+        let bytes = beside + self.strings.bytes() + self.locations.bytes() + self.samples.len();
         if bytes > MOST_BYTES {
             return Err("what comes before it is more than a profile may take in memory, 32 MiB");
         }

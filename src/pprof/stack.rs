@@ -36,7 +36,8 @@ impl Stacks {
         profile: &mut Profile,
     ) -> Result<(), Stop> {
         self.last.clear();
-        profile.room().map_err(|why| lines.end(why))?;
+        let room = profile.room(self.seen.bytes());
+        room.map_err(|why| lines.end(why))?;
         loop {
             let Some(line) = lines.whole()? else {
                 return Err(lines.end("it ends in the middle of a stack"));
@@ -65,8 +66,7 @@ fn location(line: &Line<'_>, profile: &mut Profile, beside: usize) -> Result<Opt
     if frame.pc == 0 && frame.function.starts_with(b"0x") {
         return Ok(None);
     }
-    let room = profile.room_beside(beside);
-    let id = room.and_then(|()| profile.location(frame));
+    let id = profile.location(frame, beside);
     id.map(Some).map_err(|why| line.damage(why))
 }
 

@@ -9,10 +9,6 @@ use crate::setup::{Rig, until};
 
 const NEVER: &str = "1h";
 
-fn restoring(rig: &Rig) -> Place {
-    Place::new(rig).with("FEATURE_GATE", "enable-and-restore")
-}
-
 /// The command in a message, run in a shell as admin.
 pub(crate) fn run_command(rig: &Rig, log: &str, program: &str) {
     let log = serde_json::from_str::<serde_json::Value>(log.lines().last().unwrap_or_default());
@@ -57,7 +53,7 @@ pub(crate) fn enable(rig: &Rig) {
 
 pub(crate) fn enable_and_restore(rig: &Rig) {
     let before = rig.spec();
-    let place = restoring(rig);
+    let place = Place::restoring(rig);
     place.run().with(0);
     assert_eq!(rig.spec(), before);
     let gate = place.manifest().expect("a manifest").gate;
@@ -76,7 +72,7 @@ pub(crate) fn foreign_edit(rig: &Rig) {
         );
     };
     let before = rig.spec();
-    let place = restoring(rig).with("SETTLE", NEVER);
+    let place = Place::restoring(rig).with("SETTLE", NEVER);
     let mut run = place.spawn();
     run.says("profiling is on");
     edit(json!(7));
@@ -96,7 +92,7 @@ pub(crate) fn foreign_edit(rig: &Rig) {
 
 pub(crate) fn reverted(rig: &Rig) {
     let before = rig.spec();
-    let place = restoring(rig)
+    let place = Place::restoring(rig)
         .with("SETTLE", NEVER)
         .with("COMPONENTS", "all");
     let mut run = place.spawn();

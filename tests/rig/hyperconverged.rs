@@ -18,13 +18,9 @@ fn annotate(rig: &Rig, text: Option<&str>) {
     rig.patch("hyperconverged", NAME, &patch);
 }
 
-fn restoring(rig: &Rig) -> Place {
-    Place::new(rig).with("FEATURE_GATE", "enable-and-restore")
-}
-
 pub(crate) fn no_annotation(rig: &Rig) {
     let before = rig.spec();
-    restoring(rig).run().with(0);
+    Place::restoring(rig).run().with(0);
     assert_eq!(annotation(rig), Value::Null);
     until("the KubeVirt object", || rig.spec() == before);
     assert!(!rig.is_on());
@@ -43,7 +39,7 @@ pub(crate) fn foreign_operations(rig: &Rig) {
         until("the annotation", || {
             rig.get("hyperconverged", NAME)["status"].is_object()
         });
-        let place = restoring(rig).with("SETTLE", "1h");
+        let place = Place::restoring(rig).with("SETTLE", "1h");
         let mut run = place.spawn();
         run.says("profiling is on");
         let now = annotation(rig);
@@ -68,7 +64,7 @@ pub(crate) fn foreign_operations(rig: &Rig) {
         // And byte for byte where nobody else wrote.
         annotate(rig, Some(&text));
         until("the gate", || !rig.is_on());
-        restoring(rig).run().with(0);
+        Place::restoring(rig).run().with(0);
         assert_eq!(annotation(rig), text.as_str());
     }
     annotate(rig, None);
@@ -103,7 +99,7 @@ pub(crate) fn denied(rig: &Rig) {
         "cluster-profiler-gate",
     ];
     rig.kubectl(&role);
-    let ended = restoring(rig).run().with(3);
+    let ended = Place::restoring(rig).run().with(3);
     assert!(
         ended.log.contains("hyperconvergeds") && ended.log.contains("patch"),
         "{}",
@@ -119,7 +115,7 @@ pub(crate) fn denied(rig: &Rig) {
     // Our operation applies to nothing while this policy is there, and no right is missing.
     rig.apply(DENY);
     until("the policy", || !may_write(rig));
-    restoring(rig)
+    Place::restoring(rig)
         .run()
         .with(3)
         .said("denied on admission, and not for want of a right");
@@ -131,21 +127,17 @@ pub(crate) fn denied(rig: &Rig) {
     until("the policy's end", || may_write(rig));
 }
 
-/// Whether the account's writes are let through.
+/// A patch of the object as the account that runs: whether it was let through, and what was said.
+fn patch_as_account(rig: &Rig, patch: &Value) -> (bool, String) {
+    let (namespace, patch) = (&rig.namespace, patch.to_string());
+    let object = ["-n", namespace, "patch", "hyperconverged", NAME];
+    rig.as_account(&[&object[..], &["--type=merge", "-p", &patch]].concat())
+}
+
+/// Whether the account's writes are let through: another each time, for one that changes nothing is.
 fn may_write(rig: &Rig) -> bool {
-    let patch = r#"{"metadata":{"annotations":{"tried":"again"}}}"#;
-    let namespace = &rig.namespace;
-    rig.as_account(&[
-        "-n",
-        namespace,
-        "patch",
-        "hyperconverged",
-        NAME,
-        "--type=merge",
-        "-p",
-        patch,
-    ])
-    .0
+    let label = json!({ "tried": format!("{:08x}", fastrand::u32(..)) });
+    patch_as_account(rig, &json!({ "metadata": { "labels": label } })).0
 }
 
 const DENY: &str = r#"
@@ -171,28 +163,11 @@ pub(crate) fn guard(rig: &Rig) {
         r#"[{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}}]"#;
     annotate(rig, Some(theirs));
     rig.apply(&rig.manifests("rights-with-guard"));
-    let patch = |patch: &Value| {
-        let patch = patch.to_string();
-        rig.as_account(&[
-            "-n",
-            &rig.namespace,
-            "patch",
-            "hyperconverged",
-            NAME,
-            "--type=merge",
-            "-p",
-            &patch,
-        ])
-    };
     let annotated =
         |text: Option<&str>| json!({ "metadata": { "annotations": { ANNOTATION: text } } });
     let image = r#"{"op":"add","path":"/spec/imageTag","value":"forged"}"#;
     let with = format!("{},{image}]", theirs.trim_end_matches(']'));
-    // Another value each time: a write that changes nothing is let through.
-    until("the policy", || {
-        let value = format!("{:08x}", fastrand::u32(..));
-        !patch(&json!({ "metadata": { "labels": { "tried": value } } })).0
-    });
+    until("the policy", || !may_write(rig));
     for (what, forged) in [
         (
             "a label",
@@ -207,13 +182,13 @@ pub(crate) fn guard(rig: &Rig) {
         ("others' operations taken away", annotated(Some("[]"))),
         ("the annotation taken away", annotated(None)),
     ] {
-        let (done, said) = patch(&forged);
+        let (done, said) = patch_as_account(rig, &forged);
         assert!(!done, "{what} was let through");
         assert!(said.contains("ValidatingAdmissionPolicy"), "{what}: {said}");
     }
-    restoring(rig).run().with(0);
+    Place::restoring(rig).run().with(0);
     assert_eq!(annotation(rig), theirs);
     annotate(rig, None);
-    restoring(rig).run().with(0);
+    Place::restoring(rig).run().with(0);
     assert_eq!(annotation(rig), Value::Null);
 }

@@ -30,9 +30,8 @@ const ALL: [At; 6] = [
 ];
 
 fn place(rig: &Rig) -> Place {
-    Place::new(rig)
+    Place::restoring(rig)
         .with_short_lease()
-        .with("FEATURE_GATE", "enable-and-restore")
         .with("SETTLE", "1h")
         .with("GRACE", "25s")
 }

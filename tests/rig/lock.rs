@@ -5,23 +5,21 @@ use serde_json::json;
 use crate::place::Place;
 use crate::setup::{Rig, until};
 
-fn restoring(rig: &Rig) -> Place {
-    Place::new(rig).with("FEATURE_GATE", "enable-and-restore")
-}
-
 pub(crate) fn two_at_once(rig: &Rig) {
     let before = rig.spec();
-    let first = restoring(rig).with("SETTLE", "1h").with("RUN_ID", "first");
+    let first = Place::restoring(rig)
+        .with("SETTLE", "1h")
+        .with("RUN_ID", "first");
     let mut run = first.spawn();
     run.says("profiling is on");
-    let impatient = restoring(rig)
+    let impatient = Place::restoring(rig)
         .with("RUN_ID", "impatient")
         .with("LOCK_WAIT", "1s");
     impatient
         .run()
         .with(75)
         .said("the run first is using the profiler of this cluster since");
-    let patient = restoring(rig)
+    let patient = Place::restoring(rig)
         .with("RUN_ID", "patient")
         .with("LOCK_WAIT", "5m");
     let mut waits = patient.spawn();
@@ -34,7 +32,9 @@ pub(crate) fn two_at_once(rig: &Rig) {
 }
 
 pub(crate) fn lost(rig: &Rig) {
-    let place = restoring(rig).with_short_lease().with("SETTLE", "1h");
+    let place = Place::restoring(rig)
+        .with_short_lease()
+        .with("SETTLE", "1h");
     let mut run = place.spawn();
     run.says("profiling is on");
     let taken = json!({ "spec": { "holderIdentity": "another/1", "leaseDurationSeconds": 3600 } });
@@ -45,7 +45,7 @@ pub(crate) fn lost(rig: &Rig) {
     // The other one dies, and is cleaned up after.
     let dead = json!({ "spec": { "holderIdentity": null } });
     rig.patch("lease", "cluster-profiler-job", &dead);
-    restoring(rig)
+    Place::restoring(rig)
         .with("RUN_ID", "next")
         .run()
         .with(0)

@@ -10,8 +10,7 @@ const HANDLERS: [&str; 2] = ["virt-handler-4gv9r", "virt-handler-tq6ls"];
 fn place(rig: &Rig) -> Place {
     // After an outage virt-api hears late that the case before has closed the gate.
     until("the gate", || !rig.is_on());
-    Place::new(rig)
-        .with("FEATURE_GATE", "enable-and-restore")
+    Place::restoring(rig)
         .with("SETTLE", "1h")
         .with("STOP_WAIT", "20s")
 }

@@ -70,6 +70,11 @@ impl Place {
         place
     }
 
+    /// One that turns the profiler on and off again.
+    pub(crate) fn restoring(rig: &Rig) -> Self {
+        Self::new(rig).with("FEATURE_GATE", "enable-and-restore")
+    }
+
     /// The same, with a Lease that dies in seconds.
     pub(crate) fn with_short_lease(mut self) -> Self {
         self.program = program("short-lease");

@@ -34,7 +34,7 @@ pub(crate) fn each_in_turn(rig: &Rig) {
                     }
                     rig.apply(&without(&role, index, &resource, &verb).to_string());
                     let lease = rig.lease_version();
-                    let place = Place::new(rig).with("FEATURE_GATE", "enable-and-restore");
+                    let place = Place::restoring(rig);
                     let ended = place.run().with(3);
                     assert!(
                         ended.log.contains(&resource),
@@ -55,10 +55,7 @@ pub(crate) fn each_in_turn(rig: &Rig) {
         rig.apply(&bare(role).to_string());
     }
     assert!(tried >= 9, "only {tried} rights were tried");
-    Place::new(rig)
-        .with("FEATURE_GATE", "enable-and-restore")
-        .run()
-        .with(0);
+    Place::restoring(rig).run().with(0);
 }
 
 /// As it is applied, without what the server adds.

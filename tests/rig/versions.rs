@@ -15,9 +15,7 @@ fn set_gates(rig: &Rig, gates: Value) {
 fn in_mid_run(rig: &Rig) -> Value {
     set_gates(rig, json!(["LiveMigration", "Sidecar"]));
     let before = rig.spec();
-    let place = Place::new(rig)
-        .with("FEATURE_GATE", "enable-and-restore")
-        .with("SETTLE", "1h");
+    let place = Place::restoring(rig).with("SETTLE", "1h");
     let mut run = place.spawn();
     run.says("profiling is on");
     let now = rig.get("kubevirt", &rig.kubevirt_name());
@@ -44,9 +42,6 @@ pub(crate) fn gate(rig: &Rig) {
     // And where there is no list at all.
     set_gates(rig, Value::Null);
     let before = rig.spec();
-    Place::new(rig)
-        .with("FEATURE_GATE", "enable-and-restore")
-        .run()
-        .with(0);
+    Place::restoring(rig).run().with(0);
     assert_eq!(rig.spec(), before);
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::change::{ANNOTATION, Owner};
 use super::fault::GateError;
+use super::splice::NoPatch;
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::install::Install;
 
@@ -58,11 +59,15 @@ impl Object {
         }
     }
 
-    /// Reads it.
-    pub(super) async fn read(&self) -> Result<Read, GateError> {
+    async fn get(&self) -> Result<DynamicObject, CallError> {
         let call = format!("get {}", self.what);
         let get = || self.api.get(&self.name);
-        let object = self.connection.call(&call, get).await?;
+        self.connection.call(&call, get).await
+    }
+
+    /// Reads it.
+    pub(super) async fn read(&self) -> Result<Read, GateError> {
+        let object = self.get().await?;
         let annotations = object.metadata.annotations.unwrap_or_default();
         let status = &object.data["status"];
         let observed = status["observedGeneration"].as_i64();
@@ -107,13 +112,17 @@ impl Object {
         }
     }
 
+    /// Its annotation is no patch.
+    pub(super) fn no_patch(&self, fault: NoPatch) -> GateError {
+        GateError::NoPatch {
+            object: self.what.clone(),
+            fault,
+        }
+    }
+
     /// Who else has lately written what turns the profiler on.
     pub(super) async fn rivals(&self) -> Result<Vec<String>, GateError> {
-        let call = format!("get {}", self.what);
-        let object = self
-            .connection
-            .call(&call, || self.api.get(&self.name))
-            .await?;
+        let object = self.get().await?;
         let mut entries = object.metadata.managed_fields.unwrap_or_default();
         entries.retain(|entry| {
             let fields = serde_json::to_string(&entry.fields_v1).unwrap_or_default();
