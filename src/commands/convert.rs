@@ -24,8 +24,10 @@ const BAR: &str = "converting {wide_bar} {bytes}/{total_bytes}";
 pub(super) fn run(source: &Path, dest: &Path, keep_originals: bool) -> ExitCode {
     let mut tally = Tally::default();
     let result = convert(source, (dest, keep_originals), &mut tally);
-    // Whoever reads it may have gone; what was done is done.
-    let _ = write!(io::stdout().lock(), "{tally}");
+    if result.is_ok() || !tally.is_empty() {
+        // Whoever reads it may have gone; what was done is done.
+        let _ = write!(io::stdout().lock(), "{tally}");
+    }
     match result {
         Ok(()) if tally.is_whole() => ExitCode::Complete,
         Ok(()) => ExitCode::Finding,

@@ -300,6 +300,7 @@ fn what_cannot_be_begun_is_a_usage_error_and_changes_nothing() {
         assert_eq!(output.status.code(), Some(2), "{why}");
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(told.contains(why), "{told}");
+        assert!(output.stdout.is_empty(), "{output:?}");
     }
     assert!(!nowhere.exists());
     assert!(read(there.path()) == upstream("there"));

@@ -72,6 +72,11 @@ impl Tally {
         self.others.push(format!("REFUSED {}: {why}", shown(name)));
     }
 
+    /// Whether nothing became of anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pods.is_empty() && self.others.is_empty()
+    }
+
     fn pod(&mut self, name: &Path) -> &mut Pod {
         let directory = name.parent().unwrap_or(Path::new(""));
         self.pods.entry(directory.to_owned()).or_default()
