@@ -132,7 +132,6 @@ async fn supervised<E: Engine>(
             hold: Hold::new(),
             run_id: config.run_id.to_string(),
             feature_gate: config.feature_gate,
-            lock_wait: config.patience.lock_wait,
             stop_wait: config.patience.stop_wait,
         },
         destination: Destination::new(&config.destination),

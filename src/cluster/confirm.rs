@@ -98,9 +98,11 @@ impl Confirmation {
         }
     }
 
-    /// Whether every pod has seen it.
+    /// Whether every pod that was started has seen it.
     pub fn is_confirmed(&self) -> bool {
-        self.answered && self.error.is_none() && self.waiting.is_empty()
+        let seen = self.answered && self.error.is_none() && self.waiting.is_empty();
+        // Where nobody was started, one stop is enough, whatever came of it.
+        seen || (self.started.is_empty() && self.error.is_some())
     }
 
     /// Whether RBAC refuses, which no waiting changes.
@@ -146,8 +148,9 @@ impl Confirmation {
             .unwrap_or_default();
         let path = profiler::path("stop");
         Some(format!(
-            "these pods may still be PROFILING{error}; once they are Ready, stop them with: \
-             kubectl get --raw {path}: {}",
+            "these pods may still be PROFILING{error}: {}; once they are Ready, stop them with: \
+             kubectl get --raw {path} (or, if they will not be, delete them: a new container \
+             profiles nothing)",
             names.join(" ")
         ))
     }

@@ -11,21 +11,20 @@ mod fault;
 mod object;
 mod splice;
 mod switch;
+mod tries;
 
 pub use change::{Change, Owner};
 pub use effective::configuration;
 pub use fault::GateError;
 pub use splice::{NoPatch, add, operations, remove};
 pub use switch::{Lacking, Switch};
+pub use tries::{Tries, Written};
 
-use object::{Object, Read};
-use serde_json::Value;
+use object::{Object, Read, Write};
+use serde_json::json;
 
 use super::call::Connection;
 use super::install::Install;
-
-/// How often a write is tried that others get in between of.
-pub const CONFLICTS: usize = 20;
 
 /// A change that is worked out and not made yet.
 #[derive(Debug)]
@@ -37,48 +36,27 @@ pub struct Plan {
     write: Write,
 }
 
-#[derive(Debug)]
-enum Write {
-    Configuration(Value),
-    Annotation(String),
-}
-
-/// What came of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// It is made.
-    Done,
-    /// Somebody else wrote first: it has to be worked out anew.
-    Conflict,
-}
-
 impl Plan {
     /// The object that is changed, by kind and name.
     pub fn object(&self) -> &str {
         &self.object.what
     }
 
-    /// Makes the change.
+    /// Makes the change, by one try.
     ///
     /// # Errors
-    /// It was refused, or the API server failed.
-    pub async fn apply(&self) -> Result<Applied, GateError> {
-        let written = match &self.write {
-            Write::Configuration(patch) => self.object.configure(&self.read, patch).await?,
-            Write::Annotation(text) => self.object.annotate(&self.read, Some(text)).await?,
-        };
-        Ok(if written {
-            Applied::Done
-        } else {
-            Applied::Conflict
-        })
+    /// It was refused.
+    pub async fn apply(&self) -> Result<Written, GateError> {
+        self.object.write(&self.read, &self.write).await
     }
 
     /// The command by which a person makes it.
     pub fn command(&self, install: &Install) -> String {
         match &self.write {
             Write::Configuration(patch) => command::configure(install, patch),
-            Write::Annotation(text) => command::annotate(install, text),
+            Write::Annotation(text) => {
+                command::annotate(install, text.as_deref().unwrap_or_default())
+            }
         }
     }
 }
@@ -133,7 +111,7 @@ pub async fn plan(
         change,
         object,
         read,
-        write: Write::Annotation(text),
+        write: Write::Annotation(Some(text)),
     }))
 }
 
@@ -157,19 +135,44 @@ fn plan_kubevirt(switch: Switch, object: Object, read: Read) -> Option<Plan> {
     })
 }
 
-/// Whether the operator has taken over what the configuration says, and it has the profiler on.
+/// Whether the operator has taken over what the configuration says, and that has the profiler on, or
+/// off.
 ///
 /// # Errors
 /// The API server failed.
 pub async fn is_settled(
     connection: &Connection,
     install: &Install,
-    switch: Switch,
+    (switch, on): (Switch, bool),
 ) -> Result<bool, GateError> {
     let read = Object::new(connection, install, Owner::KubeVirt)
         .read()
         .await?;
-    Ok(read.settled && switch.is_on(&read.configuration))
+    Ok(read.settled && switch.is_on(&read.configuration) == on)
+}
+
+/// Whether the object whose word counts has the profiler on, whoever wants it so.
+///
+/// # Errors
+/// The annotation is no patch, or the API server failed.
+pub async fn is_wanted(
+    connection: &Connection,
+    install: &Install,
+    switch: Switch,
+) -> Result<bool, GateError> {
+    let object = Object::new(connection, install, owner(install));
+    let read = object.read().await?;
+    if !install.is_hyperconverged() {
+        return Ok(switch.is_on(&read.configuration));
+    }
+    // What HyperConverged begins with, as far as the switch goes.
+    let base = json!({ "developerConfiguration": { "featureGates": [] } });
+    let text = read.annotation.unwrap_or_default();
+    let operations = match text.trim() {
+        "" => Vec::new(),
+        text => operations(text).map_err(|fault| object.no_patch(fault))?,
+    };
+    Ok(switch.is_on(&configuration(&base, &operations)))
 }
 
 /// Undoes one change, and nothing that others wrote since. `false`: it was gone already.
@@ -182,34 +185,34 @@ pub async fn restore(
     change: &Change,
 ) -> Result<bool, GateError> {
     let object = Object::new(connection, install, change.owner);
-    for _ in 0..CONFLICTS {
+    let (mut tries, mut ours) = (Tries::new(connection), false);
+    loop {
         let read = object.read().await?;
-        let written = match change.owner {
-            Owner::KubeVirt => {
-                let before = (change.lacking, change.was);
-                let Some(patch) = change.switch.turn_off(&read.configuration, before) else {
-                    return Ok(false);
-                };
-                object.configure(&read, &patch).await?
-            }
-            Owner::HyperConverged => {
-                let text = read.annotation.as_deref().unwrap_or("[]");
-                let removed = remove(text, &change.operation());
-                let removed = removed.map_err(|fault| object.no_patch(fault))?;
-                let Some((text, left)) = removed else {
-                    return Ok(false);
-                };
-                let keep = left > 0 || !change.annotation_is_ours;
-                object.annotate(&read, keep.then_some(&*text)).await?
-            }
+        let Some(write) = undoing(&object, &read, change)? else {
+            return Ok(ours);
         };
-        if written {
+        let written = object.write(&read, &write).await?;
+        if matches!(written, Written::Done) {
             return Ok(true);
         }
+        ours |= matches!(written, Written::Unknown(_));
+        tries.again(written, &object.what).await?;
     }
-    Err(GateError::Busy {
-        object: object.what,
-    })
+}
+
+/// What undoes a change, as the object is now; `None` where somebody has done so already.
+fn undoing(object: &Object, read: &Read, change: &Change) -> Result<Option<Write>, GateError> {
+    if change.owner == Owner::KubeVirt {
+        let before = (change.lacking, change.was);
+        let patch = change.switch.turn_off(&read.configuration, before);
+        return Ok(patch.map(Write::Configuration));
+    }
+    let text = read.annotation.as_deref().unwrap_or("[]");
+    let removed = remove(text, &change.operation()).map_err(|fault| object.no_patch(fault))?;
+    Ok(removed.map(|(text, left)| {
+        let keep = left > 0 || !change.annotation_is_ours;
+        Write::Annotation(keep.then_some(text))
+    }))
 }
 
 /// Who else writes what turns the profiler on, the latest first.
@@ -217,9 +220,14 @@ pub async fn restore(
 /// # Errors
 /// The API server failed.
 pub async fn rivals(connection: &Connection, install: &Install) -> Result<Vec<String>, GateError> {
-    let owner = match install.is_hyperconverged() {
+    Object::new(connection, install, owner(install))
+        .rivals()
+        .await
+}
+
+fn owner(install: &Install) -> Owner {
+    match install.is_hyperconverged() {
         true => Owner::HyperConverged,
         false => Owner::KubeVirt,
-    };
-    Object::new(connection, install, owner).rivals().await
+    }
 }

@@ -59,17 +59,19 @@ pub async fn acquire(
     let identity = format!("{run_id}/{:08x}", fastrand::u32(..));
     let pause = connection.limits.lease / LOOKS;
     let mut seen: Option<(Option<String>, Instant)> = None;
+    let mut told: Option<String> = None;
     loop {
         let object = get(connection, &api).await?;
         if let Some((object, holder)) = object.as_ref().and_then(|o| Some((o, holder(o)?))) {
             let version = object.metadata.resource_version.clone();
             let since = match &seen {
                 Some((same, since)) if *same == version => *since,
-                _ => {
-                    tracing::info!(holder, "waiting for the run that holds the Lease");
-                    seen.insert((version, Instant::now())).1
-                }
+                _ => seen.insert((version, Instant::now())).1,
             };
+            if told.as_deref() != Some(holder) {
+                tracing::info!(holder, "waiting for the run that holds the Lease");
+                told = Some(holder.to_owned());
+            }
             if since.elapsed() < life(object, connection) {
                 if Instant::now() >= until {
                     return Err(held(object, holder, namespace));

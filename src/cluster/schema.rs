@@ -25,7 +25,12 @@ pub async fn switch(connection: &Connection) -> Result<Switch, CallError> {
         detail,
     };
     let body = connection.get_with_tries(SCHEMA).await?.into_body();
-    let body = Limited::new(body, SCHEMA_LIMIT).collect().await;
+    let body = Limited::new(body, SCHEMA_LIMIT).collect();
+    let body = tokio::time::timeout(connection.limits.call, body).await;
+    let body = body.map_err(|_| CallError::Transport {
+        call: format!("GET {SCHEMA}"),
+        detail: "its body did not come".to_owned(),
+    })?;
     let body = body.map_err(|error| nonsense(error.to_string()))?;
     let document: Document =
         serde_json::from_slice(&body.to_bytes()).map_err(|error| nonsense(error.to_string()))?;

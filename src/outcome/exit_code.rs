@@ -15,7 +15,7 @@ pub enum ExitCode {
     NotAllowed,
     /// The destination refuses, and would again.
     DestinationRefused,
-    /// Shipped, but not every pod is in it.
+    /// Shipped, but not every pod is in it, or something of the run is left in the cluster.
     Incomplete,
     /// Shipped, and the workload had failed.
     Workload,
@@ -70,7 +70,9 @@ impl ExitCode {
             Self::Usage => "the environment or the command line is wrong",
             Self::NotAllowed => "a right is missing, there is no KubeVirt, or the profiler is off",
             Self::DestinationRefused => "the destination refuses for good",
-            Self::Incomplete => "shipped, but incomplete: the manifest says what is missing",
+            Self::Incomplete => {
+                "shipped, but incomplete: the manifest says what is missing, or what is left in the cluster"
+            }
             Self::Workload => {
                 "shipped, and the workload had failed: the manifest has its exit code"
             }

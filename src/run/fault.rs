@@ -30,6 +30,13 @@ impl Fault {
             message: message.into(),
         }
     }
+
+    /// Says first what somebody has to know besides, if there is anything.
+    pub(super) fn preface(&mut self, first: Option<String>) {
+        if let Some(first) = first {
+            self.message = format!("{first}\nThe run failed: {}", self.message);
+        }
+    }
 }
 
 impl From<ConnectError> for Fault {

@@ -46,13 +46,17 @@ pub(super) async fn finish<E: Engine>(
     let unstopped = unstopped(confirmation, &shipped);
     drop(held);
     clock.enter(Phase::Restore);
-    if unstopped.is_empty() {
+    let open = if unstopped.is_empty() {
         job.site.hold.note_stopped().await?;
-        if let Some(why) = gate::restore(&job.site, install).await {
-            tracing::error!("{why}");
-        }
+        gate::close(&job.site, install, job.told.hurry()).await
+    } else {
+        gate::stays_open(&job.site).await
+    };
+    if let Some(open) = &open {
+        tracing::error!("{open}");
     }
-    job.gate().after = is_left_on(job).await;
+    let after = is_left_on(job).await;
+    job.gate().after = after;
     clock.enter(Phase::Report);
     let vouched = Vouched {
         install,
@@ -61,6 +65,7 @@ pub(super) async fn finish<E: Engine>(
         ended: run.ended,
         shipped,
         unstopped,
+        open,
     };
     let finished = vouch::vouch(job, vouched, clock).await?;
     undo::unlock(job, finished.code.is_final()).await;
@@ -69,11 +74,13 @@ pub(super) async fn finish<E: Engine>(
 
 /// The gate as the run leaves it: as it came, unless it was changed and not put back.
 async fn is_left_on(job: &Job) -> bool {
-    let record = job.site.hold.record().await;
-    let open = record.is_some_and(|record| record.gate.is_some());
-    let gate = job.gate();
+    let open = gate::last_change(&job.site).await.is_some();
     let kept = job.config.feature_gate == FeatureGate::Enable;
-    gate.before || open || (kept && gate.changed.is_some())
+    let gate = job.gate();
+    match gate.changed {
+        Some(_) => open || kept,
+        None => gate.before,
+    }
 }
 
 fn lacks_confirmation() -> Fault {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 
 use super::fault::Fault;
-use crate::cluster::lease::{Lock, LockError, Record};
+use crate::cluster::lease::{Lock, LockError, Record, Stage};
 
 /// The lock, once there is one.
 #[derive(Debug)]
@@ -86,8 +87,27 @@ impl Hold {
     /// # Errors
     /// As of [`Self::note`].
     pub(super) async fn note_stopped(&self) -> Result<(), Fault> {
-        self.note(|record| record.stage = record.stage.stopped())
-            .await
+        self.note(|record| {
+            if record.stage == Stage::Started {
+                // Of a window whose regular end nobody saw, this is the end.
+                record.stopped.get_or_insert_with(Timestamp::now);
+                record.stage = Stage::Stopped;
+            }
+        })
+        .await
+    }
+
+    /// Notes that no pod profiles, and that none has profiled anything worth keeping.
+    ///
+    /// # Errors
+    /// As of [`Self::note`].
+    pub(super) async fn note_cancelled(&self) -> Result<(), Fault> {
+        self.note(|record| {
+            let gate = std::mem::take(&mut record.gate);
+            *record = Record::new(record.run_id.clone());
+            record.gate = gate;
+        })
+        .await
     }
 
     /// Gives the lock up, and leaves the record there or takes it away.

@@ -1,5 +1,7 @@
 //! Taking the cluster's lock, and dealing with what a dead run left.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::fault::Fault;
@@ -7,19 +9,23 @@ use super::gate;
 use super::site::Site;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{self, Acquired, Record, Stage};
+use crate::cluster::lease::{self, Acquired, LockError, Record, Stage};
 use crate::cluster::pods;
 use crate::manifest::ExpectedPod;
 use crate::outcome::ExitCode;
 
-/// Takes the lock, and gives what its last holder left, and whether there was a holder to wait for.
-/// Whatever is left stays there until somebody has dealt with it.
+/// Takes the lock, waiting that long for a live holder, and gives what its last holder left, and
+/// whether there was a holder to wait for. Whatever is left stays there until somebody has dealt with
+/// it.
 ///
 /// # Errors
 /// A live run keeps it, or the API server failed.
-pub(super) async fn take(site: &Site, install: &Install) -> Result<(Option<Record>, bool), Fault> {
-    let run_id = site.run_id.clone();
-    let until = Instant::now() + site.lock_wait;
+pub(super) async fn take(
+    site: &Site,
+    install: &Install,
+    wait: Duration,
+) -> Result<(Option<Record>, bool), LockError> {
+    let (run_id, until) = (site.run_id.clone(), Instant::now() + wait);
     let Acquired { lock, left, waited } =
         lease::acquire(&site.connection, &install.namespace, &run_id, until).await?;
     let left = left.filter(Record::is_open);
@@ -29,27 +35,32 @@ pub(super) async fn take(site: &Site, install: &Install) -> Result<(Option<Recor
 }
 
 /// Stops what a dead run left profiling, and puts its gate back: what it left of itself is in the
-/// record that is held. It stays there, for the pods keep its data.
+/// record that is held. It stays there, for the pods keep its data. What cannot be undone by anybody
+/// now, such as in a pod that is not Ready, is returned, for a person; its gate then stays open.
 ///
 /// # Errors
 /// That cannot be done, and so nothing else may be.
-pub(super) async fn tidy(site: &Site, install: &Install, left: &Record) -> Result<(), Fault> {
+pub(super) async fn tidy(
+    site: &Site,
+    install: &Install,
+    left: &Record,
+) -> Result<Option<String>, Fault> {
     tracing::warn!(
         run_id = left.run_id,
         stage = ?left.stage,
         "a run died here: dealing with what it left"
     );
     if left.stage == Stage::Started {
-        stop(site, install, left).await?;
+        if let Some(remains) = stop(site, install, left).await? {
+            return Ok(Some(remains));
+        }
         site.hold.note_stopped().await?;
     }
-    if let Some(why) = gate::restore(site, install).await {
-        tracing::error!("{why}");
-    }
-    Ok(())
+    Ok(gate::close(site, install, std::future::pending()).await)
 }
 
-async fn stop(site: &Site, install: &Install, left: &Record) -> Result<(), Fault> {
+/// Stops, and gives what is left where no stop can reach it now.
+async fn stop(site: &Site, install: &Install, left: &Record) -> Result<Option<String>, Fault> {
     gate::open(site, install).await?;
     let started = started(site, install, left).await?;
     let namespace = install.namespace.clone();
@@ -59,11 +70,13 @@ async fn stop(site: &Site, install: &Install, left: &Record) -> Result<(), Fault
     confirmation.until(end).await;
     if confirmation.is_confirmed() {
         tracing::info!("profiling is off");
-        return Ok(());
+        return Ok(None);
     }
     let remains = confirmation.remains();
-    let error = confirmation.error().map(ToString::to_string);
-    let why = remains.or(error).unwrap_or_default();
+    let Some(error) = confirmation.error() else {
+        return Ok(remains.map(|remains| format!("of the run {}: {remains}", left.run_id)));
+    };
+    let why = remains.unwrap_or_else(|| error.to_string());
     let message = format!("what the run {} left cannot be stopped: {why}", left.run_id);
     Err(Fault::new(ExitCode::Retry, message))
 }

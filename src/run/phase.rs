@@ -34,6 +34,8 @@ pub enum Phase {
 pub enum Undo {
     /// Take the ready file away.
     NotReady,
+    /// Send stop until every pod has seen it, and forget a window that never opened.
+    CancelStart,
     /// Send stop until every pod has seen it.
     Stop,
     /// Remove the unfinished archive.
@@ -79,9 +81,8 @@ impl Phase {
             Self::Preflight => &[],
             Self::Lock => &[Undo::Unlock],
             Self::Gate => &[Undo::Restore, Undo::Unlock],
-            Self::Start | Self::Window | Self::Stop => {
-                &[Undo::NotReady, Undo::Stop, Undo::Restore, Undo::Unlock]
-            }
+            Self::Start => &[Undo::CancelStart, Undo::Restore, Undo::Unlock],
+            Self::Window | Self::Stop => &[Undo::NotReady, Undo::Stop, Undo::Restore, Undo::Unlock],
             // A stop may be unconfirmed when the dump begins.
             Self::Dump | Self::Restore | Self::Report => {
                 &[Undo::Stop, Undo::RemoveUpload, Undo::Restore, Undo::Unlock]

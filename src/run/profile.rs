@@ -65,10 +65,10 @@ async fn take_up(
         expected,
         confirmation,
     } = resume::resume(job, install, left).await?;
-    job.destination.remove_manifest(&job.config.run_id).await?;
     clock.enter(Phase::Stop);
     let mut held = job.confirmation.lock().await;
     let stop_until = stop(job, install, (held.insert(confirmation), ended)).await?;
+    job.destination.remove_manifest(&job.config.run_id).await?;
     Ok(Profiled {
         window,
         ended,

@@ -15,8 +15,6 @@ pub(super) struct Site {
     /// The run's id.
     pub(super) run_id: String,
     pub(super) feature_gate: FeatureGate,
-    /// How long a live holder of the lock is waited for.
-    pub(super) lock_wait: Duration,
     /// How long stop is sent again.
     pub(super) stop_wait: Duration,
 }

@@ -34,7 +34,8 @@ pub(super) async fn start(
     pods: &Pods,
     confirmation: &mut Confirmation,
 ) -> Result<Option<StartFailed>, Fault> {
-    let mut tries = 1;
+    // Whether start may have reached a pod, and whether it was sent again.
+    let (mut tries, mut reached, mut again) = (1, false, false);
     // That the gate is open is known to one component after the other.
     let spreads = Instant::now() + job.site.connection.limits.gate;
     let failed = loop {
@@ -42,15 +43,17 @@ pub(super) async fn start(
             sent = profiler::start(&job.site.connection) => sent,
             () = told_and_waited(job) => break None,
         };
+        reached |= sent.as_ref().is_err_and(CallError::may_pass);
         let error = match sent {
             Ok(()) => break None,
             Err(error) if is_spreading(&error, job.opened()) && Instant::now() < spreads => {
                 tracing::info!(%error, "a component does not know yet that the profiler is on");
                 between_starts(job).await;
+                again = true;
                 continue;
             }
             Err(error) if !error.may_pass() => {
-                if tries == 1 {
+                if !reached {
                     confirmation.note_refused();
                 }
                 return Err(refused(error));
@@ -67,9 +70,9 @@ pub(super) async fn start(
             break Some(failed.filter(|_| others).ok_or(Fault::from(error))?);
         }
         between_starts(job).await;
-        tries += 1;
+        (tries, again) = (tries + 1, true);
     };
-    if tries > 1 {
+    if again {
         confirmation.note_started().await;
     }
     Ok(failed)

@@ -80,7 +80,12 @@ pub(super) async fn reopen(confirmation: &mut Confirmation, job: &Job, install: 
     let rivals = gate::rivals(&job.site, install).await;
     tracing::warn!("the profiler was turned off while it was profiling: {rivals}");
     match gate::open(&job.site, install).await {
-        Ok(_) => confirmation.attempt().await,
+        Ok(changed) => {
+            if changed.is_some() {
+                job.gate().changed = changed;
+            }
+            confirmation.attempt().await;
+        }
         Err(fault) => tracing::error!(%fault, "it cannot be turned on again to be stopped"),
     }
 }

@@ -13,9 +13,9 @@ use super::phase::{Phase, Undo};
 use crate::outcome::ExitCode;
 
 /// Runs the work to its end, or until what it must not go on without is `lost`: then nothing is
-/// undone, for it is somebody else's by now. Else, unless it succeeded, undoes what its last phase calls for. Each
-/// step of `undo` limits its own time, and returns what somebody has to know of what it could not
-/// undo; the fault then says that first.
+/// undone any more, for it is somebody else's by now. Else, unless it succeeded, undoes what its last
+/// phase calls for. Each step of `undo` limits its own time, and returns what somebody has to know of
+/// what it could not undo; the fault then says that first.
 ///
 /// # Errors
 /// The work's own fault, or its panic.
@@ -45,12 +45,13 @@ pub async fn supervise<T: Send + 'static>(
         let phase = *phase.borrow();
         for step in phase.undo() {
             tracing::warn!(phase = phase.name(), ?step, %fault, "undoing");
-            let left = tokio::select! {
-                left = undo(*step) => left,
-                lost = &mut lost => Some(lost.message),
-            };
-            if let Some(left) = left {
-                fault.message = format!("{left}\nThe run failed: {}", fault.message);
+            tokio::select! {
+                left = undo(*step) => fault.preface(left),
+                lost = &mut lost => {
+                    fault.code = lost.code;
+                    fault.preface(Some(lost.message));
+                    break;
+                }
             }
         }
     }

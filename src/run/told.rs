@@ -55,6 +55,11 @@ impl Told {
         }
     }
 
+    /// Resolves as soon as there is one: what is only worth waiting for is not waited for any more.
+    pub(super) async fn hurry(&self) {
+        self.order().await;
+    }
+
     /// The order, if there is one.
     pub(super) fn now(&self) -> Option<Order> {
         *self.0.borrow()

@@ -12,6 +12,7 @@ use crate::cluster::profiler;
 pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
     match step {
         Undo::NotReady => signal_files::not_ready(&job.config.signals),
+        Undo::CancelStart => return cancelled(job, stop(job).await).await,
         Undo::Stop => return stop(job).await,
         Undo::RemoveUpload => {
             if let Err(error) = job.destination.abort().await {
@@ -66,15 +67,22 @@ async fn stopped(job: &Job) -> Option<String> {
     noted.err().map(|fault| fault.message)
 }
 
-/// A gate that is closed before every pod has stopped leaves profiling on for good.
+/// A window that never opened is nothing to go on with: the next attempt starts anew.
+async fn cancelled(job: &Job, left: Option<String>) -> Option<String> {
+    let record = job.site.hold.record().await?;
+    if left.is_none() && record.stage == Stage::Stopped {
+        let noted = job.site.hold.note_cancelled().await;
+        return noted.err().map(|fault| fault.message);
+    }
+    left
+}
+
 async fn restore(job: &Job) -> Option<String> {
     let record = job.site.hold.record().await?;
-    if record.stage == Stage::Started && record.gate.is_some() {
-        let text = "the profiler stays turned on, for a pod may still be profiling; when it has \
-                    stopped: cluster-profiler-job undo";
-        return Some(text.to_owned());
+    if record.stage == Stage::Started {
+        return gate::stays_open(&job.site).await;
     }
-    gate::restore(&job.site, job.install.get()?).await
+    gate::close(&job.site, job.install.get()?, job.told.hurry()).await
 }
 
 /// Gives the lock up. The record goes unless somebody else still has something to do with it: a pod

@@ -33,26 +33,38 @@ pub(super) async fn undo(config: UndoConfig, limits: Limits) -> Result<String, F
         run_id: NAME.to_owned(),
         // A profiler that was turned off under a run can only be stopped once it is on again.
         feature_gate: FeatureGate::EnableAndRestore,
-        lock_wait: config.lock_wait,
         stop_wait: config.stop_wait,
     };
-    let (Some(left), _) = lock::take(&site, &install).await? else {
+    let (Some(left), _) = lock::take(&site, &install, config.lock_wait).await? else {
         site.hold.release(false).await?;
         return Ok(nothing(&install.namespace));
     };
-    let tidied = lock::tidy(&site, &install, &left).await;
+    let tidied = tokio::select! {
+        tidied = lock::tidy(&site, &install, &left) => tidied,
+        lost = site.hold.lost() => Err(Fault::new(ExitCode::Retry, lost)),
+    };
     let record = site.hold.record().await;
-    let remains = record.is_some_and(|record| record.is_to_be_undone());
-    site.hold.release(remains).await?;
-    tidied?;
-    if remains {
-        let message = "not everything could be undone: see above".to_owned();
-        return Err(Fault::new(ExitCode::NotAllowed, message));
+    let keep = record.is_some_and(|record| record.is_to_be_undone());
+    let released = site.hold.release(keep).await;
+    if let Some(remains) = tidied? {
+        return Err(Fault::new(ExitCode::NotAllowed, remains));
     }
-    let (run, pods) = (&left.run_id, left.pods.len());
-    Ok(format!(
-        "undid what the run {run} had left: its {pods} pods do not profile, and the gate is as it was"
-    ))
+    released?;
+    Ok(done(&left))
+}
+
+fn done(left: &lease::Record) -> String {
+    let pods = left.pods.len();
+    if left.is_known() {
+        let run = &left.run_id;
+        format!(
+            "undid what the run {run} had left: its {pods} pods do not profile, and the gate is as it was"
+        )
+    } else {
+        "no component pod profiles; what the run had done about the gate is not known, for its record \
+         could not be read: see whether the profiler is to be on"
+            .to_owned()
+    }
 }
 
 fn nothing(namespace: &str) -> String {

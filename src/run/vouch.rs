@@ -23,6 +23,8 @@ pub(super) struct Vouched<'a> {
     pub(super) ended: Ended,
     pub(super) shipped: Shipped,
     pub(super) unstopped: Vec<String>,
+    /// A gate that is left open, and what to do about it.
+    pub(super) open: Option<String>,
 }
 
 /// `cluster.json`: what was profiled, for whoever opens the archive later.
@@ -76,6 +78,7 @@ pub(super) async fn vouch(
         ended,
         shipped,
         unstopped,
+        open,
     } = vouched;
     let Shipped {
         archive,
@@ -83,7 +86,7 @@ pub(super) async fn vouch(
         mut record,
     } = shipped;
     let outcome = record.outcome(&job.config.min_complete);
-    let outcome = unless_unstopped(&unstopped, outcome);
+    let outcome = unless_left(still_profiling(&unstopped), unless_left(open, outcome));
     let (code, reason) = override_by(job, ended, outcome);
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
@@ -121,24 +124,24 @@ pub(super) async fn vouch(
     })
 }
 
-/// A pod that may still be profiling is said first, and no run that leaves one is complete.
-fn unless_unstopped(
-    unstopped: &[String],
-    (code, reason): (ExitCode, String),
-) -> (ExitCode, String) {
-    if unstopped.is_empty() {
-        return (code, reason);
-    }
+fn still_profiling(unstopped: &[String]) -> Option<String> {
     let (count, names, stop) = (unstopped.len(), unstopped.join(" "), profiler::path("stop"));
-    let reason = format!(
-        "{count} pods may still be PROFILING ({names}): kubectl get --raw {stop}; {reason}"
-    );
-    let left = if code == ExitCode::Complete {
+    let text =
+        || format!("{count} pods may still be PROFILING ({names}): kubectl get --raw {stop}");
+    (count > 0).then(text)
+}
+
+/// What a run leaves in the cluster is said first, and no run that leaves anything is complete.
+fn unless_left(left: Option<String>, (code, reason): (ExitCode, String)) -> (ExitCode, String) {
+    let Some(left) = left else {
+        return (code, reason);
+    };
+    let code = if code == ExitCode::Complete {
         ExitCode::Incomplete
     } else {
         code
     };
-    (left, reason)
+    (code, format!("{left}; {reason}"))
 }
 
 /// A run that was told to stop says so whatever it shipped; a workload that failed is told of only

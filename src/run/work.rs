@@ -1,6 +1,7 @@
 //! The work of a run, phase after phase. It undoes nothing: that is the supervisor's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dry_run;
 use super::fault::Fault;
@@ -10,13 +11,17 @@ use super::phase::{Clock, Phase};
 use super::preflight::{self, Preflight, Refused};
 use super::profile;
 use super::report::Finished;
+use super::told::Order;
 use super::{gate, lock, undo};
 use crate::cluster::install::Install;
-use crate::cluster::lease::{self, Stage};
+use crate::cluster::lease::{self, LockError, Stage};
 use crate::cluster::profiler;
 use crate::destination::Found;
 use crate::engine::Engine;
 use crate::manifest::Gate;
+
+/// A change of the gate that is under way when the run is told to stop is let come to its end.
+const WRITE_LIMIT: Duration = Duration::from_secs(6);
 
 /// Does it all.
 ///
@@ -48,7 +53,12 @@ pub(super) async fn work<E: Engine>(
         order = job.told.order() => return Err(order.fault()),
         begun = begin(&job, install) => begun?,
     };
-    match (&left, clear.found) {
+    let found = match left {
+        // Whoever was there before may have shipped this run.
+        None if disturbed => job.destination.find(&job.config.run_id).await?,
+        _ => clear.found,
+    };
+    match (&left, found) {
         (None, Found::Complete(manifest)) => {
             undo::unlock(&job, true).await;
             return Finished::already_there(*manifest);
@@ -68,7 +78,7 @@ pub(super) async fn work<E: Engine>(
 
 /// A run that cannot begin ends only after what a dead one left has been dealt with.
 async fn after_tidying(job: &Job, refused: Refused, clock: &mut Clock) -> Fault {
-    let Refused { fault, install } = refused;
+    let Refused { mut fault, install } = refused;
     let Some(install) = install.filter(|_| !job.config.dry_run) else {
         return fault;
     };
@@ -78,21 +88,29 @@ async fn after_tidying(job: &Job, refused: Refused, clock: &mut Clock) -> Fault 
     }
     let install = job.install.get_or_init(|| install);
     clock.enter(Phase::Lock);
-    let tidied = match lock::take(&job.site, install).await {
-        Ok((Some(left), _)) => lock::tidy(&job.site, install, &left).await,
-        Ok((None, _)) => Ok(()),
-        Err(fault) => Err(fault),
+    let tidied = tokio::select! {
+        () = job.told.hurry() => return fault,
+        tidied = tidy_if_dead(job, install) => tidied,
     };
-    if let Err(other) = tidied {
-        tracing::error!(fault = %other, "what a dead run left is still there");
-    }
+    fault.preface(tidied.unwrap_or_else(|other| Some(other.message)));
     fault
+}
+
+/// Whether its holder is dead shows within a Lease's life; a live one does not need to be waited for.
+async fn tidy_if_dead(job: &Job, install: &Install) -> Result<Option<String>, Fault> {
+    let limits = &job.site.connection.limits;
+    match lock::take(&job.site, install, limits.lease + limits.lease_renewal).await {
+        Ok((Some(left), _)) => lock::tidy(&job.site, install, &left).await,
+        Ok((None, _)) | Err(LockError::Held { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Takes the lock. What an attempt of this run left is given back; what another left is dealt with
 /// and discarded, for this run's start clears it. Beside it: whether the gate may be another by now.
 async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Record>, bool), Fault> {
-    let left = match lock::take(&job.site, install).await? {
+    let wait = job.config.patience.lock_wait;
+    let left = match lock::take(&job.site, install, wait).await? {
         (None, waited) => return Ok((None, waited)),
         (Some(left), _) => left,
     };
@@ -100,7 +118,9 @@ async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Record>, b
     if own && left.stage > Stage::Begun {
         return Ok((Some(left), true));
     }
-    lock::tidy(&job.site, install, &left).await?;
+    if let Some(remains) = lock::tidy(&job.site, install, &left).await? {
+        tracing::error!("{remains}");
+    }
     if !own && left.stage > Stage::Begun {
         let (run_id, pods) = (&left.run_id, left.pods.len());
         tracing::warn!(
@@ -114,7 +134,7 @@ async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Record>, b
         .hold
         .note(|record| {
             // A gate that could not be put back stays to be.
-            let gate = record.gate.take();
+            let gate = std::mem::take(&mut record.gate);
             *record = lease::Record::new(run_id);
             record.gate = gate;
         })
@@ -122,23 +142,40 @@ async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Record>, b
     Ok((None, true))
 }
 
-/// Sees that the profiler is on. A run that was told to stop goes on only to undo what it left.
+/// Sees that the profiler is on.
 async fn open_gate(
     job: &Job,
     (install, left): (&Install, Option<&lease::Record>),
 ) -> Result<(), Fault> {
-    let changed = tokio::select! {
-        order = job.told.order(), if left.is_none() => return Err(order.fault()),
-        changed = gate::open(&job.site, install) => changed?,
+    let turned = tokio::select! {
+        order = given_up(job, left, WRITE_LIMIT) => return Err(order.fault()),
+        turned = gate::turn_on(&job.site, install) => turned?,
     };
-    if let Some(change) = left.and_then(|left| left.gate) {
-        *job.gate() = Gate {
-            changed: Some(change.object(install)),
-            ..Gate::default()
-        };
-    }
-    if changed.is_some() {
-        job.gate().changed = changed;
+    let inherited = gate::last_change(&job.site).await;
+    let inherited = inherited.map(|change| change.object(install));
+    let changed = turned.as_ref().and_then(|turned| turned.object.clone());
+    let changed = changed.or(inherited);
+    *job.gate() = Gate {
+        before: changed.is_none(),
+        changed,
+        ..Gate::default()
+    };
+    if let Some(turned) = turned {
+        tokio::select! {
+            order = given_up(job, left, Duration::ZERO) => return Err(order.fault()),
+            spread = gate::spread(&job.site, install, &turned) => spread?,
+        }
     }
     Ok(())
+}
+
+/// Resolves some time after the run was told to stop. One that has to stop what it left goes on for as
+/// long as a stop may.
+async fn given_up(job: &Job, left: Option<&lease::Record>, wait: Duration) -> Order {
+    let order = job.told.order().await;
+    match left {
+        Some(_) => job.told.stop_is_over().await,
+        None => tokio::time::sleep(wait).await,
+    }
+    order
 }

@@ -9,14 +9,15 @@ use cluster_profiler_job::manifest::EndedBy;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::{run_with, undo};
 use serde_json::{Value, json};
-use standin::{Options, Standin};
+use standin::Fault::StartFails;
+use standin::{Options, Standin, Times};
 use tokio::sync::mpsc;
 
 use crate::harness::{Place, RUN_ID, standin};
 
 const LEASE: &str = "cluster-profiler-job";
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         // Of this process's own runs; those that are killed have shorter ones.
         lease: Duration::from_secs(30),
@@ -25,12 +26,12 @@ fn limits() -> Limits {
     }
 }
 
-async fn run(place: &Place) -> ExitCode {
+pub(crate) async fn run(place: &Place) -> ExitCode {
     let (_signals, receiver) = mpsc::channel(1);
     run_with(place.variables(), receiver, limits(), Configured::new).await
 }
 
-fn record(standin: &Standin) -> Option<Value> {
+pub(crate) fn record(standin: &Standin) -> Option<Value> {
     let lease = standin.lease(LEASE)?;
     let record = lease["metadata"]["annotations"]["cluster-profiler-job/record"].as_str()?;
     Some(serde_json::from_str(record).expect("JSON"))
@@ -41,7 +42,7 @@ fn holder(standin: &Standin) -> Value {
 }
 
 /// A run that is killed in its window.
-async fn killed(standin: &Standin, place: &Place) {
+pub(crate) async fn killed(standin: &Standin, place: &Place) {
     let mut child = place.spawn_short_lease();
     let open = |state: &standin::State| state.profiling().len() == 8;
     standin.wait_until(open).await;
@@ -52,13 +53,13 @@ async fn killed(standin: &Standin, place: &Place) {
 }
 
 /// A run without an end of its own that turns the profiler on and off.
-fn long_and_restoring(standin: &Standin) -> Place {
+pub(crate) fn long_and_restoring(standin: &Standin) -> Place {
     Place::new(standin)
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
         .with("PROFILER_SETTLE", "1h")
 }
 
-async fn off() -> Standin {
+pub(crate) async fn off() -> Standin {
     let options = Options {
         gate: false,
         ..Options::default()
@@ -201,48 +202,174 @@ async fn undo_stops_and_restores_and_finds_nothing_the_second_time() {
 }
 
 #[tokio::test]
-async fn a_gate_that_is_closed_in_mid_window_is_opened_to_stop() {
-    let standin = off().await;
-    let before = standin.configuration();
-    let place = long_and_restoring(&standin);
-    let child = place.spawn();
+async fn an_attempt_that_waited_for_another_of_the_same_run_finds_it_shipped() {
+    let standin = standin().await;
+    let first = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let second = Place::new(&standin).with(
+        "PROFILER_DESTINATION",
+        format!("file://{}", first.out().display()),
+    );
+    let child = first.spawn();
     standin
         .wait_until(|state| state.profiling().len() == 8)
         .await;
-    standin.edit_configuration(|now| *now = before.clone());
-    assert_eq!(place.run_with(&["stop"]).await.code, 0);
-    let ended = place.ended(child).await;
+    let (leases, waiting) = (standin.arrived(LEASE), second.spawn());
+    // The holder renews but every 15 s: the rest is the other's looking.
+    standin
+        .wait_until(|state| state.arrived(LEASE) >= leases + 3)
+        .await;
+    assert_eq!(first.run_with(&["stop"]).await.code, 0);
+    assert_eq!(first.ended(child).await.code, 0);
+    let ended = second.ended(waiting).await;
     assert_eq!(ended.code, 0, "{}", ended.log);
-    assert!(
-        ended.log.contains("kubectl-patch"),
-        "the rival is named: {}",
-        ended.log
-    );
-    assert!(standin.profiling().is_empty());
-    assert_eq!(standin.configuration(), before);
+    assert!(ended.log.contains("already"), "{}", ended.log);
+    assert_eq!(standin.starts(), 1);
 }
 
 #[tokio::test]
-async fn enable_leaves_it_on() {
-    let standin = off().await;
-    let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable");
-    let ended = place.run().await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    assert_eq!(
-        standin.configuration()["developerConfiguration"]["clusterProfiler"],
-        true
-    );
-    let gate = place.shipped().manifest.gate;
-    assert!(!gate.before && gate.after);
+async fn a_stop_by_another_run_ends_the_window_that_is_resumed() {
+    let standin = standin().await;
+    let dead = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    killed(&standin, &dead).await;
+    let blocked = Place::new(&standin).with("PROFILER_RUN_ID", "another");
+    std::fs::write(blocked.path("out"), "no directory").expect("a file");
+    assert_eq!(run(&blocked).await, ExitCode::DestinationRefused);
+    let stopped = record(&standin).expect("a record")["stopped"].clone();
+    assert_eq!(run(&dead).await, ExitCode::Complete);
+    let window = dead.shipped().manifest.window;
+    assert_eq!(Value::String(window.stop.to_string()), stopped);
 }
 
 #[tokio::test]
-async fn components_that_do_not_know_the_gate_yet_are_waited_for() {
-    let standin = off().await;
+async fn a_start_that_failed_for_good_leaves_the_next_attempt_a_window_of_its_own() {
+    let standin = standin().await;
+    let fault = || StartFails(Times::Always);
     for pod in standin.pods() {
-        standin.pod_fault(&pod, standin::Fault::GateUnseen(standin::Times::First(3)));
+        standin.pod_fault(&pod, fault());
     }
-    let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+    let place = Place::new(&standin);
     let ended = place.run().await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(ended.code, 75, "{}", ended.log);
+    assert_eq!(record(&standin), None);
+    standin.clear_faults();
+    let failed = standin.starts();
+    assert_eq!(place.run().await.code, 0);
+    assert_eq!(standin.starts(), failed + 1);
+    let window = place.shipped().manifest.window;
+    assert_eq!(window.ended_by, EndedBy::Settle);
+}
+
+#[tokio::test]
+async fn a_pod_of_a_dead_run_that_is_not_ready_is_named_and_keeps_nobody_from_beginning() {
+    let standin = standin().await;
+    let dead = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_STOP_WAIT", "0s");
+    killed(&standin, &dead).await;
+    let pod = standin.pods()[0].clone();
+    standin.set_ready(&pod, false);
+    let undone = dead.run_with(&["undo"]).await;
+    assert_eq!(undone.code, 3, "{}", undone.log);
+    assert!(undone.log.contains(&pod), "{}", undone.log);
+    assert!(undone.log.contains("delete them"), "{}", undone.log);
+    assert_eq!(record(&standin).expect("a record")["stage"], "started");
+    let place = Place::new(&standin)
+        .with("PROFILER_RUN_ID", "another")
+        .with("PROFILER_STOP_WAIT", "0s");
+    assert_eq!(place.run().await.code, 0);
+    assert_eq!(standin.profiling().into_iter().collect::<Vec<_>>(), [pod]);
+}
+
+#[tokio::test]
+async fn a_refused_run_beside_a_live_one_obeys_a_signal() {
+    let standin = standin().await;
+    let dead = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    killed(&standin, &dead).await;
+    let mut lease = standin.lease(LEASE).expect("a Lease");
+    lease["spec"]["leaseDurationSeconds"] = json!(3600);
+    standin.set_lease(LEASE, lease);
+    let blocked = Place::new(&standin).with("PROFILER_RUN_ID", "another");
+    std::fs::write(blocked.path("out"), "no directory").expect("a file");
+    let (signals, receiver) = mpsc::channel(1);
+    let limits = Limits {
+        lease: Duration::from_secs(3600),
+        ..limits()
+    };
+    let seen = standin.arrived(LEASE);
+    let told = async {
+        // Once to look whether there is anything, once to take it.
+        standin
+            .wait_until(|state| state.arrived(LEASE) >= seen + 2)
+            .await;
+        signals.send(ExitCode::Terminated).await.expect("it runs");
+    };
+    let run = run_with(blocked.variables(), receiver, limits, Configured::new);
+    let (code, ()) = tokio::join!(run, told);
+    assert_eq!(code, ExitCode::DestinationRefused);
+}
+
+#[tokio::test]
+async fn a_lease_that_somebody_deletes_is_made_again_with_its_record() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let deleted = async {
+        while !place.signal("ready").exists() {
+            tokio::task::yield_now().await;
+        }
+        let before = record(&standin);
+        standin.remove_lease(LEASE);
+        standin
+            .wait_until(|state| state.lease(LEASE).is_some())
+            .await;
+        assert_eq!(record(&standin), before);
+        place.run_with(&["stop"]).await
+    };
+    let (code, _) = tokio::join!(run(&place), deleted);
+    assert_eq!(code, ExitCode::Complete);
+    assert_eq!(record(&standin), None);
+}
+
+#[tokio::test]
+async fn a_lease_whose_holder_somebody_takes_out_is_lost() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let emptied = async {
+        standin
+            .wait_until(|state| state.profiling().len() == 8)
+            .await;
+        let mut lease = standin.lease(LEASE).expect("a Lease");
+        lease["spec"]["holderIdentity"] = Value::Null;
+        standin.set_lease(LEASE, lease);
+    };
+    let (code, ()) = tokio::join!(run(&place), emptied);
+    assert_eq!(code, ExitCode::Retry);
+    assert_eq!(standin.profiling().len(), 8, "nothing is undone");
+}
+
+#[tokio::test]
+async fn a_run_that_died_between_its_manifest_and_its_lock_is_shipped() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let child = place.spawn();
+    while !place.signal("ready").exists() {
+        tokio::task::yield_now().await;
+    }
+    let mut lease = standin.lease(LEASE).expect("a Lease");
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    assert_eq!(place.ended(child).await.code, 0);
+    let record = &mut lease["metadata"]["annotations"]["cluster-profiler-job/record"];
+    *record = json!(
+        record
+            .as_str()
+            .expect("a record")
+            .replace("started\",", "stopped\",")
+    );
+    lease["spec"]["leaseDurationSeconds"] = json!(1);
+    standin.set_lease(LEASE, lease);
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    assert!(again.log.contains("already"), "{}", again.log);
+    assert_eq!(standin.starts(), 1);
+    let next = Place::new(&standin).with("PROFILER_RUN_ID", "another");
+    assert_eq!(next.run().await.code, 0);
 }

@@ -13,6 +13,7 @@ mod destination;
 mod docs;
 mod dry_run;
 mod engines;
+mod gate;
 mod gate_patch;
 mod lock;
 mod names;

@@ -68,6 +68,41 @@ async fn a_panic_in_any_phase_is_undone_as_that_phase_says() {
         assert_eq!(*undone.lock().expect("no panic here"), phase.undo());
         let before = [Phase::Preflight, Phase::Lock, Phase::Gate];
         let started = !before.contains(&phase);
-        assert_eq!(phase.undo().contains(&Undo::Stop), started, "{phase:?}");
+        let stops = |step: &Undo| matches!(step, Undo::Stop | Undo::CancelStart);
+        assert_eq!(phase.undo().iter().any(stops), started, "{phase:?}");
     }
+}
+
+#[tokio::test]
+async fn a_lock_that_is_lost_while_undoing_ends_the_undoing() {
+    let (mut clock, watcher) = Clock::new();
+    let work = async move {
+        clock.enter(Phase::Window);
+        Err::<(), _>(Fault::new(ExitCode::NotAllowed, "the work's own"))
+    };
+    let (lose, lost) = tokio::sync::oneshot::channel();
+    let (lose, undone) = (
+        std::sync::Mutex::new(Some(lose)),
+        std::sync::Mutex::new(Vec::new()),
+    );
+    let undo = async |step: Undo| {
+        undone.lock().expect("no panic here").push(step);
+        if step == Undo::Stop {
+            let lose = lose.lock().expect("no panic here").take();
+            lose.expect("one stop").send(()).expect("it is waited for");
+            std::future::pending::<()>().await;
+        }
+        None
+    };
+    let lost = async {
+        lost.await.expect("it is told");
+        Fault::new(ExitCode::Retry, "the lock is lost")
+    };
+    let ended = supervisor::supervise(work, &watcher, lost, undo).await;
+    let fault = ended.expect_err("it failed");
+    assert_eq!(fault.code, ExitCode::Retry);
+    assert!(fault.message.starts_with("the lock is lost"), "{fault}");
+    assert!(fault.message.contains("the work's own"), "{fault}");
+    let undone = undone.into_inner().expect("no panic here");
+    assert_eq!(undone, [Undo::NotReady, Undo::Stop]);
 }

@@ -99,4 +99,7 @@ pub enum RouteAnswer {
     Text(u16, String),
     /// The connection is closed without an answer.
     Hangup,
+    /// What the request asks for is done, then the connection is closed without an answer. It strikes
+    /// only what changes something: no GET.
+    Unheard,
 }

@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use http::Method;
+
 use crate::{
     Damage, Fault, RouteAnswer, RouteFault, Seen,
     control::Control,
@@ -180,12 +182,12 @@ impl State {
         place.is_ok_and(|place| pods[place].uid == pod.uid)
     }
 
-    /// The fault of this path that strikes now.
-    pub(crate) fn route_fault(&mut self, path: &str) -> Option<RouteAnswer> {
-        let mut here = self
-            .route_faults
-            .iter_mut()
-            .filter(|fault| path.ends_with(&fault.path));
+    /// The fault that strikes now.
+    pub(crate) fn route_fault(&mut self, method: &Method, path: &str) -> Option<RouteAnswer> {
+        let mut here = self.route_faults.iter_mut().filter(|fault| {
+            let reads = fault.answer == RouteAnswer::Unheard && method.is_safe();
+            path.ends_with(&fault.path) && !reads
+        });
         here.find_map(|fault| fault.times.strike().then(|| fault.answer.clone()))
     }
 }

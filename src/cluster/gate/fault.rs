@@ -10,7 +10,7 @@ pub enum GateError {
     /// An admission webhook, such as HyperConverged's, or a policy did not accept the change.
     #[error(
         "{object}: the change was denied on admission, and not for want of a right: {message}; \
-         correct what it says, or turn the profiler on yourself and use PROFILER_FEATURE_GATE=require"
+         correct what it says"
     )]
     Refused {
         /// The object.
@@ -19,10 +19,7 @@ pub enum GateError {
         message: String,
     },
     /// RBAC did.
-    #[error(
-        "{object}: this account may not change it: {message}; add deploy/components/gate, or turn \
-         the profiler on yourself and use PROFILER_FEATURE_GATE=require"
-    )]
+    #[error("{object}: this account may not change it: {message}; add deploy/components/gate")]
     Denied {
         /// The object.
         object: String,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::change::{ANNOTATION, Owner};
 use super::fault::GateError;
 use super::splice::NoPatch;
+use super::tries::Written;
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::install::Install;
 
@@ -32,6 +33,15 @@ pub(super) struct Read {
     pub(super) configuration: Value,
     /// Whether the operator has acted on it, and is at rest.
     pub(super) settled: bool,
+}
+
+/// What is written of it.
+#[derive(Debug)]
+pub(super) enum Write {
+    /// `spec.configuration` of a KubeVirt object, as a merge patch.
+    Configuration(Value),
+    /// HyperConverged's annotation, or that there is to be none.
+    Annotation(Option<String>),
 }
 
 impl Object {
@@ -79,35 +89,26 @@ impl Object {
         })
     }
 
-    /// Writes `spec.configuration`. `false`: somebody else wrote first.
-    pub(super) async fn configure(&self, read: &Read, patch: &Value) -> Result<bool, GateError> {
-        self.write(read, json!({ "spec": { "configuration": patch } }))
-            .await
-    }
-
-    /// Writes the annotation, or takes it away. `false`: somebody else wrote first.
-    pub(super) async fn annotate(
-        &self,
-        read: &Read,
-        text: Option<&str>,
-    ) -> Result<bool, GateError> {
-        let annotations = json!({ ANNOTATION: text });
-        self.write(read, json!({ "metadata": { "annotations": annotations } }))
-            .await
-    }
-
-    async fn write(&self, read: &Read, mut patch: Value) -> Result<bool, GateError> {
+    /// Writes it once, if it is still as it was read: a try of its own for each reading tells a
+    /// conflict with others from one with itself.
+    pub(super) async fn write(&self, read: &Read, write: &Write) -> Result<Written, GateError> {
+        let mut patch = match write {
+            Write::Configuration(patch) => json!({ "spec": { "configuration": patch } }),
+            Write::Annotation(text) => {
+                json!({ "metadata": { "annotations": { ANNOTATION: text } } })
+            }
+        };
         patch["metadata"]["resourceVersion"] = json!(read.version);
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
         let (call, patch) = (format!("patch {}", self.what), Patch::Merge(&patch));
-        let write = || self.api.patch(&self.name, &params, &patch);
-        // A try whose answer was lost is a conflict with itself, and is looked at anew.
-        match self.connection.call(&call, write).await {
-            Ok(_) => Ok(true),
-            Err(CallError::Answer { code: 409, .. }) => Ok(false),
+        let write = self.api.patch(&self.name, &params, &patch);
+        match self.connection.once(&call, write).await {
+            Ok(_) => Ok(Written::Done),
+            Err(CallError::Answer { code: 409, .. }) => Ok(Written::Conflict),
+            Err(error) if error.may_pass() => Ok(Written::Unknown(error)),
             Err(error) => Err(GateError::of_write(&self.what, error)),
         }
     }

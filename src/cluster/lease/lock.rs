@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease as Object;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -29,11 +29,11 @@ impl Lock {
     /// The lock is lost, or the API server failed.
     pub async fn write(&self, record: &Record) -> Result<(), LockError> {
         let annotations = record.annotations();
-        self.update(move |object| {
+        let written = self.update(move |object| {
             let all = object.metadata.annotations.get_or_insert_default();
             all.extend(annotations.clone());
-        })
-        .await
+        });
+        still_held(written.await?)
     }
 
     /// Says that its holder lives.
@@ -41,7 +41,7 @@ impl Lock {
     /// # Errors
     /// The lock is lost, or the API server failed.
     pub async fn renew(&self) -> Result<(), LockError> {
-        self.update(|_| {}).await
+        still_held(self.update(|_| {}).await?)
     }
 
     /// Gives it up, and leaves the record or takes it away.
@@ -49,7 +49,8 @@ impl Lock {
     /// # Errors
     /// The lock is lost, or the API server failed.
     pub async fn release(&self, keep_record: bool) -> Result<(), LockError> {
-        self.update(|object| {
+        // Without a holder it is released: by a try whose answer was lost.
+        let released = self.update(|object| {
             if let Some(spec) = &mut object.spec {
                 spec.holder_identity = None;
             }
@@ -57,8 +58,8 @@ impl Lock {
                 let annotations = object.metadata.annotations.as_mut();
                 Record::remove(annotations.unwrap_or(&mut BTreeMap::new()));
             }
-        })
-        .await
+        });
+        released.await.map(|_| ())
     }
 
     /// Resolves when the lock is lost; renews it until then.
@@ -68,8 +69,10 @@ impl Lock {
         loop {
             tokio::time::sleep(limits.lease_renewal).await;
             let dies = renewed + limits.lease;
+            // Whoever waits for its death counts from when this arrives, not from its answer.
+            let asked = Instant::now();
             match tokio::time::timeout_at(dies, self.renew()).await {
-                Ok(Ok(())) => renewed = Instant::now(),
+                Ok(Ok(())) => renewed = asked,
                 Ok(Err(lost @ LockError::Lost(_))) => return lost,
                 Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be renewed"),
                 Err(_) => {}
@@ -81,9 +84,9 @@ impl Lock {
         }
     }
 
-    /// Writes the Lease as this holder's. Others may edit what is not theirs; the holder they may
-    /// not change.
-    async fn update(&self, change: impl Fn(&mut Object)) -> Result<(), LockError> {
+    /// Writes the Lease as this holder's, and makes it again where somebody deleted it. Others may
+    /// edit what is not theirs; the holder they may not change. `false`: it has no holder any more.
+    async fn update(&self, change: impl Fn(&mut Object)) -> Result<bool, LockError> {
         let mut held = self.object.lock().await;
         let (call, params) = (format!("update the Lease {NAME}"), PostParams::default());
         loop {
@@ -92,28 +95,55 @@ impl Lock {
             if let Some(spec) = &mut object.spec {
                 spec.renew_time = Some(MicroTime(Timestamp::now()));
             }
-            let replace = || self.api.replace(NAME, &params, &object);
-            match self.connection.call(&call, replace).await {
+            let there = object.metadata.resource_version.is_some();
+            let written = match there {
+                true => {
+                    let replace = || self.api.replace(NAME, &params, &object);
+                    self.connection.call(&call, replace).await
+                }
+                false => {
+                    let create = || self.api.create(&params, &object);
+                    self.connection.call(&call, create).await
+                }
+            };
+            match written {
                 Ok(object) => {
                     *held = object;
-                    return Ok(());
+                    return Ok(true);
                 }
-                Err(CallError::Answer {
-                    code: 409 | 404, ..
-                }) => {}
+                Err(CallError::Answer { code: 409, .. }) => {}
+                Err(error) if there && error.is_absent() => {}
                 Err(error) => return Err(error.into()),
             }
-            *held = get(&self.connection, &self.api)
-                .await?
-                .ok_or_else(|| LockError::Lost("somebody deleted it".to_owned()))?;
+            match get(&self.connection, &self.api).await? {
+                Some(object) => *held = object,
+                None => *held = anew(&held),
+            }
             match holder(&held) {
                 Some(holder) if holder == self.identity => {}
-                // A release whose answer was lost.
-                None => return Ok(()),
+                None => return Ok(false),
                 Some(other) => {
                     return Err(LockError::Lost(format!("{other} has taken it over")));
                 }
             }
         }
     }
+}
+
+/// A Lease that somebody deleted, to be made again: what is in it is known nowhere else.
+fn anew(held: &Object) -> Object {
+    tracing::warn!("somebody deleted the Lease {NAME}: making it again");
+    Object {
+        metadata: ObjectMeta {
+            name: Some(NAME.to_owned()),
+            annotations: held.metadata.annotations.clone(),
+            ..ObjectMeta::default()
+        },
+        spec: held.spec.clone(),
+    }
+}
+
+fn still_held(held: bool) -> Result<(), LockError> {
+    let emptied = || LockError::Lost("somebody has taken its holder out".to_owned());
+    held.then_some(()).ok_or_else(emptied)
 }

@@ -23,6 +23,9 @@ const PODS: &str = "cluster-profiler-job/pods";
 /// More than a record's pods can be.
 const MOST_BYTES: u64 = 16 << 20;
 
+/// The run of a record that cannot be read.
+const UNKNOWN: &str = "(unknown)";
+
 /// How much of a uid is kept: enough to tell pods of one name apart.
 const UID: usize = 8;
 
@@ -38,16 +41,6 @@ pub enum Stage {
     Stopped,
 }
 
-impl Stage {
-    /// Once every pod has stopped.
-    pub fn stopped(self) -> Self {
-        match self {
-            Self::Begun => Self::Begun,
-            Self::Started | Self::Stopped => Self::Stopped,
-        }
-    }
-}
-
 /// A run's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -55,8 +48,9 @@ pub struct Record {
     pub run_id: String,
     /// How far it got.
     pub stage: Stage,
-    /// Its change of the gate, to be undone.
-    pub gate: Option<Change>,
+    /// Its changes of the gate, to be undone from the last to the first: of several where somebody
+    /// closed the gate again.
+    pub gate: Vec<Change>,
     /// When start was sent.
     pub started: Option<Timestamp>,
     /// When stop was first sent.
@@ -89,7 +83,7 @@ impl Record {
         Self {
             run_id,
             stage: Stage::Begun,
-            gate: None,
+            gate: Vec::new(),
             started: None,
             stopped: None,
             ended_by: None,
@@ -99,9 +93,14 @@ impl Record {
         }
     }
 
+    /// Takes its last change of the gate out.
+    pub fn forget_change(&mut self) {
+        self.gate.pop();
+    }
+
     /// Whether a pod may be profiling, or the gate is to be put back.
     pub fn is_to_be_undone(&self) -> bool {
-        self.stage == Stage::Started || self.gate.is_some()
+        self.stage == Stage::Started || !self.gate.is_empty()
     }
 
     /// Whether there is anything for somebody else to do: that, or to ship what the pods have.
@@ -117,12 +116,17 @@ impl Record {
             tracing::warn!(%error, text, "a record in the Lease cannot be read");
             Self {
                 stage: Stage::Started,
-                ..Self::new("unknown".to_owned())
+                ..Self::new(UNKNOWN.to_owned())
             }
         });
         let pods = annotations.get(PODS).and_then(|pods| unpack(pods));
         record.pods = pods.unwrap_or_default();
         Some(record)
+    }
+
+    /// Whether it could be read: else nothing is known of the gate.
+    pub fn is_known(&self) -> bool {
+        self.run_id != UNKNOWN
     }
 
     /// The record as annotations.

@@ -60,8 +60,12 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
         .ok()?
         .to_bytes();
     let place = shared.change(|state| state.log.arrive(seen(&parts, &body)));
-    let reply = match fault(shared, parts.uri.path()) {
+    let reply = match fault(shared, &parts) {
         Some(RouteAnswer::Hangup) => return None,
+        Some(RouteAnswer::Unheard) => {
+            dispatch(shared, &parts, &body, arrived).await;
+            return None;
+        }
         Some(RouteAnswer::Status(code)) => faulty_status(code),
         Some(RouteAnswer::Text(code, text)) => reply::text(code_of(code), text),
         None => dispatch(shared, &parts, &body, arrived).await,
@@ -146,11 +150,11 @@ fn version() -> Reply {
     reply::json(StatusCode::OK, &version)
 }
 
-fn fault(shared: &Shared, path: &str) -> Option<RouteAnswer> {
+fn fault(shared: &Shared, parts: &Parts) -> Option<RouteAnswer> {
     if shared.state.borrow().route_faults.is_empty() {
         return None;
     }
-    shared.change(|state| state.route_fault(path))
+    shared.change(|state| state.route_fault(&parts.method, parts.uri.path()))
 }
 
 fn faulty_status(code: u16) -> Reply {

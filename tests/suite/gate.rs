@@ -1,0 +1,163 @@
+//! The gate: turned on where a run may, put back as it was, and named where it cannot be.
+
+use serde_json::{Value, json};
+use standin::{Options, RouteAnswer, RouteFault, Standin, Times};
+
+use crate::harness::Place;
+use crate::lock::{long_and_restoring, off, record};
+
+const ANNOTATION: &str = "kubevirt.kubevirt.io/jsonpatch";
+
+async fn hyperconverged() -> Standin {
+    let options = Options {
+        gate: false,
+        hyperconverged: true,
+        ..Options::default()
+    };
+    Standin::start(options).await.expect("a stand-in")
+}
+
+fn annotation(standin: &Standin) -> Value {
+    standin.hyperconverged()["metadata"]["annotations"][ANNOTATION].clone()
+}
+
+#[tokio::test]
+async fn a_gate_that_is_closed_in_mid_window_is_opened_to_stop() {
+    let standin = off().await;
+    let before = standin.configuration();
+    let place = long_and_restoring(&standin);
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    standin.edit_configuration(|now| *now = before.clone());
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(
+        ended.log.contains("kubectl-patch"),
+        "the rival is named: {}",
+        ended.log
+    );
+    assert!(standin.profiling().is_empty());
+    assert_eq!(standin.configuration(), before);
+}
+
+#[tokio::test]
+async fn enable_leaves_it_on() {
+    let standin = off().await;
+    let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(
+        standin.configuration()["developerConfiguration"]["clusterProfiler"],
+        true
+    );
+    let gate = place.shipped().manifest.gate;
+    assert!(!gate.before && gate.after);
+}
+
+#[tokio::test]
+async fn components_that_do_not_know_the_gate_yet_are_waited_for() {
+    let standin = off().await;
+    for pod in standin.pods() {
+        standin.pod_fault(&pod, standin::Fault::GateUnseen(Times::First(3)));
+    }
+    let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+}
+
+#[tokio::test]
+async fn both_openings_are_undone_where_somebody_closed_the_gate_in_between() {
+    let standin = hyperconverged().await;
+    let place = long_and_restoring(&standin);
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    let developer = "/spec/configuration/developerConfiguration";
+    let theirs = json!({ "op": "replace", "path": developer, "value": { "logVerbosity": {} } });
+    standin.edit_hyperconverged(|object| {
+        let annotation = &mut object["metadata"]["annotations"][ANNOTATION];
+        let text = annotation.as_str().expect("an annotation");
+        *annotation = json!(text.replace(']', &format!(", {theirs}]")));
+    });
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+    let left = annotation(&standin);
+    let left: Value = serde_json::from_str(left.as_str().expect("theirs")).expect("JSON");
+    assert_eq!(left, json!([theirs]));
+    assert_eq!(record(&standin), None);
+}
+
+#[tokio::test]
+async fn a_run_ends_when_the_gate_that_it_put_back_is_off() {
+    let options = Options {
+        gate: false,
+        gate_delay: std::time::Duration::from_secs(1),
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let next = Place::new(&standin).with("PROFILER_RUN_ID", "another");
+    let ended = next.run().await;
+    assert_eq!(ended.code, 3, "it found the profiler on: {}", ended.log);
+}
+
+#[tokio::test]
+async fn a_gate_that_cannot_be_put_back_makes_a_run_incomplete_and_is_said_first() {
+    let standin = off().await;
+    let place = long_and_restoring(&standin);
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    let denied = RouteAnswer::Status(403);
+    standin.route_fault(RouteFault::new(
+        "/kubevirts/kubevirt",
+        denied,
+        Times::Always,
+    ));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    let reason = ended.termination["reason"].as_str().unwrap_or_default();
+    assert!(
+        reason.starts_with("the profiler is STILL TURNED ON"),
+        "{reason}"
+    );
+    assert!(reason.contains("cluster-profiler-job undo"), "{reason}");
+    assert!(place.shipped().manifest.gate.after);
+    assert_eq!(
+        record(&standin).expect("a record")["gate"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    standin.clear_faults();
+    let undone = place.run_with(&["undo"]).await;
+    assert_eq!(undone.code, 0, "{}", undone.log);
+    assert_eq!(record(&standin), None);
+}
+
+#[tokio::test]
+async fn writes_that_were_made_and_not_answered_are_put_back_like_others() {
+    let standin = off().await;
+    let before = standin.configuration();
+    standin.route_fault(RouteFault::new(
+        "/kubevirts/kubevirt",
+        RouteAnswer::Unheard,
+        Times::Always,
+    ));
+    let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(standin.configuration(), before);
+    let gate = place.shipped().manifest.gate;
+    assert!(!gate.before && !gate.after && gate.changed.is_some());
+}
