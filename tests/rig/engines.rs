@@ -37,8 +37,9 @@ fn place(rig: &Rig, components: &str) -> Place {
     Place::new(rig).with("COMPONENTS", components)
 }
 
-fn bundled_place(rig: &Rig, components: &str) -> Place {
-    place(rig, components)
+/// By upstream's program.
+pub(crate) fn by_upstream(place: Place) -> Place {
+    place
         .with("ENGINE", "cluster-profiler")
         .with("PAGE_SIZE", 1)
         .with("PROGRAM", upstream().display())
@@ -102,7 +103,7 @@ pub(crate) fn native(rig: &Rig) {
 }
 
 pub(crate) fn bundled(rig: &Rig) {
-    let place = bundled_place(rig, ALL);
+    let place = by_upstream(place(rig, ALL));
     place.run().with(0).said("SUCCESS: Dumped PProf");
     assert_complete(&place, 6, "cluster-profiler");
 }
@@ -111,7 +112,7 @@ pub(crate) fn one_component(rig: &Rig) {
     let place = place(rig, "virt-handler");
     place.run().with(0);
     assert_complete(&place, 2, "native");
-    let place = bundled_place(rig, "virt-operator");
+    let place = by_upstream(place(rig, "virt-operator"));
     place.run().with(0);
     assert_complete(&place, 1, "cluster-profiler");
     rig.turn(false);

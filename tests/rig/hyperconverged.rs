@@ -1,5 +1,6 @@
 //! The gate under HyperConverged: one operation among others' in an annotation.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::gate::run_command;
@@ -68,6 +69,32 @@ pub(crate) fn foreign_operations(rig: &Rig) {
         assert_eq!(annotation(rig), text.as_str());
     }
     annotate(rig, None);
+}
+
+pub(crate) fn killed(rig: &Rig) {
+    let theirs = r#"[ {"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}} ]"#;
+    annotate(rig, Some(theirs));
+    let dead = Place::restoring(rig)
+        .with_short_lease()
+        .with("SETTLE", "1h");
+    let mut run = dead.spawn();
+    run.says("profiling is on");
+    run.send(Signal::KILL);
+    run.end();
+    let now = annotation(rig);
+    assert!(
+        now.as_str()
+            .expect("an annotation")
+            .contains("clusterProfiler")
+    );
+    let next = Place::restoring(rig)
+        .with_short_lease()
+        .with("RUN_ID", "next");
+    next.run().with(0).said("discarding what it had profiled");
+    assert_eq!(annotation(rig), theirs);
+    assert_eq!(rig.record(), None);
+    annotate(rig, None);
+    until("the gate", || !rig.is_on());
 }
 
 pub(crate) fn require(rig: &Rig) {

@@ -31,6 +31,20 @@ pub(crate) fn two_at_once(rig: &Rig) {
     assert_eq!(rig.record(), None);
 }
 
+pub(crate) fn two_of_one_id(rig: &Rig) {
+    let first = Place::restoring(rig).with("SETTLE", "1h");
+    let mut run = first.spawn();
+    run.says("profiling is on");
+    let out = first.path("out");
+    let second = Place::restoring(rig).with("DESTINATION", format!("file://{}", out.display()));
+    let mut waits = second.spawn();
+    waits.says("waiting for the run that holds the Lease");
+    first.stop_window();
+    run.end().with(0);
+    waits.end().with(0).said("already");
+    assert_eq!(rig.record(), None);
+}
+
 pub(crate) fn lost(rig: &Rig) {
     let place = Place::restoring(rig)
         .with_short_lease()

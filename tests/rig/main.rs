@@ -64,6 +64,10 @@ fn main() -> std::process::ExitCode {
                 "two runs at once: one works, the other says who",
                 lock::two_at_once,
             ),
+            (
+                "two runs of one id: the second finds it shipped",
+                lock::two_of_one_id,
+            ),
             ("a Lease that is taken away: nothing is undone", lock::lost),
             (
                 "killed in each phase, then the same run id",
@@ -79,6 +83,10 @@ fn main() -> std::process::ExitCode {
                 "a component that dies, and one that is replaced, in the window",
                 outage::components,
             ),
+            (
+                "the same by the upstream program",
+                outage::components_by_upstream,
+            ),
             ("the API server away for a moment", outage::moment),
             (
                 "the API server away for longer than a Lease lives",
@@ -89,12 +97,18 @@ fn main() -> std::process::ExitCode {
     suite.on(
         "v1.7.0",
         &["--kubevirt", "v1.7.0"],
-        &[("the field is set, other gates are kept", versions::field)],
+        &[(
+            "the field is set, other gates are kept, enable leaves it on",
+            versions::field,
+        )],
     );
     suite.on(
         "v1.5.1",
         &["--kubevirt", "v1.5.1"],
-        &[("the gate is listed, other gates are kept", versions::gate)],
+        &[(
+            "the gate is listed, other gates are kept, enable leaves it on",
+            versions::gate,
+        )],
     );
     suite.on(
         "v1.8.4 under HyperConverged",
@@ -111,6 +125,18 @@ fn main() -> std::process::ExitCode {
             (
                 "required: a command with the operations that are there",
                 hyperconverged::require,
+            ),
+            (
+                "killed in the window, then another run id",
+                hyperconverged::killed,
+            ),
+            (
+                "each right that is taken away is named, and nothing is changed",
+                rights::each_in_turn,
+            ),
+            (
+                "the stand-in has HyperConverged's manners",
+                manners::hyperconverged,
             ),
             (
                 "a denial on admission is told from one of RBAC",

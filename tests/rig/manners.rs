@@ -142,26 +142,33 @@ fn page(selector: &str, token: &str, size: u32) -> String {
     json!({ "labelSelector": selector, "continue": token, "pageSize": size }).to_string()
 }
 
+impl Both {
+    fn new(rig: &Rig, options: Options) -> (Self, Standin) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let standin = runtime
+            .block_on(Standin::start(options))
+            .expect("a stand-in");
+        let kubeconfig = tempfile::NamedTempFile::new().expect("a file");
+        standin
+            .write_kubeconfig(kubeconfig.path())
+            .expect("it is written");
+        let both = Self {
+            real: runtime.block_on(client(&rig.path("kubeconfig"))),
+            standin: runtime.block_on(client(kubeconfig.path())),
+            runtime,
+        };
+        (both, standin)
+    }
+}
+
 pub(crate) fn the_same(rig: &Rig) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let options = Options {
         pods: 6,
         unrelated: 45,
         gate: false,
         ..Options::default()
     };
-    let standin = runtime
-        .block_on(Standin::start(options))
-        .expect("a stand-in");
-    let kubeconfig = tempfile::NamedTempFile::new().expect("a file");
-    standin
-        .write_kubeconfig(kubeconfig.path())
-        .expect("it is written");
-    let both = Both {
-        real: runtime.block_on(client(&rig.path("kubeconfig"))),
-        standin: runtime.block_on(client(kubeconfig.path())),
-        runtime,
-    };
+    let (both, standin) = Both::new(rig, options);
     let (start, stop, dump) = (
         format!("{PROFILER}/start-cluster-profiler"),
         format!("{PROFILER}/stop-cluster-profiler"),
@@ -203,6 +210,7 @@ pub(crate) fn the_same(rig: &Rig) {
         "a token of a LIST"
     );
     leases(&both, &rig.namespace);
+    aged(&both, rig, (&standin, &dump));
     let kubevirt = format!(
         "/apis/kubevirt.io/v1/namespaces/{}/kubevirts",
         rig.namespace
@@ -230,4 +238,75 @@ fn leases(both: &Both, namespace: &str) {
     both.agree(200, Method::GET, &one, "");
     both.agree(409, Method::PUT, &one, &lease(Some("1")));
     both.agree(422, Method::PUT, &one, &lease(None));
+}
+
+/// A token that etcd has forgotten the list of.
+fn aged(both: &Both, rig: &Rig, (standin, dump): (&Standin, &str)) {
+    let [real, ours] = both.tokens(&rig.namespace);
+    // Something new, so that the token is of an older list.
+    rig.turn(true);
+    rig.patch(
+        "kubevirt",
+        "kubevirt",
+        &json!({ "metadata": { "labels": { "aged": "yes" } } }),
+    );
+    rig.compact();
+    standin.expire_tokens();
+    // Tokens are base64url: nothing in them is to be escaped.
+    let list = |token: &str| {
+        format!(
+            "/api/v1/namespaces/{}/pods?limit=1&continue={token}",
+            rig.namespace
+        )
+    };
+    let ask = |client, asked: (&Method, &str, &str)| both.answer(client, asked);
+    let expired = ask(&both.real, (&Method::GET, &list(&real), ""));
+    assert_eq!(expired.status, 410, "{expired:?}");
+    assert_eq!(
+        ask(&both.standin, (&Method::GET, &list(&ours), "")),
+        expired
+    );
+    let dumped = ask(&both.real, (&Method::GET, dump, &page(ALL, &real, 1)));
+    assert_eq!(dumped.status, 400, "{dumped:?}");
+    assert_eq!(
+        ask(&both.standin, (&Method::GET, dump, &page(ALL, &ours, 1))),
+        dumped
+    );
+}
+
+pub(crate) fn hyperconverged(rig: &Rig) {
+    let options = Options {
+        pods: 6,
+        gate: false,
+        hyperconverged: true,
+        namespace: rig.namespace.clone(),
+        ..Options::default()
+    };
+    let (both, _standin) = Both::new(rig, options);
+    let namespace = &rig.namespace;
+    let all = format!("/apis/hco.kubevirt.io/v1beta1/namespaces/{namespace}/hyperconvergeds");
+    let one = format!("{all}/kubevirt-hyperconverged");
+    let annotated = |text: Value| {
+        json!({ "metadata": { "annotations": { "kubevirt.kubevirt.io/jsonpatch": text } } })
+            .to_string()
+    };
+    both.agree(404, Method::GET, &format!("{all}/other"), "");
+    for bad in [
+        "nonsense",
+        "{}",
+        r#"[{"op":"add","path":"/spec/no/such/parent","value":1}]"#,
+        r#"[{"op":"remove","path":"/spec/configuration/none"}]"#,
+        r#"[{"op":"add","path":"/metadata/labels","value":{}}]"#,
+        r#"[{"op":"put","path":"/spec/configuration/none","value":1}]"#,
+    ] {
+        let denied = both.agree(403, Method::PATCH, &one, &annotated(json!(bad)));
+        let message = denied.body["message"].as_str().unwrap_or_default();
+        assert!(message.contains("denied the request"), "{bad}: {message}");
+    }
+    let stale = r#"{"metadata":{"resourceVersion":"1","labels":{"stale":"yes"}}}"#;
+    both.agree(409, Method::PATCH, &one, stale);
+    let good =
+        r#"[{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}}]"#;
+    both.agree(200, Method::PATCH, &one, &annotated(json!(good)));
+    both.agree(200, Method::PATCH, &one, &annotated(Value::Null));
 }

@@ -2,6 +2,7 @@
 
 use cluster_profiler_job::manifest::State;
 
+use crate::engines::by_upstream;
 use crate::place::Place;
 use crate::setup::{Rig, until};
 
@@ -16,8 +17,16 @@ fn place(rig: &Rig) -> Place {
 }
 
 pub(crate) fn components(rig: &Rig) {
+    dying(rig, place(rig));
+}
+
+pub(crate) fn components_by_upstream(rig: &Rig) {
+    dying(rig, by_upstream(place(rig)));
+}
+
+fn dying(rig: &Rig, place: Place) {
     let before = rig.spec();
-    let place = place(rig).with("COMPONENTS", "virt-handler,virt-operator");
+    let place = place.with("COMPONENTS", "virt-handler,virt-operator");
     let mut run = place.spawn();
     run.says("profiling is on");
     rig.process("kill", HANDLERS[0]);

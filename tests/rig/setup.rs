@@ -155,6 +155,25 @@ impl Rig {
         self.path("account.kubeconfig")
     }
 
+    /// Whether HyperConverged owns the KubeVirt.
+    pub(crate) fn is_hyperconverged(&self) -> bool {
+        self.path("pids/hco").exists()
+    }
+
+    /// Has etcd forget all that was before now, so that older continue tokens are too old.
+    pub(crate) fn compact(&self) {
+        let address = std::fs::read_to_string(self.path("address")).expect("an address");
+        let etcd = format!("http://{}:2379/v3/kv", address.trim());
+        let ask = |what: &str, body: String| {
+            let mut curl = Command::new("curl");
+            curl.args(["-sS", "--fail", "--data", &body, &format!("{etcd}/{what}")]);
+            let answer: Value = serde_json::from_slice(&checked(curl).stdout).expect("JSON");
+            answer["header"]["revision"].as_str().map(str::to_owned)
+        };
+        let revision = ask("range", json!({ "key": "AA==" }).to_string()).expect("a revision");
+        ask("compaction", json!({ "revision": revision }).to_string());
+    }
+
     /// An object of the install namespace.
     pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
         let json = self.kubectl(&["-n", &self.namespace, "get", kind, name, "-o", "json"]);

@@ -26,6 +26,16 @@ fn in_mid_run(rig: &Rig) -> Value {
     now["spec"]["configuration"]["developerConfiguration"].clone()
 }
 
+/// Enables without an end.
+fn enabled(rig: &Rig) {
+    let place = Place::new(rig).with("FEATURE_GATE", "enable");
+    place.run().with(0);
+    assert!(rig.is_on());
+    let gate = place.manifest().expect("a manifest").gate;
+    assert!(!gate.before && gate.after);
+    assert_eq!(rig.record(), None);
+}
+
 pub(crate) fn field(rig: &Rig) {
     let developer = in_mid_run(rig);
     assert_eq!(developer["clusterProfiler"], true);
@@ -33,6 +43,8 @@ pub(crate) fn field(rig: &Rig) {
         developer["featureGates"],
         json!(["LiveMigration", "Sidecar"])
     );
+    enabled(rig);
+    rig.turn(false);
 }
 
 pub(crate) fn gate(rig: &Rig) {
@@ -44,4 +56,7 @@ pub(crate) fn gate(rig: &Rig) {
     let before = rig.spec();
     Place::restoring(rig).run().with(0);
     assert_eq!(rig.spec(), before);
+    enabled(rig);
+    set_gates(rig, Value::Null);
+    until("the gate", || !rig.is_on());
 }
