@@ -109,11 +109,11 @@ pub(crate) fn bundled(rig: &Rig) {
 }
 
 pub(crate) fn one_component(rig: &Rig) {
-    let place = place(rig, "virt-handler");
-    place.run().with(0);
-    assert_complete(&place, 2, "native");
-    let place = by_upstream(place(rig, "virt-operator"));
-    place.run().with(0);
-    assert_complete(&place, 1, "cluster-profiler");
+    let native = place(rig, "virt-handler");
+    native.run().with(0);
+    assert_complete(&native, 2, "native");
+    let bundled = by_upstream(place(rig, "virt-operator"));
+    bundled.run().with(0);
+    assert_complete(&bundled, 1, "cluster-profiler");
     rig.turn(false);
 }

@@ -16,7 +16,7 @@ mod setup;
 mod suite;
 mod versions;
 
-use suite::Suite;
+use suite::{Case, Suite};
 
 fn main() -> std::process::ExitCode {
     let mut suite = Suite::new(
@@ -27,126 +27,126 @@ fn main() -> std::process::ExitCode {
     suite.on(
         "v1.8.4, 45 pods that sort before ours",
         &["--kubevirt", "v1.8.4", "--unrelated", "45"],
-        &[
-            ("the stand-in answers as this does", manners::the_same),
-            (
-                "the upstream program alone, as its documentation has it, yields nothing",
-                engines::upstream_alone,
-            ),
-            (
-                "the native engine brings all components with names",
-                engines::native,
-            ),
-            (
-                "the upstream program brings all components",
-                engines::bundled,
-            ),
-            ("one component, by both engines", engines::one_component),
-            (
-                "off and required: exit 3 with a command that works",
-                gate::require,
-            ),
-            ("enable leaves it on", gate::enable),
-            (
-                "enable-and-restore leaves every byte",
-                gate::enable_and_restore,
-            ),
-            ("what others write in mid-run survives", gate::foreign_edit),
-            (
-                "a gate that is closed in mid-window is opened to stop",
-                gate::reverted,
-            ),
-            (
-                "each right that is taken away is named, and nothing is changed",
-                rights::each_in_turn,
-            ),
-            (
-                "two runs at once: one works, the other says who",
-                lock::two_at_once,
-            ),
-            (
-                "two runs of one id: the second finds it shipped",
-                lock::two_of_one_id,
-            ),
-            ("a Lease that is taken away: nothing is undone", lock::lost),
-            (
-                "killed in each phase, then the same run id",
-                killed::same_run,
-            ),
-            (
-                "killed in each phase, then another run id",
-                killed::other_run,
-            ),
-            ("undo after a kill", killed::undo),
-            ("SIGTERM in each phase", killed::told),
-            (
-                "a component that dies, and one that is replaced, in the window",
-                outage::components,
-            ),
-            (
-                "the same by the upstream program",
-                outage::components_by_upstream,
-            ),
-            ("the API server away for a moment", outage::moment),
-            (
-                "the API server away for longer than a Lease lives",
-                outage::longer,
-            ),
-        ],
+        PLAIN,
     );
-    suite.on(
-        "v1.7.0",
-        &["--kubevirt", "v1.7.0"],
-        &[(
-            "the field is set, other gates are kept, enable leaves it on",
-            versions::field,
-        )],
-    );
-    suite.on(
-        "v1.5.1",
-        &["--kubevirt", "v1.5.1"],
-        &[(
-            "the gate is listed, other gates are kept, enable leaves it on",
-            versions::gate,
-        )],
-    );
+    suite.on("v1.7.0", &["--kubevirt", "v1.7.0"], FIELD_OR_GATE);
+    suite.on("v1.5.1", &["--kubevirt", "v1.5.1"], GATE_ALONE);
     suite.on(
         "v1.8.4 under HyperConverged",
         &["--kubevirt", "v1.8.4", "--hco"],
-        &[
-            (
-                "enable-and-restore without an annotation",
-                hyperconverged::no_annotation,
-            ),
-            (
-                "enable-and-restore between others' operations",
-                hyperconverged::foreign_operations,
-            ),
-            (
-                "required: a command with the operations that are there",
-                hyperconverged::require,
-            ),
-            (
-                "killed in the window, then another run id",
-                hyperconverged::killed,
-            ),
-            (
-                "each right that is taken away is named, and nothing is changed",
-                rights::each_in_turn,
-            ),
-            (
-                "the stand-in has HyperConverged's manners",
-                manners::hyperconverged,
-            ),
-            (
-                "a denial on admission is told from one of RBAC",
-                hyperconverged::denied,
-            ),
-            (
-                "the guard lets nothing through but our operation",
-                hyperconverged::guard,
-            ),
-        ],
+        HYPERCONVERGED,
     );
     suite.end()
 }
+
+const PLAIN: &[Case] = &[
+    ("the stand-in answers as this does", manners::the_same),
+    (
+        "the upstream program alone, as its documentation has it, yields nothing",
+        engines::upstream_alone,
+    ),
+    (
+        "the native engine brings all components with names",
+        engines::native,
+    ),
+    (
+        "the upstream program brings all components",
+        engines::bundled,
+    ),
+    ("one component, by both engines", engines::one_component),
+    (
+        "off and required: exit 3 with a command that works",
+        gate::require,
+    ),
+    ("enable leaves it on", gate::enable),
+    (
+        "enable-and-restore leaves every byte",
+        gate::enable_and_restore,
+    ),
+    ("what others write in mid-run survives", gate::foreign_edit),
+    (
+        "a gate that is closed in mid-window is opened to stop",
+        gate::reverted,
+    ),
+    (
+        "each right that is taken away is named, and nothing is changed",
+        rights::each_in_turn,
+    ),
+    (
+        "two runs at once: one works, the other says who",
+        lock::two_at_once,
+    ),
+    (
+        "two runs of one id: the second finds it shipped",
+        lock::two_of_one_id,
+    ),
+    ("a Lease that is taken away: nothing is undone", lock::lost),
+    (
+        "killed in each phase, then the same run id",
+        killed::same_run,
+    ),
+    (
+        "killed in each phase, then another run id",
+        killed::other_run,
+    ),
+    ("undo after a kill", killed::undo),
+    ("SIGTERM in each phase", killed::told),
+    (
+        "a component that dies, and one that is replaced, in the window",
+        outage::components,
+    ),
+    (
+        "the same by the upstream program",
+        outage::components_by_upstream,
+    ),
+    ("the API server away for a moment", outage::moment),
+    (
+        "the API server away for longer than a Lease lives",
+        outage::longer,
+    ),
+];
+
+const FIELD_OR_GATE: &[Case] = &[(
+    "the field is set, other gates are kept, enable leaves it on",
+    versions::field,
+)];
+
+const GATE_ALONE: &[Case] = &[(
+    "the gate is listed, other gates are kept, enable leaves it on",
+    versions::gate,
+)];
+
+const HYPERCONVERGED: &[Case] = &[
+    (
+        "enable-and-restore without an annotation",
+        hyperconverged::no_annotation,
+    ),
+    (
+        "enable-and-restore between others' operations",
+        hyperconverged::foreign_operations,
+    ),
+    (
+        "required: a command with the operations that are there",
+        hyperconverged::require,
+    ),
+    (
+        "killed in the window, then another run id",
+        hyperconverged::killed,
+    ),
+    (
+        "each right that is taken away is named, and nothing is changed",
+        rights::each_in_turn,
+    ),
+    (
+        "the stand-in has HyperConverged's manners",
+        manners::hyperconverged,
+    ),
+    (
+        "a denial on admission is told from one of RBAC",
+        hyperconverged::denied,
+    ),
+    (
+        "the guard lets nothing through but our operation",
+        hyperconverged::guard,
+    ),
+];
