@@ -2,12 +2,15 @@
 //!
 //! Nothing after this module reads the environment or checks a value again.
 
+mod bucket;
 mod check;
+mod claim;
 mod destination;
 mod min_complete;
 mod parse;
 mod raw;
 mod run_id;
+mod s3;
 mod service_link;
 mod standard;
 mod values;
@@ -16,6 +19,7 @@ mod variable;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use bucket::{S3Config, S3Settings};
 pub use destination::DestinationConfig;
 pub use min_complete::MinComplete;
 pub use run_id::RunId;

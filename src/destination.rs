@@ -3,12 +3,14 @@
 mod dir;
 pub mod fault;
 mod found;
+mod s3;
 
 use bytes::Bytes;
 
 pub use dir::{Dir, DirUpload};
 use fault::DestinationError;
 pub use found::Found;
+pub use s3::{Bucket, S3Upload};
 
 use crate::config::{DestinationConfig, RunId};
 use crate::manifest::Archive;
@@ -18,6 +20,8 @@ use crate::manifest::Archive;
 pub enum Destination {
     /// A directory, such as a mounted volume.
     Dir(Dir),
+    /// A bucket.
+    Bucket(Bucket),
 }
 
 /// An archive on its way.
@@ -25,6 +29,8 @@ pub enum Destination {
 pub enum Upload {
     /// Into a directory.
     Dir(DirUpload),
+    /// Into a bucket.
+    Bucket(S3Upload),
 }
 
 impl Destination {
@@ -32,6 +38,7 @@ impl Destination {
     pub fn new(config: &DestinationConfig) -> Self {
         match config {
             DestinationConfig::Directory(path) => Self::Dir(Dir::new(path.clone())),
+            DestinationConfig::Bucket(config) => Self::Bucket(Bucket::new((**config).clone())),
         }
     }
 
@@ -40,9 +47,10 @@ impl Destination {
     ///
     /// # Errors
     /// They cannot.
-    pub async fn probe(&self) -> Result<(), DestinationError> {
+    pub async fn probe(&self, run: &RunId) -> Result<(), DestinationError> {
         match self {
             Self::Dir(dir) => dir.probe().await,
+            Self::Bucket(bucket) => bucket.probe(run).await,
         }
     }
 
@@ -53,6 +61,7 @@ impl Destination {
     pub async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         match self {
             Self::Dir(dir) => dir.find(run).await,
+            Self::Bucket(bucket) => bucket.find(run).await,
         }
     }
 
@@ -63,6 +72,7 @@ impl Destination {
     pub async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
         match self {
             Self::Dir(dir) => dir.remove_manifest(run).await,
+            Self::Bucket(bucket) => bucket.remove_manifest(run).await,
         }
     }
 
@@ -73,6 +83,7 @@ impl Destination {
     pub async fn begin(&self, run: &RunId) -> Result<Upload, DestinationError> {
         match self {
             Self::Dir(dir) => dir.begin(run).await.map(Upload::Dir),
+            Self::Bucket(bucket) => bucket.begin(run).await.map(Upload::Bucket),
         }
     }
 
@@ -83,6 +94,7 @@ impl Destination {
     pub async fn abort(&self) -> Result<(), DestinationError> {
         match self {
             Self::Dir(dir) => dir.abort().await,
+            Self::Bucket(bucket) => bucket.abort().await,
         }
     }
 
@@ -93,6 +105,7 @@ impl Destination {
     pub async fn put_manifest(&self, run: &RunId, json: Vec<u8>) -> Result<(), DestinationError> {
         match self {
             Self::Dir(dir) => dir.put_manifest(run, json).await,
+            Self::Bucket(bucket) => bucket.put_manifest(run, json).await,
         }
     }
 }
@@ -105,6 +118,7 @@ impl Upload {
     pub async fn write(&mut self, data: Bytes) -> Result<(), DestinationError> {
         match self {
             Self::Dir(upload) => upload.write(data).await,
+            Self::Bucket(upload) => upload.write(data).await,
         }
     }
 
@@ -115,6 +129,7 @@ impl Upload {
     pub async fn finish(self) -> Result<Archive, DestinationError> {
         match self {
             Self::Dir(upload) => upload.finish().await,
+            Self::Bucket(upload) => upload.finish().await,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! to it.
 
 pub mod archive;
+pub mod chain;
 pub mod cluster;
 pub mod commands;
 pub mod component;

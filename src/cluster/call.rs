@@ -1,6 +1,5 @@
 //! One call to the API server: its timeout, its faults, and when it is tried again.
 
-use std::error::Error;
 use std::future::Future;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -9,6 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
 
+use crate::chain::chain;
 use crate::limits::Limits;
 
 /// The API server and how patient to be with it.
@@ -126,20 +126,6 @@ impl CallError {
             },
         }
     }
-}
-
-/// An error and everything that caused it, in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl Connection {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use super::call::{Connection, chain};
+use super::call::Connection;
+use crate::chain::chain;
 use crate::limits::Limits;
 
 /// No way to an API server is known.

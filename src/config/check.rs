@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::bucket::S3Settings;
 use super::destination::DestinationConfig;
 use super::min_complete::{self, MinComplete};
 use super::parse::{
@@ -13,6 +14,7 @@ use super::parse::{
 };
 use super::raw::Raw;
 use super::run_id::RunId;
+use super::s3;
 use super::standard::Standard;
 use super::values::{
     Config, ConfigError, EngineConfig, FeatureGate, Patience, SignalFiles, Telling, TerminationLog,
@@ -63,15 +65,7 @@ pub(super) fn check(
 ) -> (Telling, Result<Config, ConfigError>) {
     let mut faults = Faults(faults);
     let telling = telling(&mut faults, raw, &standard);
-    if raw.destination.is_none() {
-        let example = format!("{PREFIX}DESTINATION is required, such as file:///results");
-        faults.0.push(example);
-    }
-    let destination = faults.read(
-        "DESTINATION",
-        raw.destination.as_ref(),
-        DestinationConfig::parse,
-    );
+    let destination = destination(&mut faults, raw, &standard);
     let components = faults.read("COMPONENTS", raw.components.as_ref(), components);
     let window = window(&mut faults, raw);
     let signals = signals(&mut faults, raw, &standard);
@@ -113,6 +107,33 @@ pub(super) fn check(
         _ => Err(ConfigError { faults: faults.0 }),
     };
     (telling, config)
+}
+
+/// The destination that is set, or the bucket of an ObjectBucketClaim.
+fn destination(faults: &mut Faults, raw: &Raw, standard: &Standard) -> Option<DestinationConfig> {
+    let claimed = standard
+        .claim
+        .bucket
+        .as_ref()
+        .map(|bucket| format!("s3://{bucket}"));
+    let set = raw.destination.as_ref().or(claimed.as_ref());
+    if set.is_none() {
+        let example = format!(
+            "{PREFIX}DESTINATION is required, such as s3://bucket/prefix or file:///results"
+        );
+        faults.0.push(example);
+    }
+    let settings = s3::settings(raw, standard).unwrap_or_else(|wrong| {
+        faults.0.extend(wrong);
+        S3Settings::default()
+    });
+    let destination = faults.read("DESTINATION", set, DestinationConfig::parse)?;
+    Some(match destination {
+        DestinationConfig::Bucket(bucket) => {
+            DestinationConfig::Bucket(Box::new(bucket.with(&settings, &standard.claim)))
+        }
+        directory @ DestinationConfig::Directory(_) => directory,
+    })
 }
 
 /// Only what an undo needs. Other variables' faults count, too: one of them may be misspelt.

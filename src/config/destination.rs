@@ -2,14 +2,28 @@
 
 use std::path::PathBuf;
 
+use super::bucket::S3Config;
+
 /// Where the archive goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DestinationConfig {
     /// A directory, such as a mounted volume.
     Directory(PathBuf),
+    /// A bucket.
+    Bucket(Box<S3Config>),
 }
 
-const ACCEPTED: &str = "file:///DIRECTORY, an absolute path";
+/// What a run's names are appended to, for a person.
+impl std::fmt::Display for DestinationConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "{}/", path.display()),
+            Self::Bucket(at) => write!(f, "s3://{}/{}", at.bucket, at.prefix),
+        }
+    }
+}
+
+const ACCEPTED: &str = "s3://BUCKET[/PREFIX], or file:///DIRECTORY, an absolute path";
 
 impl DestinationConfig {
     /// Understands a destination's URI.
@@ -18,6 +32,10 @@ impl DestinationConfig {
     /// What is wrong, with the URI as far as it can hold no secret, and what is accepted.
     pub(super) fn parse(uri: &str) -> Result<Self, String> {
         let fault = |what: &str| Err(format!("{} {what}; accepted: {ACCEPTED}", redacted(uri)));
+        if let Some(rest) = uri.strip_prefix("s3://") {
+            let bucket = S3Config::parse(rest);
+            return bucket.map_or_else(fault, |bucket| Ok(Self::Bucket(Box::new(bucket))));
+        }
         let Some(rest) = uri.strip_prefix("file://") else {
             return fault("is no URI of a kind that is known");
         };

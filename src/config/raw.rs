@@ -38,6 +38,11 @@ pub(super) struct Raw {
     pub(super) labels: Option<String>,
     pub(super) termination_log: Option<String>,
     pub(super) log: Option<String>,
+    pub(super) s3_path_style: Option<String>,
+    pub(super) s3_encryption: Option<String>,
+    pub(super) s3_kms_key_id: Option<String>,
+    pub(super) s3_storage_class: Option<String>,
+    pub(super) s3_tags: Option<String>,
 }
 
 /// Reads our variables; what is wrong with their names or encoding comes beside them.

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::claim::Claim;
+
 /// The ones that a run heeds.
 pub(super) struct Standard {
     /// Where temporary files go.
@@ -11,6 +13,16 @@ pub(super) struct Standard {
     pub(super) kubeconfig: Vec<PathBuf>,
     /// RUST_LOG, if it is set.
     pub(super) log_filter: Option<String>,
+    /// An S3 server's URL, with the variable that has it.
+    pub(super) endpoint: Option<(&'static str, String)>,
+    /// Whether AWS's own variables say which requests and answers have checksums.
+    pub(super) checksums_are_set: (bool, bool),
+    /// AWS_MAX_ATTEMPTS, if it is set.
+    pub(super) max_attempts: Option<String>,
+    /// AWS_CA_BUNDLE, if it is set.
+    pub(super) ca_bundle: Option<PathBuf>,
+    /// What an ObjectBucketClaim says.
+    pub(super) claim: Claim,
     /// Where programs are looked for.
     path: Vec<PathBuf>,
 }
@@ -27,10 +39,27 @@ impl Standard {
             let set = parts.filter(|path| !path.as_os_str().is_empty());
             set.collect::<Vec<_>>()
         };
+        let text = |name: &str| get(name).and_then(|value| value.clone().into_string().ok());
+        // A Service called `bucket` brings names like a claim's; its values are URLs of its own kind.
+        let claimed = |name| text(name).filter(|value| !value.starts_with("tcp://"));
+        let endpoint = |name| text(name).map(|url| (name, url));
         Self {
+            endpoint: endpoint("AWS_ENDPOINT_URL_S3").or_else(|| endpoint("AWS_ENDPOINT_URL")),
+            checksums_are_set: (
+                get("AWS_REQUEST_CHECKSUM_CALCULATION").is_some(),
+                get("AWS_RESPONSE_CHECKSUM_VALIDATION").is_some(),
+            ),
+            max_attempts: text("AWS_MAX_ATTEMPTS"),
+            ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
+            claim: Claim {
+                bucket: claimed("BUCKET_NAME"),
+                host: claimed("BUCKET_HOST"),
+                port: claimed("BUCKET_PORT"),
+                region: claimed("BUCKET_REGION"),
+            },
             tmpdir: get("TMPDIR").map_or_else(|| Path::new("/tmp").to_owned(), PathBuf::from),
             kubeconfig: paths("KUBECONFIG"),
-            log_filter: get("RUST_LOG").and_then(|filter| filter.clone().into_string().ok()),
+            log_filter: text("RUST_LOG"),
             path: paths("PATH"),
         }
     }

@@ -24,8 +24,8 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Every variable there is.
 #[rustfmt::skip]
-pub const VARIABLES: [Variable; 27] = [
-    variable("DESTINATION", "required", "where the archive goes: `file:///DIRECTORY`, created if need be"),
+pub const VARIABLES: [Variable; 32] = [
+    variable("DESTINATION", "required; the bucket of BUCKET_NAME", "where the archive goes: `s3://BUCKET[/PREFIX]`, or `file:///DIRECTORY`, created if need be; beside an ObjectBucketClaim (BUCKET_NAME) it may be left out"),
     variable("COMPONENTS", "all", "comma list of virt-api, virt-controller, virt-handler, virt-operator; narrows the dump (start and stop always reach every pod)"),
     variable("SETTLE", "5m; 0s with a STOP_FILE", "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that appeared"),
     variable("STOP_FILE", "`stop` in $TMPDIR/cluster-profiler-job", "profiling ends when this file appears; a number in it is the workload's exit code. One from before the run is removed"),
@@ -51,5 +51,10 @@ pub const VARIABLES: [Variable; 27] = [
     variable("LABELS", "none", "`key=value,…` stored in the manifest"),
     variable("DRY_RUN", "false", "`true`: prove that the run could succeed, say what it would do, change nothing"),
     variable("TERMINATION_LOG", "/dev/termination-log", "file for the termination message; the default is written only where it exists"),
+    variable("S3_PATH_STYLE", "true where an endpoint is set", "`true`: the bucket stands in the path of URLs, `false`: in the host's name"),
+    variable("S3_ENCRYPTION", "the bucket's", "server-side encryption: `AES256`, `aws:kms` or `aws:kms:dsse`"),
+    variable("S3_KMS_KEY_ID", "the account's", "the KMS key for it"),
+    variable("S3_STORAGE_CLASS", "the bucket's", "the storage class, such as `STANDARD_IA`"),
+    variable("S3_TAGS", "none", "`key=value,…`, the objects' tags"),
     variable("LOG", "json; text on a terminal", "the log's format: `json` or `text`; RUST_LOG filters it"),
 ];

@@ -13,10 +13,10 @@ use tokio::io::AsyncWriteExt;
 
 use self::temporary::Temporary;
 use super::fault::DestinationError;
-use super::found::Found;
+use super::found::{Found, understand, untrue};
 use crate::config::RunId;
 use crate::file;
-use crate::manifest::{Archive, Manifest, SCHEMA_VERSION, Sha256};
+use crate::manifest::{Archive, Sha256};
 use crate::task::joined;
 
 /// The probe's name: written the way archives and manifests are, and deleted.
@@ -73,12 +73,10 @@ impl Dir {
                 }
                 Err(error) => return Err(DestinationError::io("read", &manifest, &error)),
             };
-            let found = understand(&manifest, &json)?;
+            let uri = manifest.display().to_string();
+            let found = understand(&uri, &json)?;
             if there != Some(found.archive.bytes) {
-                return Err(untrue(
-                    &manifest,
-                    "its archive is not there or has another size",
-                ));
+                return Err(untrue(&uri, "its archive is not there or has another size"));
             }
             Ok(Found::Complete(Box::new(found)))
         })
@@ -155,31 +153,10 @@ impl Dir {
 fn size(archive: &Path) -> Result<Option<u64>, DestinationError> {
     match fs::metadata(archive) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
-        Ok(_) => Err(untrue(archive, "it is no file")),
+        Ok(_) => Err(untrue(&archive.display().to_string(), "it is no file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DestinationError::io("look for", archive, &error)),
     }
-}
-
-/// What stands in the way under a run's name, and is not to be overwritten.
-fn untrue(path: &Path, detail: &str) -> DestinationError {
-    DestinationError {
-        action: "understand",
-        object: path.display().to_string(),
-        detail: format!("{detail}; move it away, or use another PROFILER_RUN_ID"),
-        permanent: true,
-    }
-}
-
-fn understand(path: &Path, json: &[u8]) -> Result<Manifest, DestinationError> {
-    let manifest: Manifest =
-        serde_json::from_slice(json).map_err(|error| untrue(path, &error.to_string()))?;
-    if manifest.schema_version > SCHEMA_VERSION {
-        let version = manifest.schema_version;
-        let detail = format!("its schema version is {version}, above {SCHEMA_VERSION}");
-        return Err(untrue(path, &detail));
-    }
-    Ok(manifest)
 }
 
 /// Writes a whole file, or none.

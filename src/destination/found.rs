@@ -1,6 +1,7 @@
 //! What is there already.
 
-use crate::manifest::Manifest;
+use super::fault::DestinationError;
+use crate::manifest::{Manifest, SCHEMA_VERSION};
 
 /// What a destination has of a run.
 #[derive(Debug)]
@@ -11,4 +12,26 @@ pub enum Found {
     Unfinished,
     /// A manifest, and so its archive.
     Complete(Box<Manifest>),
+}
+
+/// What stands in the way under a run's name, and is not to be overwritten.
+pub(super) fn untrue(object: &str, detail: &str) -> DestinationError {
+    DestinationError {
+        action: "understand",
+        object: object.to_owned(),
+        detail: format!("{detail}; move it away, or use another PROFILER_RUN_ID"),
+        permanent: true,
+    }
+}
+
+/// A manifest that is there.
+pub(super) fn understand(object: &str, json: &[u8]) -> Result<Manifest, DestinationError> {
+    let manifest: Manifest =
+        serde_json::from_slice(json).map_err(|error| untrue(object, &error.to_string()))?;
+    if manifest.schema_version > SCHEMA_VERSION {
+        let version = manifest.schema_version;
+        let detail = format!("its schema version is {version}, above {SCHEMA_VERSION}");
+        return Err(untrue(object, &detail));
+    }
+    Ok(manifest)
 }

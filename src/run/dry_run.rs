@@ -6,7 +6,7 @@ use super::preflight::{Clear, Pods};
 use super::report::Finished;
 use crate::cluster::lease;
 use crate::cluster::profiler::Gate;
-use crate::config::{Config, DestinationConfig, FeatureGate};
+use crate::config::{Config, FeatureGate};
 use crate::outcome::ExitCode;
 
 /// Tells each step that a run would go through from here.
@@ -47,12 +47,10 @@ pub(super) fn tell(config: &Config, engine: &str, clear: &Clear, pods: &Pods) ->
         "dump",
         format!("dump {expected} pods with the engine {engine}"),
     );
-    let DestinationConfig::Directory(directory) = &config.destination;
-    let stem = config.run_id.stem();
-    let archive = directory.join(format!("{stem}.tar.gz"));
+    let (place, stem) = (&config.destination, config.run_id.stem());
     step(
         "ship",
-        format!("write {} and then {stem}.json", archive.display()),
+        format!("write {place}{stem}.tar.gz and then {stem}.json"),
     );
     Finished {
         code: ExitCode::Complete,

@@ -151,7 +151,7 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
 }
 
 async fn at_destination(job: &Job) -> Result<Found, Fault> {
-    job.destination.probe().await?;
+    job.destination.probe(&job.config.run_id).await?;
     Ok(job.destination.find(&job.config.run_id).await?)
 }
 

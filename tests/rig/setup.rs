@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -160,7 +161,8 @@ impl Rig {
         self.path("pids/hco").exists()
     }
 
-    /// Has etcd forget all that was before now, so that older continue tokens are too old.
+    /// Has etcd forget all that was before now, and tells kube-apiserver as its own compaction does, so
+    /// that older continue tokens are too old.
     pub(crate) fn compact(&self) {
         let address = std::fs::read_to_string(self.path("address")).expect("an address");
         let etcd = format!("http://{}:2379/v3/kv", address.trim());
@@ -172,6 +174,9 @@ impl Rig {
         };
         let revision = ask("range", json!({ "key": "AA==" }).to_string()).expect("a revision");
         ask("compaction", json!({ "revision": revision }).to_string());
+        let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        let (key, value) = (encoded("compact_rev_key"), encoded(&revision));
+        ask("put", json!({ "key": key, "value": value }).to_string());
     }
 
     /// An object of the install namespace.

@@ -41,7 +41,7 @@ mod server;
 mod standin;
 mod state;
 mod strike;
-mod tls;
+pub mod tls;
 mod token;
 mod upcoming;
 

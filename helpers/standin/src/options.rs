@@ -34,6 +34,8 @@ pub struct Options {
     /// Whether the window's own start and length are written into the cpu profile, as a real one
     /// has them; else the golden file is served byte for byte.
     pub stamp_cpu: bool,
+    /// Bytes of noise in the stamped cpu profile, so that an archive gets large.
+    pub cpu_padding: usize,
     /// How long every pod takes to answer a dump; a real idle pod takes 1.3 s.
     pub pod_latency: Duration,
     /// How long virt-api waits for a pod.
@@ -69,6 +71,7 @@ impl Default for Options {
             hyperconverged_delay: Duration::ZERO,
             profiles: Profiles::default(),
             stamp_cpu: true,
+            cpu_padding: 0,
             pod_latency: Duration::ZERO,
             pod_limit: Duration::from_secs(5),
             response_limit: Duration::from_secs(60),

@@ -11,6 +11,7 @@ use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 
 use crate::{
     cpu,
+    options::Options,
     page::Content,
     profiler::{Cpu, Window},
 };
@@ -78,7 +79,8 @@ pub(crate) struct Encoded {
 
 impl Encoded {
     /// Encodes a set.
-    pub(crate) fn new(profiles: Profiles, stamp_cpu: bool) -> io::Result<Self> {
+    pub(crate) fn new(options: &Options) -> io::Result<Self> {
+        let (profiles, stamp_cpu) = (options.profiles, options.stamp_cpu);
         let goldens = KINDS.into_iter().zip(profiles.goldens());
         let (cpu, texts): (Vec<_>, Vec<_>) = goldens.partition(|(kind, _)| *kind == "cpu");
         let golden_cpu = cpu.first().map_or(&[][..], |(_, golden)| *golden);
@@ -88,6 +90,7 @@ impl Encoded {
             .collect::<io::Result<_>>()?;
         let mut raw_cpu = Vec::new();
         MultiGzDecoder::new(golden_cpu).read_to_end(&mut raw_cpu)?;
+        cpu::pad(&mut raw_cpu, options.cpu_padding);
         Ok(Self {
             texts,
             golden_cpu: BASE64_STANDARD.encode(golden_cpu).into(),

@@ -22,8 +22,7 @@ impl Standin {
     /// Begins to serve on a free port of the loopback.
     pub async fn start(options: Options) -> Result<Self> {
         let identity = tls::identity().context("cannot make certificates")?;
-        let profiles = Encoded::new(options.profiles, options.stamp_cpu)
-            .context("cannot read the golden profiles")?;
+        let profiles = Encoded::new(&options).context("cannot read the golden profiles")?;
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .context("cannot listen on the loopback")?;

@@ -13,13 +13,18 @@ use rustls::{
 };
 
 /// What a server needs to speak TLS, and a client to trust it.
-pub(crate) struct Identity {
-    pub(crate) config: Arc<ServerConfig>,
-    pub(crate) ca_pem: String,
+pub struct Identity {
+    /// The server's side.
+    pub config: Arc<ServerConfig>,
+    /// The authority that a client is to trust.
+    pub ca_pem: String,
 }
 
 /// Makes an identity for the loopback.
-pub(crate) fn identity() -> Result<Identity> {
+///
+/// # Errors
+/// No key can be made.
+pub fn identity() -> Result<Identity> {
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![

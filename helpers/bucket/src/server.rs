@@ -1,0 +1,147 @@
+//! Connections, and what stands before S3's answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use s3s::Body;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::fault::Answer;
+use crate::{Seen, Shared};
+
+/// The connection is to be closed without an answer.
+type HungUp = std::io::Error;
+
+/// Serves until it is aborted; the connections end with it.
+pub(crate) async fn serve(listener: TcpListener, config: Arc<ServerConfig>, shared: Arc<Shared>) {
+    let acceptor = TlsAcceptor::from(config);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                connections.spawn(connection(acceptor.clone(), stream, Arc::clone(&shared)));
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Serves one connection. How it ends is the client's business.
+async fn connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Shared>) {
+    let Ok(stream) = acceptor.accept(stream).await else {
+        return;
+    };
+    let hang_up = Arc::new(Notify::new());
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, hang_up) = (Arc::clone(&shared), Arc::clone(&hang_up));
+        async move {
+            let reply = answer(&shared, request).await;
+            if reply.is_none() {
+                hang_up.notify_one();
+            }
+            reply.ok_or_else(|| HungUp::other("hung up on purpose"))
+        }
+    });
+    let builder = auto::Builder::new(TokioExecutor::new());
+    tokio::select! {
+        _ = builder.serve_connection(TokioIo::new(stream), service) => {}
+        () = hang_up.notified() => {}
+    }
+}
+
+/// Answers a request; nothing is a hang-up.
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<Body>> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let (method, target) = (request.method().to_string(), request.uri().to_string());
+    let mut strikes = None;
+    shared.state.send_modify(|state| {
+        let mut faults = state.faults.iter_mut();
+        strikes = faults.find_map(|fault| fault.strikes(&method, &target));
+        state.seen.push(Seen {
+            method,
+            target,
+            bytes: length.unwrap_or_default(),
+        });
+    });
+    let half = length.unwrap_or_default() / 2;
+    match strikes {
+        None => Some(serve_s3(shared, request, None).await),
+        Some(Answer::Refused(status, code)) => {
+            // The body is read first: a client that is still sending might not hear the answer.
+            drop(request.into_body().collect().await);
+            Some(error(status, code))
+        }
+        Some(Answer::ErrorIn200(code)) => {
+            drop(request.into_body().collect().await);
+            Some(error(200, code))
+        }
+        Some(Answer::Reset) => {
+            let (mut body, mut read) = (request.into_body(), 0);
+            while read < half {
+                let frame = body.frame().await?.ok()?;
+                read += frame.data_ref().map_or(0, |data| data.len() as u64);
+            }
+            None
+        }
+        Some(Answer::Unheard) => {
+            drop(serve_s3(shared, request, None).await);
+            None
+        }
+        Some(Answer::LastOfConnection) => {
+            let mut reply = serve_s3(shared, request, None).await;
+            let close = HeaderValue::from_static("close");
+            reply.headers_mut().insert(header::CONNECTION, close);
+            Some(reply)
+        }
+        Some(Answer::Hangs) => std::future::pending().await,
+        Some(Answer::Slow(bytes_a_second)) => {
+            Some(serve_s3(shared, request, Some(bytes_a_second)).await)
+        }
+    }
+}
+
+async fn serve_s3(
+    shared: &Shared,
+    request: Request<Incoming>,
+    bytes_a_second: Option<u64>,
+) -> Response<Body> {
+    let (parts, mut body) = request.into_parts();
+    let mut whole = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if let Some(rate) = bytes_a_second {
+            let nanos = data.len() as u64 * 1_000_000_000 / rate;
+            tokio::time::sleep(Duration::from_nanos(nanos)).await;
+        }
+        whole.extend_from_slice(&data);
+    }
+    let request = Request::from_parts(parts, Body::from(Bytes::from(whole)));
+    let answered = shared.service.call(request).await;
+    answered.unwrap_or_else(|_| error(500, "InternalError"))
+}
+
+fn error(status: u16, code: &str) -> Response<Body> {
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>as the test \
+         has it</Message></Error>"
+    );
+    let mut reply = Response::new(Body::from(text));
+    *reply.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+    let xml = HeaderValue::from_static("application/xml");
+    reply.headers_mut().insert(header::CONTENT_TYPE, xml);
+    reply
+}

@@ -1,0 +1,171 @@
+//! The client: AWS's own chain of credentials, one HTTP stack and one TLS stack, whose trust is only
+//! ever added to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder as HttpBuilder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::chain::chain;
+use crate::config::S3Settings;
+use crate::destination::fault::DestinationError;
+
+/// Tries of one request, the first included: bursts of 503 SlowDown last for seconds.
+const TRIES: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// For one try of one part of 5 MiB: a slow bucket may take its time, and one that takes nothing at all
+/// is noticed before by the SDK.
+const ATTEMPT: Duration = Duration::from_secs(5 * 60);
+
+/// What a server that is not AWS takes for a region.
+const NO_REGION: &str = "us-east-1";
+
+/// Makes the client; nothing is sent to the bucket yet.
+///
+/// # Errors
+/// The certificates that are to be trusted cannot be read.
+pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationError> {
+    // One provider for every TLS connection; a second call finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut trusted = TrustStore::default();
+    for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+        trusted.add_pem_certificate(pem(certificate));
+    }
+    if let Some(path) = &settings.ca_bundle {
+        for certificate in bundle(path)? {
+            trusted.add_pem_certificate(pem(&certificate));
+        }
+    }
+    let retry = RetryConfig::standard()
+        .with_max_attempts(settings.max_attempts.unwrap_or(TRIES))
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http(trusted)?)
+        .retry_config(retry)
+        .timeout_config(timeouts)
+        .region(region(settings));
+    if let Some(endpoint) = &settings.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    let shared = loader.load().await;
+    let custom = shared.endpoint_url().is_some();
+    let mut config = Builder::from(&shared)
+        .retry_classifier(Broken)
+        .force_path_style(settings.path_style.unwrap_or(custom));
+    // Servers that are not AWS refuse the newer checksums; a part's MD5 they all know.
+    let (requests, answers) = settings.checksums_are_set;
+    if custom && !requests {
+        config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    }
+    if custom && !answers {
+        config = config.response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    }
+    Ok(Client::from_conf(config.build()))
+}
+
+/// A connection that broke while a request was on it, which the SDK takes for final where the server
+/// speaks HTTP/2.
+#[derive(Debug)]
+struct Broken;
+
+impl ClassifyRetry for Broken {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err);
+        let error = error.and_then(OrchestratorError::as_connector_error);
+        match error.filter(|error| error.is_other() && chain(error).contains("SendRequest")) {
+            Some(_) => RetryAction::transient_error(),
+            None => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "broken connection"
+    }
+}
+
+/// Where the server is not AWS nobody is asked for the region who could only be asked in AWS.
+fn region(settings: &S3Settings) -> impl ProvideRegion + 'static {
+    let said = settings.region.clone().map(Region::new);
+    let told = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(said)
+        .or_else(ProfileFileRegionProvider::builder().build());
+    match settings.endpoint {
+        Some(_) => told.or_else(Region::new(NO_REGION)),
+        None => told.or_default_provider(),
+    }
+}
+
+fn http(trusted: TrustStore) -> Result<SharedHttpClient, DestinationError> {
+    let context = TlsContext::builder().with_trust_store(trusted).build();
+    let context = context.map_err(|error| DestinationError {
+        action: "set up TLS for",
+        object: "the bucket".to_owned(),
+        detail: error.to_string(),
+        permanent: true,
+    })?;
+    Ok(
+        HttpBuilder::new().build_with_connector_fn(move |settings, components| {
+            let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+            let provider = Provider::rustls(CryptoMode::Ring);
+            connector
+                .tls_provider(provider)
+                .tls_context(context.clone())
+                .build()
+        }),
+    )
+}
+
+/// The certificates of a file. The SDK would panic on one that is none.
+fn bundle(path: &Path) -> Result<Vec<CertificateDer<'static>>, DestinationError> {
+    let fault = |detail: String| DestinationError {
+        action: "read AWS_CA_BUNDLE",
+        object: path.display().to_string(),
+        detail,
+        permanent: true,
+    };
+    let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let certificates = certificates.map_err(|error| fault(format!("it is no PEM: {error:?}")))?;
+    if certificates.is_empty() {
+        return Err(fault("there is no certificate in it".to_owned()));
+    }
+    let mut store = rustls::RootCertStore::empty();
+    for certificate in &certificates {
+        let good = store.add(certificate.clone());
+        good.map_err(|error| fault(format!("a certificate in it is none: {error}")))?;
+    }
+    Ok(certificates)
+}
+
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let text = BASE64_STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}

@@ -1,0 +1,224 @@
+//! Objects of a bucket, one request each.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use tokio::sync::OnceCell;
+
+use super::client;
+use super::fault::Failed;
+use crate::chain::chain;
+use crate::config::S3Config;
+use crate::destination::fault::DestinationError;
+
+/// A bucket, below a prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Objects(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: S3Config,
+    client: OnceCell<Client>,
+    unfinished: Mutex<Option<Unfinished>>,
+}
+
+/// A multipart upload that was begun and not completed.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    pub(super) key: String,
+    pub(super) id: String,
+}
+
+/// What the server holds a body against, whatever other checksums it knows.
+pub(super) fn content_md5(body: &[u8]) -> String {
+    BASE64_STANDARD.encode(Md5::digest(body))
+}
+
+impl Objects {
+    pub(super) fn new(config: S3Config) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            client: OnceCell::new(),
+            unfinished: Mutex::default(),
+        }))
+    }
+
+    pub(super) async fn client(&self) -> Result<&Client, DestinationError> {
+        let inner = &self.0;
+        let client = || client::client(&inner.config.settings);
+        inner.client.get_or_try_init(client).await
+    }
+
+    pub(super) fn bucket(&self) -> &str {
+        &self.0.config.bucket
+    }
+
+    /// The key of a name.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.0.config.prefix)
+    }
+
+    pub(super) fn uri(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.bucket())
+    }
+
+    pub(super) fn unfinished(&self) -> MutexGuard<'_, Option<Unfinished>> {
+        let unfinished = self.0.unfinished.lock();
+        unfinished.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        body: Bytes,
+        kind: &str,
+    ) -> Result<(), DestinationError> {
+        let settings = &self.0.config.settings;
+        let put = self.client().await?.put_object();
+        let put = put.bucket(self.bucket()).key(key).content_type(kind);
+        let put = put
+            .content_md5(content_md5(&body))
+            .body(ByteStream::from(body));
+        let put = put
+            .set_server_side_encryption(
+                settings
+                    .encryption
+                    .as_deref()
+                    .map(ServerSideEncryption::from),
+            )
+            .set_ssekms_key_id(settings.kms_key.clone())
+            .set_storage_class(settings.storage_class.as_deref().map(StorageClass::from))
+            .set_tagging(settings.tags.clone());
+        let put = put.send().await;
+        put.map_err(|error| Failed::new("write", self.uri(key), error).error)?;
+        Ok(())
+    }
+
+    pub(super) async fn create_multipart(&self, key: &str) -> Result<String, DestinationError> {
+        let settings = &self.0.config.settings;
+        let create = self.client().await?.create_multipart_upload();
+        let create = create
+            .bucket(self.bucket())
+            .key(key)
+            .content_type("application/gzip");
+        let create = create
+            .set_server_side_encryption(
+                settings
+                    .encryption
+                    .as_deref()
+                    .map(ServerSideEncryption::from),
+            )
+            .set_ssekms_key_id(settings.kms_key.clone())
+            .set_storage_class(settings.storage_class.as_deref().map(StorageClass::from))
+            .set_tagging(settings.tags.clone());
+        let created = create.send().await;
+        let created =
+            created.map_err(|error| Failed::new("begin the upload of", self.uri(key), error));
+        let created = created.map_err(|failed| failed.error)?;
+        created.upload_id.ok_or_else(|| DestinationError {
+            action: "begin the upload of",
+            object: self.uri(key),
+            detail: "the server gave it no id".to_owned(),
+            permanent: true,
+        })
+    }
+
+    /// An object's size; `None` where there is none.
+    pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, Failed> {
+        let client = self.client().await.map_err(unready)?;
+        let head = client.head_object().bucket(self.bucket()).key(key);
+        match head.send().await {
+            Ok(head) => Ok(head
+                .content_length
+                .and_then(|bytes| u64::try_from(bytes).ok())),
+            Err(error) => match Failed::new("look for", self.uri(key), error) {
+                failed if failed.is_absent() => Ok(None),
+                failed => Err(failed),
+            },
+        }
+    }
+
+    pub(super) async fn get(&self, key: &str) -> Result<Bytes, Failed> {
+        let client = self.client().await.map_err(unready)?;
+        let get = client
+            .get_object()
+            .bucket(self.bucket())
+            .key(key)
+            .send()
+            .await;
+        let get = get.map_err(|error| Failed::new("read", self.uri(key), error))?;
+        let body = get.body.collect().await.map_err(|error| {
+            unready(DestinationError {
+                action: "read",
+                object: self.uri(key),
+                detail: chain(&error),
+                permanent: false,
+            })
+        })?;
+        Ok(body.into_bytes())
+    }
+
+    pub(super) async fn delete(&self, key: &str) -> Result<(), Failed> {
+        let client = self.client().await.map_err(unready)?;
+        let delete = client.delete_object().bucket(self.bucket()).key(key);
+        let deleted = delete.send().await;
+        deleted.map_err(|error| Failed::new("delete", self.uri(key), error))?;
+        Ok(())
+    }
+
+    pub(super) async fn give_up(&self, key: &str, id: &str) -> Result<(), DestinationError> {
+        let abort = self.client().await?.abort_multipart_upload();
+        let aborted = abort
+            .bucket(self.bucket())
+            .key(key)
+            .upload_id(id)
+            .send()
+            .await;
+        match aborted.map_err(|error| Failed::new("abort the upload of", self.uri(key), error)) {
+            Err(failed) if !failed.is_absent() => Err(failed.error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Aborts the multipart uploads of a key: nobody else can be at one, for the run has the lock.
+    pub(super) async fn sweep(&self, key: &str) {
+        let Ok(client) = self.client().await else {
+            return;
+        };
+        let list = client
+            .list_multipart_uploads()
+            .bucket(self.bucket())
+            .prefix(key);
+        let listed = match list.send().await {
+            Ok(listed) => listed,
+            Err(error) => {
+                let error = Failed::new("list the uploads of", self.uri(key), error).error;
+                tracing::info!(%error, "what a killed attempt may have begun stays");
+                return;
+            }
+        };
+        for upload in listed.uploads() {
+            let (Some(id), true) = (upload.upload_id(), upload.key() == Some(key)) else {
+                continue;
+            };
+            match self.give_up(key, id).await {
+                Ok(()) => tracing::info!(key, "aborted the upload that a killed attempt had begun"),
+                Err(error) => tracing::warn!(%error, "what a killed attempt had begun stays"),
+            }
+        }
+    }
+}
+
+/// A fault before anything was sent, or after an answer.
+fn unready(error: DestinationError) -> Failed {
+    Failed {
+        error,
+        status: None,
+    }
+}

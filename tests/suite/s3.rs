@@ -1,0 +1,331 @@
+//! A bucket as destination: what comes there is whole, or nothing does and the exit code says why.
+
+use bucket::{ACCESS_KEY, Answer, BUCKET, Bucket, Fault, SECRET_KEY};
+use rustix::process::Signal;
+use sha2::Digest;
+use standin::{Options, Standin};
+
+use crate::harness::{Ended, Place, RUN_ID, entries, send, standin};
+
+const PREFIX: &str = "nightly/a";
+
+/// A place whose runs go into the bucket.
+pub(crate) fn into(bucket: &Bucket, standin: &Standin) -> Place {
+    let place = Place::new(standin);
+    std::fs::write(place.path("bucket-ca.pem"), bucket.ca_pem()).expect("a file");
+    let ca = place.path("bucket-ca.pem").display().to_string();
+    place
+        .with("PROFILER_DESTINATION", format!("s3://{BUCKET}/{PREFIX}"))
+        .with("AWS_ENDPOINT_URL", bucket.url())
+        .with("AWS_CA_BUNDLE", ca)
+        .with("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .with("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+}
+
+fn key(suffix: &str) -> String {
+    format!("{PREFIX}/profile-{RUN_ID}.{suffix}")
+}
+
+/// Profiles of which the archive is more than two parts.
+async fn large() -> Standin {
+    let options = Options {
+        pods: 5,
+        cpu_padding: 3 << 20,
+        ..Options::default()
+    };
+    Standin::start(options).await.expect("a stand-in")
+}
+
+async fn bucket() -> Bucket {
+    Bucket::start().await.expect("a bucket")
+}
+
+/// The archive and its manifest are there, agree, and nothing else is.
+fn assert_shipped(bucket: &Bucket) {
+    assert_eq!(bucket.keys(), [key("json"), key("tar.gz")]);
+    assert_eq!(bucket.uploads(), 0);
+    let manifest = std::fs::read(bucket.path(&key("json"))).expect("a manifest");
+    let manifest: cluster_profiler_job::manifest::Manifest =
+        serde_json::from_slice(&manifest).expect("a manifest");
+    let archive = std::fs::read(bucket.path(&key("tar.gz"))).expect("an archive");
+    assert_eq!(archive.len() as u64, manifest.archive.bytes);
+    let digest = <[u8; 32]>::from(sha2::Sha256::digest(&archive));
+    assert_eq!(manifest.archive.sha256.0, digest);
+    assert_eq!(
+        manifest.archive.uri,
+        format!("s3://{BUCKET}/{}", key("tar.gz"))
+    );
+    let files = entries(&archive);
+    let listed = manifest.pods.iter().flat_map(|pod| &pod.files);
+    for file in listed.chain([&manifest.cluster_file]) {
+        let content = &files[&file.path];
+        let digest = <[u8; 32]>::from(sha2::Sha256::digest(content));
+        assert_eq!(file.sha256.0, digest, "{}", file.path);
+    }
+}
+
+fn assert_nothing(bucket: &Bucket) {
+    assert_eq!(bucket.keys(), [""; 0]);
+    assert_eq!(bucket.uploads(), 0);
+}
+
+fn assert_says(ended: &Ended, code: i32, words: &[&str]) {
+    assert_eq!(ended.code, code, "{}", ended.log);
+    let reason = ended.termination["reason"].as_str().unwrap_or_default();
+    for word in words {
+        assert!(reason.contains(word), "no {word:?} in {reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_small_archive_is_one_object_and_the_manifest_comes_last() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let ended = into(&bucket, &standin).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_shipped(&bucket);
+    let puts = bucket
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method == "PUT");
+    let puts: Vec<_> = puts.map(|seen| seen.target).collect();
+    assert!(puts.last().expect("puts").contains(".json"), "{puts:?}");
+    assert_eq!(standin.starts(), 1);
+}
+
+#[tokio::test]
+async fn a_large_archive_goes_in_parts() {
+    let (standin, bucket) = (large().await, bucket().await);
+    let ended = into(&bucket, &standin).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_shipped(&bucket);
+    let parts = bucket.seen().into_iter();
+    let parts = parts
+        .filter(|seen| seen.target.contains("partNumber="))
+        .count();
+    assert!(parts > 2, "{parts} parts");
+}
+
+#[tokio::test]
+async fn a_claim_is_all_that_has_to_be_set() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let (host, port) = bucket
+        .url()
+        .trim_start_matches("https://")
+        .split_once(':')
+        .expect("a port");
+    let place = into(&bucket, &standin)
+        .with("PROFILER_DESTINATION", "")
+        .with("AWS_ENDPOINT_URL", "")
+        .with("BUCKET_NAME", BUCKET)
+        .with("BUCKET_HOST", host)
+        .with("BUCKET_PORT", port)
+        .with("BUCKET_REGION", "");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let keys = [
+        format!("profile-{RUN_ID}.json"),
+        format!("profile-{RUN_ID}.tar.gz"),
+    ];
+    assert_eq!(bucket.keys(), keys);
+}
+
+#[tokio::test]
+async fn a_run_that_is_there_is_not_made_again() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin);
+    assert_eq!(place.run().await.code, 0);
+    let again = place.run().await;
+    assert_says(&again, 0, &["already there"]);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// Faults in mid-upload that pass: the data arrive all the same, and whole.
+#[tokio::test]
+async fn faults_that_pass_cost_nothing_but_time() {
+    let part = "partNumber=";
+    for fault in [
+        Fault::always("PUT", part, Answer::Refused(503, "SlowDown")).times(3),
+        Fault::always("PUT", part, Answer::Refused(500, "InternalError"))
+            .after(1)
+            .times(2),
+        Fault::always("PUT", part, Answer::Reset).after(1).times(1),
+        // By HTTP/2.
+        Fault::always("PUT", part, Answer::Reset).times(1),
+        Fault::always("PUT", part, Answer::Unheard).times(1),
+        Fault::always("PUT", part, Answer::LastOfConnection),
+        Fault::always("POST", "uploadId=", Answer::ErrorIn200("InternalError")).times(1),
+        Fault::always("POST", "uploadId=", Answer::Unheard).times(1),
+        Fault::always("PUT", ".json", Answer::Refused(503, "SlowDown")).times(2),
+    ] {
+        let http2 = fault.answer == Answer::Reset && fault.after == 0;
+        let bucket = match http2 {
+            true => Bucket::start_http2().await.expect("a bucket"),
+            false => bucket().await,
+        };
+        let standin = large().await;
+        bucket.fault(fault.clone());
+        if fault.method == "POST" && fault.answer == Answer::Unheard {
+            // What S3 answers to a second completion; s3s-fs answers 403.
+            let gone = Answer::Refused(404, "NoSuchUpload");
+            bucket.fault(Fault::always("POST", fault.holds, gone));
+        }
+        let ended = into(&bucket, &standin).run().await;
+        assert_eq!(ended.code, 0, "{fault:?}: {}", ended.termination);
+        assert_shipped(&bucket);
+        assert_eq!(standin.starts(), 1, "{fault:?}");
+    }
+}
+
+/// Faults that stay: the exit code says so, and no upload is left open.
+#[tokio::test]
+async fn faults_in_mid_upload_that_stay_leave_no_upload_open() {
+    let part = "partNumber=";
+    let denied = Answer::Refused(403, "AccessDenied");
+    for (fault, code) in [
+        (Fault::always("PUT", part, denied.clone()).after(1), 4),
+        (Fault::always("POST", "uploadId=", denied.clone()), 4),
+        (Fault::always("PUT", ".json", denied), 4),
+        (
+            Fault::always("PUT", part, Answer::Refused(503, "SlowDown")),
+            75,
+        ),
+        (
+            Fault::always("POST", "uploadId=", Answer::ErrorIn200("AccessDenied")),
+            4,
+        ),
+    ] {
+        let (standin, bucket) = (large().await, bucket().await);
+        bucket.fault(fault.clone());
+        let place = into(&bucket, &standin).with("AWS_MAX_ATTEMPTS", 2);
+        let ended = place.run().await;
+        assert_says(&ended, code, &["s3://profiles/nightly/a"]);
+        assert_eq!(bucket.uploads(), 0, "{fault:?}");
+        assert!(!bucket.keys().contains(&key("json")), "{fault:?}");
+        assert!(standin.profiling().is_empty(), "{fault:?}");
+        // What the pods have is shipped by the next attempt, without a second window.
+        bucket.clear_faults();
+        let again = place.run().await;
+        assert_eq!(again.code, 0, "{fault:?}: {}", again.log);
+        assert_shipped(&bucket);
+        assert_eq!(standin.starts(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_bucket_is_told_before_the_cluster_is_touched() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let probe = "probe";
+    for (answer, words) in [
+        (Answer::Refused(404, "NoSuchBucket"), "create the bucket"),
+        (Answer::Refused(403, "AccessDenied"), "docs/s3.md"),
+        (
+            Answer::Refused(403, "SignatureDoesNotMatch"),
+            "AWS_SECRET_ACCESS_KEY",
+        ),
+        (Answer::Refused(403, "RequestTimeTooSkewed"), "clock"),
+        (
+            Answer::Refused(400, "AuthorizationHeaderMalformed"),
+            "AWS_REGION",
+        ),
+    ] {
+        bucket.clear_faults();
+        bucket.fault(Fault::always("PUT", probe, answer));
+        let ended = into(&bucket, &standin).run().await;
+        assert_says(&ended, 4, &[words, "s3://profiles/nightly/a"]);
+    }
+    bucket.clear_faults();
+    let place = into(&bucket, &standin);
+    let untrusted = Place::new(&standin)
+        .with("PROFILER_DESTINATION", format!("s3://{BUCKET}"))
+        .with("AWS_ENDPOINT_URL", bucket.url())
+        .with("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .with("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    assert_says(&untrusted.run().await, 4, &["AWS_CA_BUNDLE"]);
+    let nobody = into(&bucket, &standin)
+        .with("AWS_ACCESS_KEY_ID", "")
+        .with("AWS_SECRET_ACCESS_KEY", "")
+        .with("AWS_EC2_METADATA_DISABLED", "true");
+    assert_says(&nobody.run().await, 4, &["no credentials were found"]);
+    let wrong = into(&bucket, &standin).with("AWS_SECRET_ACCESS_KEY", "wrong");
+    assert_says(&wrong.run().await, 4, &["credentials are wrong"]);
+    let unresolved =
+        into(&bucket, &standin).with("AWS_ENDPOINT_URL", "https://no-such-host.invalid");
+    assert_says(&unresolved.run().await, 75, &["not resolved"]);
+    std::fs::write(place.path("empty.pem"), "").expect("a file");
+    let empty = place.path("empty.pem").display().to_string();
+    let no_pem = place.with("AWS_CA_BUNDLE", empty);
+    assert_says(&no_pem.run().await, 4, &["AWS_CA_BUNDLE"]);
+    assert_eq!(standin.starts(), 0);
+    assert_nothing(&bucket);
+}
+
+#[tokio::test]
+async fn rights_that_are_only_nice_to_have_may_be_missing() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let denied = || Answer::Refused(403, "AccessDenied");
+    bucket.fault(Fault::always("HEAD", "", denied()));
+    bucket.fault(Fault::always("GET", "", denied()));
+    bucket.fault(Fault::always("DELETE", "", denied()));
+    let ended = into(&bucket, &standin).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(bucket.keys().contains(&key("json")), "{:?}", bucket.keys());
+    assert!(ended.log.contains("size is not checked"), "{}", ended.log);
+}
+
+#[tokio::test]
+async fn a_signal_in_mid_upload_ships_or_leaves_nothing_open() {
+    let (standin, bucket) = (large().await, bucket().await);
+    bucket.fault(Fault::always("PUT", "partNumber=", Answer::Hangs).after(1));
+    let place = into(&bucket, &standin).with("PROFILER_GRACE", "16s");
+    let child = place.spawn();
+    let parts = |state: &bucket::State| {
+        let parts = state
+            .seen
+            .iter()
+            .filter(|seen| seen.target.contains("partNumber="));
+        parts.count() > 1
+    };
+    bucket.wait_until(parts).await;
+    send(&child, Signal::KILL);
+    drop(place.ended(child).await);
+    assert_eq!(bucket.uploads(), 1, "it was killed");
+    assert!(!bucket.keys().contains(&key("tar.gz")));
+    bucket.clear_faults();
+    expire_lease(&standin);
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    assert_eq!(bucket.keys(), [key("json"), key("tar.gz")]);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// The holder of the lock is dead: nobody has to wait a minute for that to show.
+fn expire_lease(standin: &Standin) {
+    let name = "cluster-profiler-job";
+    let mut lease = standin.lease(name).expect("a Lease");
+    lease["spec"]["leaseDurationSeconds"] = serde_json::json!(1);
+    standin.set_lease(name, lease);
+}
+
+#[tokio::test]
+async fn secrets_are_told_to_nobody() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let secret = "a-secret-that-nobody-may-see";
+    let token = "session-token-nobody-may-see";
+    let place = into(&bucket, &standin)
+        .with("AWS_SECRET_ACCESS_KEY", secret)
+        .with("AWS_SESSION_TOKEN", token)
+        .with("PROFILER_S3_TAGS", "a=tag-nobody-may-see")
+        .with(
+            "HTTPS_PROXY",
+            "http://user:proxy-nobody-may-see@127.0.0.1:1",
+        )
+        .with("NO_PROXY", "127.0.0.1")
+        .with("RUST_LOG", "debug");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 4, "{}", ended.log);
+    let told = format!("{}{}", ended.log, ended.termination);
+    for secret in [secret, "nobody-may-see", SECRET_KEY] {
+        let line = told.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None);
+    }
+}
