@@ -3,6 +3,7 @@
 mod dir;
 pub mod fault;
 mod found;
+mod listed;
 mod s3;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 pub use dir::{Dir, DirUpload};
 use fault::DestinationError;
 pub use found::Found;
+pub use listed::Listed;
 pub use s3::{Bucket, S3Upload};
 
 use crate::config::{DestinationConfig, RunId};
@@ -73,6 +75,29 @@ impl Destination {
         match self {
             Self::Dir(dir) => dir.remove_manifest(run).await,
             Self::Bucket(bucket) => bucket.remove_manifest(run).await,
+        }
+    }
+
+    /// The runs that are there, by their names, in the order of their ids.
+    ///
+    /// # Errors
+    /// The destination cannot be listed.
+    pub async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.list().await,
+            Self::Bucket(bucket) => bucket.list().await,
+        }
+    }
+
+    /// Removes a run, its manifest first: what is left of one is unfinished, and never untrue.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub async fn remove(&self, run: &RunId) -> Result<(), DestinationError> {
+        self.remove_manifest(run).await?;
+        match self {
+            Self::Dir(dir) => dir.remove_archive(run).await,
+            Self::Bucket(bucket) => bucket.remove_archive(run).await,
         }
     }
 

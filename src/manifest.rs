@@ -53,6 +53,9 @@ pub struct Manifest {
     pub archive: Archive,
     /// Seconds spent in each phase, in order.
     pub phases: Vec<PhaseSeconds>,
+    /// What went wrong beside the run, such as an earlier run that could not be removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The workload's exit code, if the stop file had one.
     pub workload_exit_code: Option<u8>,
     /// The runner's peak memory (VmHWM), in bytes, where the system tells.

@@ -17,6 +17,7 @@ mod progress;
 mod record;
 mod report;
 mod resume;
+mod retention;
 mod ship;
 mod signal_files;
 mod site;

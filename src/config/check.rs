@@ -9,7 +9,7 @@ use super::bucket::S3Settings;
 use super::destination::DestinationConfig;
 use super::min_complete::{self, MinComplete};
 use super::parse::{
-    absolute_path, boolean, components, duration, engine, feature_gate, labels, log_format,
+    absolute_path, age, boolean, components, duration, engine, feature_gate, labels, log_format,
     namespace, not, number, originals,
 };
 use super::raw::Raw;
@@ -17,8 +17,8 @@ use super::run_id::RunId;
 use super::s3;
 use super::standard::Standard;
 use super::values::{
-    Config, ConfigError, EngineConfig, FeatureGate, Patience, SignalFiles, Telling, TerminationLog,
-    UndoConfig, WindowConfig,
+    Config, ConfigError, EngineConfig, FeatureGate, Patience, Retention, SignalFiles, Telling,
+    TerminationLog, UndoConfig, WindowConfig,
 };
 use super::variable::PREFIX;
 use crate::component::Component;
@@ -82,6 +82,10 @@ pub(super) fn check(
         MinComplete::parse(value).ok_or_else(|| not(value, min_complete::ACCEPTED))
     });
     let patience = patience(&mut faults, raw, window);
+    let retention = Retention {
+        keep: faults.read("KEEP", raw.keep.as_ref(), number(1..=100_000)),
+        keep_for: faults.read("KEEP_FOR", raw.keep_for.as_ref(), age),
+    };
     let labels = faults.read("LABELS", raw.labels.as_ref(), labels);
     let dry_run = faults.read("DRY_RUN", raw.dry_run.as_ref(), boolean);
 
@@ -99,6 +103,7 @@ pub(super) fn check(
             feature_gate: feature_gate.unwrap_or(FeatureGate::Require),
             min_complete: min_complete.unwrap_or_default(),
             patience,
+            retention,
             labels: labels.unwrap_or_default(),
             dry_run: dry_run.unwrap_or(false),
             temporary: standard.tmpdir,

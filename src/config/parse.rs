@@ -57,6 +57,19 @@ pub(super) fn duration(value: &str) -> Result<Duration, String> {
         })
 }
 
+/// How old something may get, which is longer than any run takes.
+pub(super) fn age(value: &str) -> Result<Duration, String> {
+    const OLDEST: Duration = Duration::from_secs(3650 * 24 * 3600);
+    let age = humantime::parse_duration(value).ok();
+    age.filter(|age| !age.is_zero() && *age <= OLDEST)
+        .ok_or_else(|| {
+            not(
+                value,
+                "a duration with a unit, such as 36h or 30d, up to 3650d",
+            )
+        })
+}
+
 pub(super) fn engine(value: &str) -> Result<String, String> {
     match value {
         "native" | "cluster-profiler" => Ok(value.to_owned()),

@@ -33,6 +33,8 @@ pub(super) struct Raw {
     pub(super) start_tries: Option<String>,
     pub(super) grace: Option<String>,
     pub(super) deadline: Option<String>,
+    pub(super) keep: Option<String>,
+    pub(super) keep_for: Option<String>,
     pub(super) dry_run: Option<String>,
     pub(super) results_dir: Option<String>,
     pub(super) labels: Option<String>,

@@ -11,6 +11,9 @@ const MAX_LENGTH: usize = 100;
 pub struct RunId(String);
 
 impl RunId {
+    /// What the names of all runs' files begin with.
+    pub const STEM: &str = "profile-";
+
     /// Checks an id that somebody chose.
     ///
     /// # Errors
@@ -33,7 +36,7 @@ impl RunId {
 
     /// What the run's files are called, without their endings: `profile-RUN_ID`.
     pub fn stem(&self) -> String {
-        format!("profile-{}", self.0)
+        format!("{}{}", Self::STEM, self.0)
     }
 
     /// The id itself.

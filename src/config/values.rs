@@ -36,6 +36,8 @@ pub struct Config {
     pub min_complete: MinComplete,
     /// How long things may take.
     pub patience: Patience,
+    /// Which earlier runs the destination keeps.
+    pub retention: Retention,
     /// Labels for the manifest.
     pub labels: BTreeMap<String, String>,
     /// Whether to prove that the run could succeed, and change nothing.
@@ -129,6 +131,22 @@ pub struct Patience {
     pub grace: Duration,
     /// The whole run's limit.
     pub deadline: Option<Duration>,
+}
+
+/// Which runs a destination keeps: those that one of these keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// So many of the newest, the run's own among them; at least 1.
+    pub keep: Option<u32>,
+    /// Those that are not older.
+    pub keep_for: Option<Duration>,
+}
+
+impl Retention {
+    /// Whether nothing is ever removed.
+    pub fn keeps_all(&self) -> bool {
+        self.keep.is_none() && self.keep_for.is_none()
+    }
 }
 
 /// How log lines look.

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use sha2::Digest;
 use tokio::io::AsyncWriteExt;
 
 use self::temporary::Temporary;
 use super::fault::DestinationError;
 use super::found::{Found, understand, untrue};
+use super::listed::{Listed, gather};
 use crate::config::RunId;
 use crate::file;
 use crate::manifest::{Archive, Sha256};
@@ -99,12 +101,7 @@ impl Dir {
         let Some(path) = self.unfinished().take() else {
             return Ok(());
         };
-        self.blocking(move |_| {
-            let removed = file::remove(&path);
-            removed.map_err(|error| DestinationError::io("remove", &path, &error))
-        })
-        .await
-        .map(drop)
+        self.remove(path).await
     }
 
     fn unfinished(&self) -> MutexGuard<'_, Option<PathBuf>> {
@@ -123,13 +120,39 @@ impl Dir {
     }
 
     pub(super) async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
-        let target = self.manifest(run);
+        self.remove(self.manifest(run)).await
+    }
+
+    pub(super) async fn remove_archive(&self, run: &RunId) -> Result<(), DestinationError> {
+        self.remove(self.archive(run)).await
+    }
+
+    async fn remove(&self, target: PathBuf) -> Result<(), DestinationError> {
         self.blocking(move |_| {
             let removed = file::remove(&target);
             removed.map_err(|error| DestinationError::io("remove", &target, &error))
         })
         .await
         .map(drop)
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
+        self.blocking(|dir| {
+            let fault = |error: io::Error| DestinationError::io("list", &dir.path, &error);
+            let mut files = Vec::new();
+            for entry in fs::read_dir(&dir.path).map_err(fault)? {
+                let entry = entry.map_err(fault)?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                // One that is gone by now, or has no time, is no run to speak of.
+                let modified = entry.metadata().and_then(|there| there.modified());
+                let modified = modified
+                    .ok()
+                    .and_then(|time| Timestamp::try_from(time).ok());
+                files.extend(modified.map(|modified| (name, modified)));
+            }
+            Ok(gather(files))
+        })
+        .await
     }
 
     fn archive(&self, run: &RunId) -> PathBuf {

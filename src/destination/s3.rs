@@ -12,6 +12,7 @@ use self::objects::{Objects, Unfinished};
 pub use self::upload::S3Upload;
 use super::fault::DestinationError;
 use super::found::{Found, understand, untrue};
+use super::listed::{Listed, gather};
 use crate::config::{RunId, S3Config};
 
 /// A bucket for runs.
@@ -95,7 +96,19 @@ impl Bucket {
     }
 
     pub(super) async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
-        let removed = self.0.delete(&self.manifest(run)).await;
+        self.remove(&self.manifest(run)).await
+    }
+
+    pub(super) async fn remove_archive(&self, run: &RunId) -> Result<(), DestinationError> {
+        self.remove(&self.archive(run)).await
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), DestinationError> {
+        let removed = self.0.delete(key).await;
         removed.map_err(|failed| failed.error)
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
+        Ok(gather(self.0.list(RunId::STEM).await?))
     }
 }

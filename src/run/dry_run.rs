@@ -6,11 +6,16 @@ use super::preflight::{Clear, Pods};
 use super::report::Finished;
 use crate::cluster::lease;
 use crate::cluster::profiler::Gate;
-use crate::config::{Config, FeatureGate};
+use crate::config::{Config, FeatureGate, RunId};
 use crate::outcome::ExitCode;
 
 /// Tells each step that a run would go through from here.
-pub(super) fn tell(config: &Config, engine: &str, clear: &Clear, pods: &Pods) -> Finished {
+pub(super) fn tell(
+    config: &Config,
+    engine: &str,
+    clear: &Clear,
+    (pods, going): &(Pods, Vec<RunId>),
+) -> Finished {
     let step = |step: &str, what: String| tracing::info!(step, "would {what}");
     let (ready, expected) = (pods.ready.len(), pods.expected.len());
     let namespace = &clear.install.namespace;
@@ -52,6 +57,9 @@ pub(super) fn tell(config: &Config, engine: &str, clear: &Clear, pods: &Pods) ->
         "ship",
         format!("write {place}{stem}.tar.gz and then {stem}.json"),
     );
+    for run in going {
+        step("report", format!("remove the earlier run {run}"));
+    }
     Finished {
         code: ExitCode::Complete,
         reason: "dry run: nothing was changed".to_owned(),

@@ -7,6 +7,7 @@ use super::job::Job;
 use super::memory;
 use super::phase::Clock;
 use super::report::Finished;
+use super::retention;
 use super::ship::Shipped;
 use crate::archive::{Entry, Spool};
 use crate::cluster::install::Install;
@@ -88,7 +89,7 @@ pub(super) async fn vouch(
     let outcome = record.outcome(&job.config.min_complete);
     let outcome = unless_left(still_profiling(&unstopped), unless_left(open, outcome));
     let (code, reason) = override_by(job, ended, outcome);
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         run_id: job.config.run_id.to_string(),
         labels: job.config.labels.clone(),
@@ -106,15 +107,22 @@ pub(super) async fn vouch(
         cluster_file: first,
         archive: archive.clone(),
         phases: clock.past(),
+        warnings: Vec::new(),
         workload_exit_code: ended.workload_exit_code,
         peak_memory_bytes: memory::peak(),
         exit_code: code.number(),
         reason: reason.clone(),
     };
-    let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
-    job.destination
-        .put_manifest(&job.config.run_id, json)
-        .await?;
+    put(job, &manifest).await?;
+    // Nothing older goes before this one is there, and a run that was told to stop has no time for it.
+    if job.told.now().is_none() {
+        manifest.warnings = retention::retain(job).await;
+        if !manifest.warnings.is_empty()
+            && let Err(fault) = put(job, &manifest).await
+        {
+            tracing::warn!(%fault, "the manifest stays without its warnings");
+        }
+    }
     let workload_exit_code = ended.workload_exit_code;
     Ok(Finished {
         code,
@@ -122,6 +130,14 @@ pub(super) async fn vouch(
         archive: Some(archive),
         workload_exit_code,
     })
+}
+
+async fn put(job: &Job, manifest: &Manifest) -> Result<(), Fault> {
+    let json = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::from)?;
+    Ok(job
+        .destination
+        .put_manifest(&job.config.run_id, json)
+        .await?)
 }
 
 fn still_profiling(unstopped: &[String]) -> Option<String> {

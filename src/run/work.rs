@@ -11,6 +11,7 @@ use super::phase::{Clock, Phase};
 use super::preflight::{self, Preflight, Refused};
 use super::profile;
 use super::report::Finished;
+use super::retention;
 use super::told::Order;
 use super::{gate, lock, undo};
 use crate::cluster::install::Install;
@@ -46,7 +47,9 @@ pub(super) async fn work<E: Engine>(
     job.gate().before = clear.gate == profiler::Gate::On;
     if job.config.dry_run {
         let pods = preflight::pods(&job, install).await?;
-        return Ok(dry_run::tell(&job.config, engine.name(), &clear, &pods));
+        let going = retention::going(&job).await?;
+        let plan = (pods, going);
+        return Ok(dry_run::tell(&job.config, engine.name(), &clear, &plan));
     }
     clock.enter(Phase::Lock);
     let (left, disturbed) = tokio::select! {

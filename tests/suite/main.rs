@@ -25,6 +25,7 @@ mod pprof_malformed;
 mod pprof_oracle;
 mod progress;
 mod refusals;
+mod retention;
 mod s3;
 mod signals;
 mod start;

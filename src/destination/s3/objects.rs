@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use jiff::Timestamp;
 use md5::{Digest, Md5};
 use tokio::sync::OnceCell;
 
@@ -170,6 +171,29 @@ impl Objects {
         let deleted = delete.send().await;
         deleted.map_err(|error| Failed::new("delete", self.uri(key), error))?;
         Ok(())
+    }
+
+    /// The names below the prefix that begin like this, with the time of their last change. The server
+    /// gives a thousand at once.
+    pub(super) async fn list(
+        &self,
+        beginning: &str,
+    ) -> Result<Vec<(String, Timestamp)>, DestinationError> {
+        let (prefix, all) = (self.key(""), self.key(beginning));
+        let list = self.client().await?.list_objects_v2();
+        let list = list.bucket(self.bucket()).prefix(&all).delimiter("/");
+        let mut pages = list.into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Failed::new("list", self.uri(&all), error).error)?;
+            for object in page.contents() {
+                let name = object.key().and_then(|key| key.strip_prefix(&prefix));
+                let modified = object.last_modified();
+                let modified = modified.and_then(|at| Timestamp::from_second(at.secs()).ok());
+                names.extend(name.map(str::to_owned).zip(modified));
+            }
+        }
+        Ok(names)
     }
 
     pub(super) async fn give_up(&self, key: &str, id: &str) -> Result<(), DestinationError> {
