@@ -43,11 +43,17 @@ kubectl() { "$rig/bin/kubectl" --kubeconfig="$rig/kubeconfig" --cache-dir="$rig/
 # is_ours PID [NAME]: whether that process was started by this rig (as NAME). A pid file alone could
 # name a process that came later, so each one carries its name in its environment.
 is_ours() {
-  local entry
-  while IFS= read -r -d '' entry; do
+  local entry environment=() tries
+  for tries in {1..5}; do
+    { mapfile -t -d '' environment < "/proc/$1/environ"; } 2> /dev/null || return 1
+    # In the midst of an exec there is nothing to read.
+    ((${#environment[@]} == 0)) || break
+    sleep 0.02
+  done
+  for entry in "${environment[@]}"; do
     # Unquoted, the asterisk stands for any name.
     [[ $entry != "RIG_PROCESS=$rig/"${2:-*} ]] || return 0
-  done 2> /dev/null < "/proc/$1/environ"
+  done
   return 1
 }
 

@@ -94,11 +94,14 @@ impl Rig {
 
     /// Stops a process where it stands, or lets it go on.
     pub(crate) fn freeze(&self, name: &str, frozen: bool) {
+        checked(self.signal(name, if frozen { "-STOP" } else { "-CONT" }));
+    }
+
+    fn signal(&self, name: &str, signal: &str) -> Command {
         let pid = std::fs::read_to_string(self.path("pids").join(name)).expect("a pid");
-        let signal = if frozen { "-STOP" } else { "-CONT" };
         let mut kill = Command::new("kill");
         kill.args([signal, pid.trim()]);
-        checked(kill);
+        kill
     }
 
     fn kubectl_command(&self, kubeconfig: &Path, arguments: &[&str]) -> Command {
@@ -272,7 +275,12 @@ impl Rig {
             .flatten()
             .flatten()
         {
-            self.freeze(&pid.file_name().to_string_lossy(), false);
+            // What the case has killed is started again.
+            let name = pid.file_name().to_string_lossy().into_owned();
+            let mut revive = self.signal(&name, "-CONT");
+            if !revive.status().expect("kill starts").success() {
+                self.process("start", &name);
+            }
         }
         self.kubectl(&[
             "-n",
