@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use cluster_profiler_job::config::{PREFIX, VARIABLES};
+use cluster_profiler_job::config::{PREFIX, RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
 
 /// Profile the KubeVirt control plane once, as the environment says.
@@ -50,6 +50,28 @@ pub(crate) enum Command {
         /// Do not keep the texts of what was converted
         #[arg(long)]
         drop_originals: bool,
+    },
+    /// List the runs at PROFILER_DESTINATION and PROFILER_FALLBACK
+    ///
+    /// With what became of each, as its manifest says. An archive without a manifest is unfinished, and
+    /// nothing vouches for it.
+    Ls,
+    /// Write a run's archive to the standard output
+    ///
+    /// From PROFILER_DESTINATION, or else PROFILER_FALLBACK. It is held against the manifest's SHA-256 on
+    /// the way: with exit code 1 it is not to be used.
+    Get {
+        /// The run's id, as `ls` shows it
+        #[arg(value_parser = RunId::parse)]
+        run_id: RunId,
+    },
+    /// Wait, so that a pod with a volume can be looked into
+    ///
+    /// Exits with 0 after the time, or at once when it is told to stop.
+    Hold {
+        /// How long, such as 1h
+        #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+        wait: Duration,
     },
     /// Exit with 0 while profiling is on, else with 1
     ///

@@ -52,6 +52,18 @@ pub fn undo_config(
     check::undo_config(&raw, faults, standard::Standard::read(&environment))
 }
 
+/// Reads only where runs are kept: the destination, and the fallback if there is one.
+///
+/// # Errors
+/// One of their variables is faulty, or one has a name that is not known.
+pub fn places(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<DestinationConfig>, ConfigError> {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let (raw, faults) = raw::read(&environment);
+    check::places(&raw, faults, &standard::Standard::read(&environment))
+}
+
 /// Reads only the files by which a run and a workload tell each other where they are, the done
 /// file last: what a process beside the run needs.
 ///

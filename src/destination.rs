@@ -1,6 +1,7 @@
 //! Where runs are kept. A run's names there are complete or do not exist.
 
 mod dir;
+mod download;
 pub mod fault;
 mod found;
 mod listed;
@@ -9,6 +10,7 @@ mod s3;
 use bytes::Bytes;
 
 pub use dir::{Dir, DirUpload};
+pub use download::Download;
 use fault::DestinationError;
 pub use found::Found;
 pub use listed::Listed;
@@ -86,6 +88,17 @@ impl Destination {
         match self {
             Self::Dir(dir) => dir.list().await,
             Self::Bucket(bucket) => bucket.list().await,
+        }
+    }
+
+    /// Opens a run's archive for reading.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub async fn open(&self, run: &RunId) -> Result<Download, DestinationError> {
+        match self {
+            Self::Dir(dir) => dir.open(run).await,
+            Self::Bucket(bucket) => bucket.open(run).await,
         }
     }
 

@@ -25,6 +25,9 @@ fn main() -> std::io::Result<ExitCode> {
             dest,
             drop_originals,
         }) => commands::convert(&source, &dest, !drop_originals),
+        Some(Command::Ls) => runtime.block_on(commands::ls(environment)),
+        Some(Command::Get { run_id }) => runtime.block_on(commands::get(environment, &run_id)),
+        Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),
         Some(Command::Ready { wait }) => runtime.block_on(commands::ready(environment, wait)),
     };
     // A thread that still reads a dump nobody wants must not hold the exit up.

@@ -51,6 +51,9 @@ pub struct Manifest {
     pub refused: Vec<Refused>,
     /// The archive that this manifest vouches for.
     pub archive: Archive,
+    /// Of an archive at the fallback: what was wrong with the destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_reason: Option<String>,
     /// Seconds spent in each phase, in order.
     pub phases: Vec<PhaseSeconds>,
     /// What went wrong beside the run, such as an earlier run that could not be removed.

@@ -1,6 +1,7 @@
 //! One run: configured from the environment, supervised, and told of when it has ended.
 
 mod cpu;
+mod deliver;
 mod dry_run;
 mod fault;
 mod finish;
@@ -24,6 +25,7 @@ mod site;
 mod start;
 mod stop;
 pub mod supervisor;
+mod target;
 mod told;
 mod undo;
 mod undo_left;
@@ -79,7 +81,7 @@ pub async fn undo(
             println!("{done}");
             ExitCode::Complete
         }
-        Err(Fault { code, message }) => {
+        Err(Fault { code, message, .. }) => {
             eprintln!("{message}");
             code
         }
@@ -136,6 +138,7 @@ async fn supervised<E: Engine>(
             stop_wait: config.patience.stop_wait,
         },
         destination: Destination::new(&config.destination),
+        fallback: config.fallback.as_ref().map(Destination::new),
         progress: Progress::new(watched),
         told,
         confirmation: Mutex::new(None),

@@ -65,7 +65,7 @@ pub(super) fn check(
 ) -> (Telling, Result<Config, ConfigError>) {
     let mut faults = Faults(faults);
     let telling = telling(&mut faults, raw, &standard);
-    let destination = destination(&mut faults, raw, &standard);
+    let (destination, fallback) = destinations(&mut faults, raw, &standard);
     let components = faults.read("COMPONENTS", raw.components.as_ref(), components);
     let window = window(&mut faults, raw);
     let signals = signals(&mut faults, raw, &standard);
@@ -92,6 +92,7 @@ pub(super) fn check(
     let config = match destination {
         Some(destination) if faults.0.is_empty() => Ok(Config {
             destination,
+            fallback,
             components: components.unwrap_or_else(|| Component::ALL.into()),
             window,
             signals,
@@ -114,8 +115,12 @@ pub(super) fn check(
     (telling, config)
 }
 
-/// The destination that is set, or the bucket of an ObjectBucketClaim.
-fn destination(faults: &mut Faults, raw: &Raw, standard: &Standard) -> Option<DestinationConfig> {
+/// The destination that is set, or the bucket of an ObjectBucketClaim; and the fallback.
+fn destinations(
+    faults: &mut Faults,
+    raw: &Raw,
+    standard: &Standard,
+) -> (Option<DestinationConfig>, Option<DestinationConfig>) {
     let claimed = standard
         .claim
         .bucket
@@ -132,13 +137,31 @@ fn destination(faults: &mut Faults, raw: &Raw, standard: &Standard) -> Option<De
         faults.0.extend(wrong);
         S3Settings::default()
     });
-    let destination = faults.read("DESTINATION", set, DestinationConfig::parse)?;
-    Some(match destination {
-        DestinationConfig::Bucket(bucket) => {
-            DestinationConfig::Bucket(Box::new(bucket.with(&settings, &standard.claim)))
-        }
-        directory @ DestinationConfig::Directory(_) => directory,
-    })
+    let complete = |uri: &str| {
+        let destination = DestinationConfig::parse(uri)?;
+        Ok(destination.with(&settings, &standard.claim))
+    };
+    let destination = faults.read("DESTINATION", set, complete);
+    let fallback = faults.read("FALLBACK", raw.fallback.as_ref(), complete);
+    if fallback.is_some() && fallback == destination {
+        faults.add("FALLBACK", "it is the destination itself");
+    }
+    (destination, fallback)
+}
+
+/// Only where runs are kept, the destination first and then the fallback. Other variables' faults count,
+/// too: one of them may be misspelt.
+pub(super) fn places(
+    raw: &Raw,
+    faults: Vec<String>,
+    standard: &Standard,
+) -> Result<Vec<DestinationConfig>, ConfigError> {
+    let mut faults = Faults(faults);
+    let (destination, fallback) = destinations(&mut faults, raw, standard);
+    match faults.0.is_empty() {
+        true => Ok(destination.into_iter().chain(fallback).collect()),
+        false => Err(ConfigError { faults: faults.0 }),
+    }
 }
 
 /// Only what an undo needs. Other variables' faults count, too: one of them may be misspelt.

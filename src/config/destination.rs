@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::bucket::S3Config;
+use super::bucket::{S3Config, S3Settings};
+use super::claim::Claim;
 
 /// Where the archive goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,14 @@ impl DestinationConfig {
             return fault("has a part that is no plain directory name");
         }
         Ok(Self::Directory(PathBuf::from(rest)))
+    }
+
+    /// The same place; a bucket with its settings.
+    pub(super) fn with(self, settings: &S3Settings, claim: &Claim) -> Self {
+        match self {
+            Self::Bucket(bucket) => Self::Bucket(Box::new(bucket.with(settings, claim))),
+            directory @ Self::Directory(_) => directory,
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Raw {
     pub(super) start_tries: Option<String>,
     pub(super) grace: Option<String>,
     pub(super) deadline: Option<String>,
+    pub(super) fallback: Option<String>,
     pub(super) keep: Option<String>,
     pub(super) keep_for: Option<String>,
     pub(super) dry_run: Option<String>,

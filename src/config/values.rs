@@ -14,6 +14,8 @@ use crate::component::Component;
 pub struct Config {
     /// Where the archive goes.
     pub destination: DestinationConfig,
+    /// Where it goes instead when the destination fails.
+    pub fallback: Option<DestinationConfig>,
     /// The components whose pods are dumped. Start and stop reach all of them regardless.
     pub components: BTreeSet<Component>,
     /// When profiling ends.

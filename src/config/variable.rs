@@ -24,7 +24,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Every variable there is.
 #[rustfmt::skip]
-pub const VARIABLES: [Variable; 34] = [
+pub const VARIABLES: [Variable; 35] = [
     variable("DESTINATION", "required; the bucket of BUCKET_NAME", "where the archive goes: `s3://BUCKET[/PREFIX]`, or `file:///DIRECTORY`, created if need be; beside an ObjectBucketClaim (BUCKET_NAME) it may be left out"),
     variable("COMPONENTS", "all", "comma list of virt-api, virt-controller, virt-handler, virt-operator; narrows the dump (start and stop always reach every pod)"),
     variable("SETTLE", "5m; 0s with a STOP_FILE", "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that appeared"),
@@ -47,9 +47,10 @@ pub const VARIABLES: [Variable; 34] = [
     variable("STOP_WAIT", "2m", "how long stop is sent again until every pod has seen it"),
     variable("GRACE", "25s", "the time between SIGTERM and SIGKILL: terminationGracePeriodSeconds less a little"),
     variable("DEADLINE", "none", "the whole run's limit: it ends itself before; MAX_WINDOW and GRACE must fit in it"),
+    variable("FALLBACK", "none", "a second destination, `s3://bucket/prefix` or `file:///path`: the pods are dumped again and shipped there if shipping to the first one fails; an `s3://` one is reached by the same settings"),
     variable("KEEP", "all", "so many of the newest runs stay at the destination, this one among them; the others are removed once this one is there"),
     variable("KEEP_FOR", "for ever", "runs stay at the destination for so long, such as `30d`; with a KEEP too, a run stays that either keeps"),
-    variable("RESULTS_DIR", "none", "directory for the small files uri, sha256, bytes, status, exit-code, workload-exit-code, as Tekton and Argo want them"),
+    variable("RESULTS_DIR", "none", "directory for the small files uri, sha256, bytes, status, exit-code, reason, workload-exit-code, as Tekton and Argo want them"),
     variable("LABELS", "none", "`key=value,…` stored in the manifest"),
     variable("DRY_RUN", "false", "`true`: prove that the run could succeed, say what it would do, change nothing"),
     variable("TERMINATION_LOG", "/dev/termination-log", "file for the termination message; the default is written only where it exists"),

@@ -13,6 +13,7 @@ use sha2::Digest;
 use tokio::io::AsyncWriteExt;
 
 use self::temporary::Temporary;
+use super::download::Download;
 use super::fault::DestinationError;
 use super::found::{Found, understand, untrue};
 use super::listed::{Listed, gather};
@@ -134,6 +135,13 @@ impl Dir {
         })
         .await
         .map(drop)
+    }
+
+    pub(super) async fn open(&self, run: &RunId) -> Result<Download, DestinationError> {
+        let path = self.archive(run);
+        let file = tokio::fs::File::open(&path).await;
+        let file = file.map_err(|error| DestinationError::io("read", &path, &error))?;
+        Ok(Download::of_file(path.display().to_string(), file))
     }
 
     pub(super) async fn list(&self) -> Result<Vec<Listed>, DestinationError> {

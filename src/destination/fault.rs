@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use crate::outcome::ExitCode;
+
 /// A destination that did not do its part.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {object}: {detail}")]
@@ -18,6 +20,14 @@ pub struct DestinationError {
 }
 
 impl DestinationError {
+    /// What the process exits with for it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self.permanent {
+            true => ExitCode::DestinationRefused,
+            false => ExitCode::Retry,
+        }
+    }
+
     /// A fault of a file system.
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -30,6 +40,7 @@ impl DestinationError {
             K::QuotaExceeded => (true, "; the quota is used up"),
             K::ReadOnlyFilesystem => (true, "; mount it writable"),
             K::PermissionDenied => (true, "; on plain Kubernetes the pod needs an fsGroup"),
+            K::NotFound => (true, "; is the volume mounted there?"),
             K::AlreadyExists
             | K::NotADirectory
             | K::IsADirectory

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use self::objects::{Objects, Unfinished};
 pub use self::upload::S3Upload;
+use super::download::Download;
 use super::fault::DestinationError;
 use super::found::{Found, understand, untrue};
 use super::listed::{Listed, gather};
@@ -106,6 +107,12 @@ impl Bucket {
     async fn remove(&self, key: &str) -> Result<(), DestinationError> {
         let removed = self.0.delete(key).await;
         removed.map_err(|failed| failed.error)
+    }
+
+    pub(super) async fn open(&self, run: &RunId) -> Result<Download, DestinationError> {
+        let key = self.archive(run);
+        let body = self.0.open(&key).await.map_err(|failed| failed.error)?;
+        Ok(Download::of_body(self.0.uri(&key), body))
     }
 
     pub(super) async fn list(&self) -> Result<Vec<Listed>, DestinationError> {

@@ -66,7 +66,9 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Complete => "shipped, and complete enough (PROFILER_MIN_COMPLETE)",
-            Self::Finding => "a subcommand's finding: not ready, nobody to stop, damaged profiles",
+            Self::Finding => {
+                "a subcommand's finding: not ready, nobody to stop, damaged profiles, no such run"
+            }
             Self::Usage => "the environment or the command line is wrong",
             Self::NotAllowed => "a right is missing, there is no KubeVirt, or the profiler is off",
             Self::DestinationRefused => "the destination refuses for good",

@@ -60,9 +60,15 @@ impl Message {
         }
     }
 
+    /// The reason, cut at the message's limit: Tekton keeps 4 KiB of a step's results.
+    fn short_reason(&self) -> String {
+        let end = self.reason.floor_char_boundary(LIMIT);
+        self.reason[..end].to_owned()
+    }
+
     /// The results, by file name, the way Tekton and Argo read them: every one, empty where there
     /// is nothing to say.
-    pub fn results(&self) -> [(&'static str, String); 6] {
+    pub fn results(&self) -> [(&'static str, String); 7] {
         let number = |number: Option<u8>| number.map(|n| n.to_string()).unwrap_or_default();
         [
             ("uri", self.uri.clone().unwrap_or_default()),
@@ -75,6 +81,7 @@ impl Message {
             ),
             ("status", self.status.word().to_owned()),
             ("exit-code", self.exit_code.to_string()),
+            ("reason", self.short_reason()),
             ("workload-exit-code", number(self.workload_exit_code)),
         ]
     }

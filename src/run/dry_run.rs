@@ -57,6 +57,12 @@ pub(super) fn tell(
         "ship",
         format!("write {place}{stem}.tar.gz and then {stem}.json"),
     );
+    if let Some(place) = &config.fallback {
+        step(
+            "ship",
+            format!("dump again, if that fails, and write to {place}"),
+        );
+    }
     for run in going {
         step("report", format!("remove the earlier run {run}"));
     }

@@ -20,6 +20,8 @@ pub struct Fault {
     pub code: ExitCode,
     /// What failed, on which object, and what to do.
     pub message: String,
+    /// Whether it was the destination that failed.
+    pub(super) of_destination: bool,
 }
 
 impl Fault {
@@ -28,6 +30,7 @@ impl Fault {
         Self {
             code,
             message: message.into(),
+            of_destination: false,
         }
     }
 
@@ -99,12 +102,10 @@ impl From<RightsError> for Fault {
 
 impl From<DestinationError> for Fault {
     fn from(error: DestinationError) -> Self {
-        let code = if error.permanent {
-            ExitCode::DestinationRefused
-        } else {
-            ExitCode::Retry
-        };
-        Self::new(code, error.to_string())
+        Self {
+            of_destination: true,
+            ..Self::new(error.exit_code(), error.to_string())
+        }
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::{OnceLock, PoisonError};
 
 use tokio::sync::Mutex;
 
+use super::fault::Fault;
 use super::progress::Progress;
 use super::site::Site;
 use super::told::Told;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::config::Config;
-use crate::destination::Destination;
+use crate::destination::{Destination, Found};
 use crate::manifest::Gate;
 
 /// A configured run; the work and whoever undoes it share it.
@@ -18,6 +19,8 @@ use crate::manifest::Gate;
 pub(super) struct Job {
     pub(super) config: Config,
     pub(super) destination: Destination,
+    /// Where the run goes instead when that fails.
+    pub(super) fallback: Option<Destination>,
     pub(super) progress: Progress,
     pub(super) told: Told,
     /// The cluster, under its lock.
@@ -31,6 +34,27 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// The places where the run may be, the one where it should be first.
+    pub(super) fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        [&self.destination].into_iter().chain(&self.fallback)
+    }
+
+    /// What there is of the run, wherever it is.
+    ///
+    /// # Errors
+    /// A destination cannot be read, or has a manifest that cannot be understood.
+    pub(super) async fn find(&self) -> Result<Found, Fault> {
+        let mut found = Found::Absent;
+        for destination in self.destinations() {
+            match destination.find(&self.config.run_id).await? {
+                complete @ Found::Complete(_) => return Ok(complete),
+                Found::Unfinished => found = Found::Unfinished,
+                Found::Absent => {}
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether this run turned the profiler on.
     pub(super) fn opened(&self) -> bool {
         self.gate().changed.is_some()

@@ -151,8 +151,10 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
 }
 
 async fn at_destination(job: &Job) -> Result<Found, Fault> {
-    job.destination.probe(&job.config.run_id).await?;
-    Ok(job.destination.find(&job.config.run_id).await?)
+    for destination in job.destinations() {
+        destination.probe(&job.config.run_id).await?;
+    }
+    job.find().await
 }
 
 /// Whether a run is over for good: what it lacks, no attempt can bring.

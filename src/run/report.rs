@@ -66,7 +66,7 @@ pub(super) fn tell(
             archive,
             workload_exit_code,
         }) => (code, reason, archive, workload_exit_code),
-        Err(Fault { code, message }) => (code, message, None, None),
+        Err(Fault { code, message, .. }) => (code, message, None, None),
     };
     let message = Message {
         exit_code: code.number(),

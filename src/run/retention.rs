@@ -9,14 +9,14 @@ use crate::destination::{Destination, Found, Listed};
 
 /// Removes the runs that are not kept. Each one's manifest is read before: what this program did not
 /// write is left alone. What could not be removed is returned, for nothing of it is this run's fault.
-pub(super) async fn retain(job: &Job) -> Vec<String> {
-    let gone = match going(job).await {
+pub(super) async fn retain(job: &Job, destination: &Destination) -> Vec<String> {
+    let gone = match going(job, destination).await {
         Ok(going) => going,
         Err(error) => return warned(vec![format!("earlier runs are not looked at: {error}")]),
     };
     let mut warnings = Vec::new();
     for run in gone {
-        match remove(&job.destination, &run).await {
+        match remove(destination, &run).await {
             Ok(()) => tracing::info!(run_id = %run, "removed, as PROFILER_KEEP and KEEP_FOR want"),
             Err(error) => warnings.push(format!("the earlier run {run} stays: {error}")),
         }
@@ -28,12 +28,15 @@ pub(super) async fn retain(job: &Job) -> Vec<String> {
 ///
 /// # Errors
 /// The destination cannot be listed.
-pub(super) async fn going(job: &Job) -> Result<Vec<RunId>, DestinationError> {
+pub(super) async fn going(
+    job: &Job,
+    destination: &Destination,
+) -> Result<Vec<RunId>, DestinationError> {
     let retention = &job.config.retention;
     if retention.keeps_all() {
         return Ok(Vec::new());
     }
-    let listed = job.destination.list().await?;
+    let listed = destination.list().await?;
     Ok(outdated(
         listed,
         retention,

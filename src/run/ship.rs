@@ -39,21 +39,46 @@ pub(super) struct Shipped {
     pub(super) record: Record,
 }
 
-/// Dumps a plan's pods into the run's archive, after one entry that is ready already. A run that
-/// was told to stop ends the dump when its time is over, and ships what there is.
+/// Dumps a plan's pods into an archive that was begun, after one entry that is ready already. A run that
+/// was told to stop ends the dump when its time is over, and ships what there is, as far as that goes in
+/// its grace.
 ///
 /// # Errors
-/// The API server or the destination failed; the archive is unfinished then.
+/// The API server or the destination failed, or there was no time; the archive is unfinished then.
 pub(super) async fn ship<E: Engine>(
     (job, engine): (&Job, &E),
     plan: DumpPlan,
-    first: Entry,
+    archive: (Upload, Entry),
+    known: (&Expectation, Record),
+) -> Result<Shipped, Fault> {
+    tokio::select! {
+        shipped = ship_all((job, engine), plan, archive, known) => shipped,
+        () = job.told.stop_is_over() => Err(late(job)),
+    }
+}
+
+fn late(job: &Job) -> Fault {
+    let (code, why) = match job.told.now() {
+        Some(order) => (order.code, order.why()),
+        None => (ExitCode::Retry, "too late"),
+    };
+    let message = format!(
+        "{why}, and the archive is not shipped: the pods have their data until the next start, and the \
+         next attempt of this run ships it"
+    );
+    Fault::new(code, message)
+}
+
+async fn ship_all<E: Engine>(
+    (job, engine): (&Job, &E),
+    plan: DumpPlan,
+    (upload, first): (Upload, Entry),
     (expectation, mut record): (&Expectation, Record),
 ) -> Result<Shipped, Fault> {
     let modified = expectation.window.start.as_second().unsigned_abs();
     let mut writer = Writer {
         framing: Framing::new(modified),
-        upload: job.destination.begin(&job.config.run_id).await?,
+        upload,
     };
     job.progress.dump(plan.pods.len());
     let first = writer.entry(first).await?;

@@ -1,5 +1,7 @@
 //! How each thing is undone.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::job::Job;
@@ -7,6 +9,10 @@ use super::phase::Undo;
 use super::{gate, signal_files, stop};
 use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
+use crate::destination::Destination;
+
+/// What a run that was told to stop has for it, of the grace that is left after the stop.
+const ABORT: Duration = Duration::from_secs(2);
 
 /// Undoes one thing, as far as it can be. What somebody has to know of the rest is returned.
 pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
@@ -15,14 +21,29 @@ pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
         Undo::CancelStart => return cancelled(job, stop(job).await).await,
         Undo::Stop => return stop(job).await,
         Undo::RemoveUpload => {
-            if let Err(error) = job.destination.abort().await {
-                tracing::warn!(%error, "the unfinished archive stays under its temporary name");
+            for destination in job.destinations() {
+                abort(job, destination).await;
             }
         }
         Undo::Restore => return restore(job).await,
         Undo::Unlock => unlock(job, false).await,
     }
     None
+}
+
+/// Gives up what was begun at a destination and not finished.
+pub(super) async fn abort(job: &Job, destination: &Destination) {
+    let late = async {
+        job.told.stop_is_over().await;
+        tokio::time::sleep(ABORT).await;
+    };
+    let stays = "what was uploaded of the archive stays, unfinished";
+    tokio::select! {
+        aborted = destination.abort() => if let Err(error) = aborted {
+            tracing::warn!(%error, "{stays}");
+        },
+        () = late => tracing::warn!("{stays}"),
+    }
 }
 
 /// Stops for as long as the user wants, or as the grace of a run that was told to stop allows,

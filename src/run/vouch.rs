@@ -9,9 +9,11 @@ use super::phase::Clock;
 use super::report::Finished;
 use super::retention;
 use super::ship::Shipped;
+use super::target::Target;
 use crate::archive::{Entry, Spool};
 use crate::cluster::install::Install;
 use crate::cluster::profiler;
+use crate::destination::Destination;
 use crate::manifest::{ExpectedPod, KubeVirt, Manifest, SCHEMA_VERSION, Window};
 use crate::outcome::ExitCode;
 use crate::window::Ended;
@@ -69,6 +71,7 @@ fn kubevirt(install: &Install) -> KubeVirt {
 /// The destination failed.
 pub(super) async fn vouch(
     job: &Job,
+    target: Target<'_>,
     vouched: Vouched<'_>,
     clock: &Clock,
 ) -> Result<Finished, Fault> {
@@ -88,7 +91,11 @@ pub(super) async fn vouch(
     } = shipped;
     let outcome = record.outcome(&job.config.min_complete);
     let outcome = unless_left(still_profiling(&unstopped), unless_left(open, outcome));
-    let (code, reason) = override_by(job, ended, outcome);
+    let (code, mut reason) = override_by(job, ended, outcome);
+    let instead = target.instead.map(|fault| fault.message.clone());
+    if let Some(why) = &instead {
+        reason += &format!("; shipped to PROFILER_FALLBACK, since the destination failed: {why}");
+    }
     let mut manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         run_id: job.config.run_id.to_string(),
@@ -106,6 +113,7 @@ pub(super) async fn vouch(
         pods: record.into_pods(),
         cluster_file: first,
         archive: archive.clone(),
+        fallback_reason: instead,
         phases: clock.past(),
         warnings: Vec::new(),
         workload_exit_code: ended.workload_exit_code,
@@ -113,12 +121,13 @@ pub(super) async fn vouch(
         exit_code: code.number(),
         reason: reason.clone(),
     };
-    put(job, &manifest).await?;
+    let put = async |manifest: &Manifest| put(job, target.destination, manifest).await;
+    put(&manifest).await?;
     // Nothing older goes before this one is there, and a run that was told to stop has no time for it.
     if job.told.now().is_none() {
-        manifest.warnings = retention::retain(job).await;
+        manifest.warnings = retention::retain(job, target.destination).await;
         if !manifest.warnings.is_empty()
-            && let Err(fault) = put(job, &manifest).await
+            && let Err(fault) = put(&manifest).await
         {
             tracing::warn!(%fault, "the manifest stays without its warnings");
         }
@@ -132,12 +141,9 @@ pub(super) async fn vouch(
     })
 }
 
-async fn put(job: &Job, manifest: &Manifest) -> Result<(), Fault> {
+async fn put(job: &Job, destination: &Destination, manifest: &Manifest) -> Result<(), Fault> {
     let json = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::from)?;
-    Ok(job
-        .destination
-        .put_manifest(&job.config.run_id, json)
-        .await?)
+    Ok(destination.put_manifest(&job.config.run_id, json).await?)
 }
 
 fn still_profiling(unstopped: &[String]) -> Option<String> {

@@ -47,7 +47,7 @@ pub(super) async fn work<E: Engine>(
     job.gate().before = clear.gate == profiler::Gate::On;
     if job.config.dry_run {
         let pods = preflight::pods(&job, install).await?;
-        let going = retention::going(&job).await?;
+        let going = retention::going(&job, &job.destination).await?;
         let plan = (pods, going);
         return Ok(dry_run::tell(&job.config, engine.name(), &clear, &plan));
     }
@@ -58,7 +58,7 @@ pub(super) async fn work<E: Engine>(
     };
     let found = match left {
         // Whoever was there before may have shipped this run.
-        None if disturbed => job.destination.find(&job.config.run_id).await?,
+        None if disturbed => job.find().await?,
         _ => clear.found,
     };
     match (&left, found) {
@@ -76,7 +76,7 @@ pub(super) async fn work<E: Engine>(
         open_gate(&job, (install, left.as_ref())).await?;
     }
     let run = profile::profile(&job, &engine, (install, left), &mut clock).await?;
-    finish::finish(&job, &engine, (install, run), &mut clock).await
+    finish::finish(&job, &engine, (install, &run), &mut clock).await
 }
 
 /// A run that cannot begin ends only after what a dead one left has been dealt with.

@@ -4,6 +4,7 @@ use bucket::{ACCESS_KEY, Answer, BUCKET, Bucket, Fault, SECRET_KEY};
 use rustix::process::Signal;
 use sha2::Digest;
 use standin::{Options, Standin};
+use tokio::process::Child;
 
 use crate::harness::{Ended, Place, RUN_ID, entries, send, standin};
 
@@ -22,12 +23,12 @@ pub(crate) fn into(bucket: &Bucket, standin: &Standin) -> Place {
         .with("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
 }
 
-fn key(suffix: &str) -> String {
+pub(crate) fn key(suffix: &str) -> String {
     format!("{PREFIX}/profile-{RUN_ID}.{suffix}")
 }
 
 /// Profiles of which the archive is more than two parts.
-async fn large() -> Standin {
+pub(crate) async fn large() -> Standin {
     let options = Options {
         pods: 5,
         cpu_padding: 3 << 20,
@@ -176,6 +177,16 @@ async fn faults_that_pass_cost_nothing_but_time() {
     }
 }
 
+/// It is given up after a minute, and sent again.
+#[tokio::test]
+async fn a_part_that_hangs_is_sent_again() {
+    let (standin, bucket) = (large().await, bucket().await);
+    bucket.fault(Fault::always("PUT", "partNumber=", Answer::Hangs).times(1));
+    let ended = into(&bucket, &standin).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_shipped(&bucket);
+}
+
 /// Faults that stay: the exit code says so, and no upload is left open.
 #[tokio::test]
 async fn faults_in_mid_upload_that_stay_leave_no_upload_open() {
@@ -273,19 +284,10 @@ async fn rights_that_are_only_nice_to_have_may_be_missing() {
 }
 
 #[tokio::test]
-async fn a_signal_in_mid_upload_ships_or_leaves_nothing_open() {
+async fn a_run_that_is_killed_in_mid_upload_is_shipped_by_its_next_attempt() {
     let (standin, bucket) = (large().await, bucket().await);
-    bucket.fault(Fault::always("PUT", "partNumber=", Answer::Hangs).after(1));
-    let place = into(&bucket, &standin).with("PROFILER_GRACE", "16s");
-    let child = place.spawn();
-    let parts = |state: &bucket::State| {
-        let parts = state
-            .seen
-            .iter()
-            .filter(|seen| seen.target.contains("partNumber="));
-        parts.count() > 1
-    };
-    bucket.wait_until(parts).await;
+    let place = into(&bucket, &standin);
+    let child = in_mid_upload(&place, &bucket).await;
     send(&child, Signal::KILL);
     drop(place.ended(child).await);
     assert_eq!(bucket.uploads(), 1, "it was killed");
@@ -296,6 +298,36 @@ async fn a_signal_in_mid_upload_ships_or_leaves_nothing_open() {
     assert_eq!(again.code, 0, "{}", again.log);
     assert_eq!(bucket.keys(), [key("json"), key("tar.gz")]);
     assert_eq!(standin.starts(), 1);
+}
+
+/// A bucket that takes no more in the grace: the upload is given up, and the next attempt ships.
+#[tokio::test]
+async fn sigterm_in_mid_upload_leaves_no_upload_open() {
+    let (standin, bucket) = (large().await, bucket().await);
+    let place = into(&bucket, &standin).with("PROFILER_GRACE", "2s");
+    let child = in_mid_upload(&place, &bucket).await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_says(&ended, 143, &["the next attempt of this run ships it"]);
+    assert_nothing(&bucket);
+    assert!(standin.profiling().is_empty());
+    bucket.clear_faults();
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    assert_shipped(&bucket);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// A run of which the first part is there, and no other is taken.
+async fn in_mid_upload(place: &Place, bucket: &Bucket) -> Child {
+    bucket.fault(Fault::always("PUT", "partNumber=", Answer::Hangs).after(1));
+    let child = place.spawn();
+    let parts = |state: &bucket::State| {
+        let mut parts = state.seen.iter();
+        parts.any(|seen| seen.target.contains("partNumber=2"))
+    };
+    bucket.wait_until(parts).await;
+    child
 }
 
 /// The holder of the lock is dead: nobody has to wait a minute for that to show.

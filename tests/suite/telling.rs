@@ -41,6 +41,7 @@ fn agrees(place: &Place, ended: &Ended, code: i32, status: &str) {
         ("bytes", "bytes"),
         ("status", "status"),
         ("exit-code", "exit_code"),
+        ("reason", "reason"),
         ("workload-exit-code", "workload_exit_code"),
     ] {
         assert_eq!(result(place, file), field(name), "{file}");

@@ -34,9 +34,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// For one try of one part of 5 MiB: a slow bucket may take its time, and one that takes nothing at all
-/// is noticed before by the SDK.
-const ATTEMPT: Duration = Duration::from_secs(5 * 60);
+/// For one try of one part of 5 MiB, as the AWS CLI waits for an answer. One of which nothing is taken is
+/// noticed before by the SDK.
+const ATTEMPT: Duration = Duration::from_secs(60);
 
 /// What a server that is not AWS takes for a region.
 const NO_REGION: &str = "us-east-1";

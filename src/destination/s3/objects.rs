@@ -145,16 +145,17 @@ impl Objects {
         }
     }
 
-    pub(super) async fn get(&self, key: &str) -> Result<Bytes, Failed> {
+    /// An object's content, as it comes.
+    pub(super) async fn open(&self, key: &str) -> Result<ByteStream, Failed> {
         let client = self.client().await.map_err(unready)?;
-        let get = client
-            .get_object()
-            .bucket(self.bucket())
-            .key(key)
-            .send()
-            .await;
+        let get = client.get_object().bucket(self.bucket()).key(key);
+        let get = get.send().await;
         let get = get.map_err(|error| Failed::new("read", self.uri(key), error))?;
-        let body = get.body.collect().await.map_err(|error| {
+        Ok(get.body)
+    }
+
+    pub(super) async fn get(&self, key: &str) -> Result<Bytes, Failed> {
+        let body = self.open(key).await?.collect().await.map_err(|error| {
             unready(DestinationError {
                 action: "read",
                 object: self.uri(key),
