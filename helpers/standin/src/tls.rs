@@ -16,6 +16,10 @@ use rustls::{
 pub struct Identity {
     /// The server's side.
     pub config: Arc<ServerConfig>,
+    /// The server's certificate as PEM, for a server that is another program.
+    pub certificate_pem: String,
+    /// Its key as PEM.
+    pub key_pem: String,
     /// The authority that a client is to trust.
     pub ca_pem: String,
 }
@@ -43,6 +47,8 @@ pub fn identity() -> Result<Identity> {
     let key = KeyPair::generate()?;
     let certificate = server.signed_by(&key, &Issuer::new(ca, ca_key))?;
 
+    let (certificate_pem, key_pem) = (certificate.pem(), key.serialize_pem());
+
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -53,6 +59,8 @@ pub fn identity() -> Result<Identity> {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Identity {
         config: Arc::new(config),
+        certificate_pem,
+        key_pem,
         ca_pem,
     })
 }
