@@ -16,7 +16,9 @@ mod setup;
 mod suite;
 mod versions;
 
-use suite::{Case, Suite};
+use suite::Suite;
+
+type Case = suite::Case<setup::Rig>;
 
 fn main() -> std::process::ExitCode {
     let mut suite = Suite::new(

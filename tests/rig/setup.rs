@@ -9,6 +9,8 @@ use base64::Engine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::suite::Ground;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The namespace and the name of the account that runs.
@@ -45,9 +47,9 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-impl Rig {
-    /// Brings one up, with the rights of deploy/.
-    pub(crate) fn up(arguments: &[&str]) -> Self {
+impl Ground for Rig {
+    /// With the rights of deploy/.
+    fn up(arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let mut up = script("rig/up");
         up.arg(dir.path()).args(arguments).stderr(Stdio::inherit());
@@ -66,11 +68,39 @@ impl Rig {
         rig
     }
 
-    /// Brings it down.
-    pub(crate) fn down(self) {
+    fn down(self) {
         checked(self.script("rig/down", &[]));
     }
 
+    fn reset(&self) {
+        for pid in std::fs::read_dir(self.path("pids"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            // What the case has killed is started again.
+            let name = pid.file_name().to_string_lossy().into_owned();
+            let mut revive = self.signal(&name, "-CONT");
+            if !revive.status().expect("kill starts").success() {
+                self.process("start", &name);
+            }
+        }
+        self.kubectl(&[
+            "-n",
+            &self.namespace,
+            "delete",
+            "lease",
+            "cluster-profiler-job",
+            "--ignore-not-found",
+        ]);
+        self.apply(&self.manifests("rights-with-gate"));
+        if self.namespace == "kubevirt" {
+            self.turn(false);
+        }
+    }
+}
+
+impl Rig {
     /// A file of the rig's.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -266,33 +296,5 @@ impl Rig {
     pub(crate) fn lease_version(&self) -> Option<String> {
         let version = self.lease()?["metadata"]["resourceVersion"].clone();
         version.as_str().map(str::to_owned)
-    }
-
-    /// As it came up, after a case that failed.
-    pub(crate) fn reset(&self) {
-        for pid in std::fs::read_dir(self.path("pids"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            // What the case has killed is started again.
-            let name = pid.file_name().to_string_lossy().into_owned();
-            let mut revive = self.signal(&name, "-CONT");
-            if !revive.status().expect("kill starts").success() {
-                self.process("start", &name);
-            }
-        }
-        self.kubectl(&[
-            "-n",
-            &self.namespace,
-            "delete",
-            "lease",
-            "cluster-profiler-job",
-            "--ignore-not-found",
-        ]);
-        self.apply(&self.manifests("rights-with-gate"));
-        if self.namespace == "kubevirt" {
-            self.turn(false);
-        }
     }
 }

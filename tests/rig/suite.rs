@@ -1,13 +1,21 @@
-//! Cases, one after another on one rig, with the time that each took.
+//! Cases, one after another on one ground, with the time that each took.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::setup::Rig;
+/// What cases stand on.
+pub(crate) trait Ground {
+    /// Brings it up.
+    fn up(arguments: &[&str]) -> Self;
+    /// As it came up, after a case that failed.
+    fn reset(&self);
+    /// Brings it down.
+    fn down(self);
+}
 
 /// A case's name, and what it does.
-pub(crate) type Case = (&'static str, fn(&Rig));
+pub(crate) type Case<G> = (&'static str, fn(&G));
 
 /// All of them.
 pub(crate) struct Suite {
@@ -26,10 +34,10 @@ impl Suite {
         }
     }
 
-    /// Runs cases on a rig that is brought up with these arguments.
-    pub(crate) fn on(&mut self, rig: &str, arguments: &[&str], cases: &[Case]) {
-        let chosen = |(name, _): &&Case| {
-            let full = format!("{rig}: {name}");
+    /// Runs cases on a ground that is brought up with these arguments.
+    pub(crate) fn on<G: Ground>(&mut self, ground: &str, arguments: &[&str], cases: &[Case<G>]) {
+        let chosen = |(name, _): &&Case<G>| {
+            let full = format!("{ground}: {name}");
             self.words.is_empty() || self.words.iter().any(|word| full.contains(word))
         };
         let chosen: Vec<_> = cases.iter().filter(chosen).collect();
@@ -37,18 +45,18 @@ impl Suite {
             return;
         }
         let begin = Instant::now();
-        let up = Rig::up(arguments);
-        println!("{rig}: up in {:.0} s", begin.elapsed().as_secs_f64());
+        let up = G::up(arguments);
+        println!("{ground}: up in {:.0} s", begin.elapsed().as_secs_f64());
         for (name, case) in chosen {
             let begin = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(|| case(&up)));
             let seconds = begin.elapsed().as_secs_f64();
             let said = if result.is_ok() { "ok" } else { "FAILED" };
-            println!("{rig}: {name} ... {said} ({seconds:.1} s)");
+            println!("{ground}: {name} ... {said} ({seconds:.1} s)");
             match result {
                 Ok(()) => self.passed += 1,
                 Err(_) => {
-                    self.failed.push(format!("{rig}: {name}"));
+                    self.failed.push(format!("{ground}: {name}"));
                     up.reset();
                 }
             }
