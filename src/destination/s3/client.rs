@@ -76,7 +76,7 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
     let shared = loader.load().await;
     let custom = shared.endpoint_url().is_some();
     let mut config = Builder::from(&shared)
-        .retry_classifier(Broken)
+        .retry_classifier(Connections)
         .force_path_style(settings.path_style.unwrap_or(custom));
     // Servers that are not AWS refuse the newer checksums; a part's MD5 they all know.
     let (requests, answers) = settings.checksums_are_set;
@@ -89,23 +89,29 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
     Ok(Client::from_conf(config.build()))
 }
 
-/// A connection that broke while a request was on it, which the SDK takes for final where the server
-/// speaks HTTP/2.
+/// What the SDK takes otherwise: a connection that broke while a request was on it is final to it where
+/// the server speaks HTTP/2, and a certificate that is not trusted might be trusted the next time.
 #[derive(Debug)]
-struct Broken;
+struct Connections;
 
-impl ClassifyRetry for Broken {
+impl ClassifyRetry for Connections {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let error = context.output_or_error().and_then(Result::err);
-        let error = error.and_then(OrchestratorError::as_connector_error);
-        match error.filter(|error| error.is_other() && chain(error).contains("SendRequest")) {
-            Some(_) => RetryAction::transient_error(),
-            None => RetryAction::NoActionIndicated,
+        let Some(error) = error.and_then(OrchestratorError::as_connector_error) else {
+            return RetryAction::NoActionIndicated;
+        };
+        let text = chain(error);
+        if text.contains("invalid peer certificate") {
+            RetryAction::RetryForbidden
+        } else if error.is_other() && text.contains("SendRequest") {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::NoActionIndicated
         }
     }
 
     fn name(&self) -> &'static str {
-        "broken connection"
+        "connections"
     }
 }
 
