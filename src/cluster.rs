@@ -4,6 +4,7 @@ pub mod call;
 pub mod confirm;
 pub mod connect;
 pub mod enable;
+pub mod event;
 pub mod gate;
 pub mod install;
 pub mod lease;

@@ -24,8 +24,8 @@ pub use destination::DestinationConfig;
 pub use min_complete::MinComplete;
 pub use run_id::RunId;
 pub use values::{
-    Config, ConfigError, EngineConfig, FeatureGate, LogFormat, Patience, Retention, SignalFiles,
-    Telling, TerminationLog, UndoConfig, WindowConfig,
+    Config, ConfigError, EngineConfig, FeatureGate, LogFormat, OwnPod, Patience, Retention,
+    SignalFiles, Telling, TerminationLog, UndoConfig, WindowConfig,
 };
 pub use variable::{PREFIX, VARIABLES, Variable};
 

@@ -3,6 +3,7 @@
 mod cpu;
 mod deliver;
 mod dry_run;
+mod event;
 mod fault;
 mod finish;
 mod gate;
@@ -156,6 +157,11 @@ async fn supervised<E: Engine>(
     let work = work::work(Arc::clone(&job), engine, clock);
     let lost = async { Fault::new(ExitCode::Retry, job.site.hold.lost().await) };
     let ended = supervisor::supervise(work, &phase, lost, undo).await;
+    if ended.is_err() {
+        // A run that has lost its Lease undoes nothing of the cluster, but its upload is its own.
+        undo::abort(&job).await;
+    }
+    event::write(&job, &ended).await;
     listening.abort();
     telling.abort();
     job.progress.clear();

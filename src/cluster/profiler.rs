@@ -53,6 +53,14 @@ pub async fn stop(connection: &Connection) -> Result<(), CallError> {
     connection.get(&path("stop"), Vec::new()).await.map(|_| ())
 }
 
+/// Whether a component that virt-api asks does not know yet that the profiler is on, or virt-api
+/// itself, after it was `opened`.
+pub fn is_spreading(error: &CallError, opened: bool) -> bool {
+    let asked = matches!(error, CallError::Answer { code: 500, message, .. }
+        if message.contains("[403] status code"));
+    asked || (opened && is_off(error))
+}
+
 /// Whether this error is virt-api saying that the profiler is off.
 pub fn is_off(error: &CallError) -> bool {
     matches!(

@@ -25,23 +25,32 @@ pub(super) async fn run(
         );
         return Ok(ExitCode::Usage);
     }
-    let mut unfinished = false;
+    let mut found = Ok(Found::Absent);
     for destination in destinations {
-        match destination.find(run).await? {
-            Found::Complete(manifest) => return copy(destination, run, &manifest.archive).await,
-            Found::Unfinished => unfinished = true,
-            Found::Absent => {}
+        match destination.find(run).await {
+            Ok(Found::Complete(manifest)) => {
+                return copy(destination, run, &manifest.archive).await;
+            }
+            Ok(Found::Absent) => {}
+            other => found = found.and(other),
         }
     }
-    match unfinished {
-        true => {
-            eprintln!("run {run} is unfinished: there is no manifest that vouches for its archive")
-        }
-        false => {
-            eprintln!("there is no run {run}: cluster-profiler-job ls shows those that are there")
-        }
-    }
+    eprintln!("{}", missing(run, &found?));
     Ok(ExitCode::Finding)
+}
+
+fn missing(run: &RunId, found: &Found) -> String {
+    match found {
+        Found::Unfinished => {
+            format!("run {run} is unfinished: there is no manifest that vouches for its archive")
+        }
+        Found::Unknown => format!(
+            "run {run} is not there, or this account may not read it: see docs/s3.md for the rights"
+        ),
+        Found::Absent | Found::Complete(_) => {
+            format!("there is no run {run}: cluster-profiler-job ls shows those that are there")
+        }
+    }
 }
 
 async fn copy(

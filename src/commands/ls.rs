@@ -1,5 +1,7 @@
 //! `ls`: the runs at the destinations, and what became of each.
 
+use std::io::Write;
+
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::destination::fault::DestinationError;
@@ -15,20 +17,32 @@ const HEADER: [&str; 6] = ["RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCH
 /// A run, as its columns below the header have it.
 type Row = [String; 6];
 
-/// Prints all runs; nothing where one of the destinations cannot be listed.
+/// Prints all runs of the destinations that can be read.
 ///
 /// # Errors
-/// As of [`Destination::list`] and [`Destination::find`].
+/// As of [`Destination::list`] and [`Destination::find`], of the last one that cannot.
 pub(super) async fn run(destinations: &[Destination]) -> Result<ExitCode, DestinationError> {
     let mut rows = vec![HEADER.map(str::to_owned)];
+    let mut ended = Ok(ExitCode::Complete);
     for destination in destinations {
-        let listed = stream::iter(destination.list().await?);
-        let found = listed.map(|listed| row(destination, listed));
-        let found: Vec<_> = found.buffered(AT_ONCE).try_collect().await?;
-        rows.extend(found);
+        match rows_of(destination).await {
+            Ok(more) => rows.extend(more),
+            Err(error) => ended = Err(error),
+        }
     }
-    print!("{}", table(&rows));
-    Ok(ExitCode::Complete)
+    match std::io::stdout().write_all(table(&rows).as_bytes()) {
+        Ok(()) => ended,
+        Err(error) => {
+            eprintln!("the list cannot be written: {error}");
+            Ok(ExitCode::Finding)
+        }
+    }
+}
+
+async fn rows_of(destination: &Destination) -> Result<Vec<Row>, DestinationError> {
+    let listed = stream::iter(destination.list().await?);
+    let rows = listed.map(|listed| row(destination, listed));
+    rows.buffered(AT_ONCE).try_collect().await
 }
 
 /// What a manifest says; one that cannot be understood is told of, and hides no other run.
@@ -36,6 +50,7 @@ async fn row(destination: &Destination, listed: Listed) -> Result<Row, Destinati
     let state = match destination.find(&listed.run_id).await {
         Ok(Found::Complete(manifest)) => return Ok(described(*manifest, &listed)),
         Ok(Found::Absent | Found::Unfinished) => "unfinished",
+        Ok(Found::Unknown) => "unknown",
         Err(error) if error.permanent => {
             eprintln!("{error}");
             "unknown"

@@ -27,8 +27,9 @@ pub struct S3Settings {
     pub checksums_are_set: (bool, bool),
     /// Tries of one request, the first included, where AWS_MAX_ATTEMPTS says so.
     pub max_attempts: Option<u32>,
-    /// Certificates of authorities that are trusted besides the usual ones, as PEM.
-    pub ca_bundle: Option<PathBuf>,
+    /// Certificates of authorities that are trusted besides the usual ones, as PEM, each with the variable
+    /// that names the file.
+    pub ca_bundles: Vec<(&'static str, PathBuf)>,
     /// Whether the bucket stands in the path of a URL and not in its host; as the endpoint is, if unset.
     pub path_style: Option<bool>,
     /// The server-side encryption, such as `AES256` or `aws:kms`.
@@ -63,10 +64,10 @@ impl S3Config {
         })
     }
 
-    /// The same bucket with its settings: where it is the one of an ObjectBucketClaim, with the claim's.
-    pub(super) fn with(self, settings: &S3Settings, claim: &Claim) -> Self {
+    /// The same bucket with its settings, and where that is given with those of an ObjectBucketClaim.
+    pub(super) fn with(self, settings: &S3Settings, claim: Option<&Claim>) -> Self {
         let mut settings = settings.clone();
-        if claim.bucket.as_ref() == Some(&self.bucket) {
+        if let Some(claim) = claim {
             settings.endpoint = settings.endpoint.or_else(|| claim.endpoint());
             settings.region = claim.region.clone();
         }

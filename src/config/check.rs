@@ -17,8 +17,8 @@ use super::run_id::RunId;
 use super::s3;
 use super::standard::Standard;
 use super::values::{
-    Config, ConfigError, EngineConfig, FeatureGate, Patience, Retention, SignalFiles, Telling,
-    TerminationLog, UndoConfig, WindowConfig,
+    Config, ConfigError, EngineConfig, FeatureGate, OwnPod, Patience, Retention, SignalFiles,
+    Telling, TerminationLog, UndoConfig, WindowConfig,
 };
 use super::variable::PREFIX;
 use crate::component::Component;
@@ -107,6 +107,11 @@ pub(super) fn check(
             retention,
             labels: labels.unwrap_or_default(),
             dry_run: dry_run.unwrap_or(false),
+            pod: standard.pod.map(|(name, namespace, uid)| OwnPod {
+                name,
+                namespace,
+                uid,
+            }),
             temporary: standard.tmpdir,
             kubeconfig: standard.kubeconfig,
         }),
@@ -137,12 +142,13 @@ fn destinations(
         faults.0.extend(wrong);
         S3Settings::default()
     });
-    let complete = |uri: &str| {
-        let destination = DestinationConfig::parse(uri)?;
-        Ok(destination.with(&settings, &standard.claim))
-    };
-    let destination = faults.read("DESTINATION", set, complete);
-    let fallback = faults.read("FALLBACK", raw.fallback.as_ref(), complete);
+    let destination = faults.read("DESTINATION", set, DestinationConfig::parse);
+    let fallback = faults.read("FALLBACK", raw.fallback.as_ref(), DestinationConfig::parse);
+    // Both are reached the same way.
+    let mut places = destination.iter().chain(&fallback);
+    let claim = Some(&standard.claim).filter(|claim| places.any(|place| place.is_of(claim)));
+    let complete = |place: DestinationConfig| place.with(&settings, claim);
+    let (destination, fallback) = (destination.map(complete), fallback.map(complete));
     if fallback.is_some() && fallback == destination {
         faults.add("FALLBACK", "it is the destination itself");
     }

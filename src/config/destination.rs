@@ -49,8 +49,13 @@ impl DestinationConfig {
         Ok(Self::Directory(PathBuf::from(rest)))
     }
 
+    /// Whether it is the bucket of an ObjectBucketClaim.
+    pub(super) fn is_of(&self, claim: &Claim) -> bool {
+        matches!(self, Self::Bucket(at) if claim.bucket.as_ref() == Some(&at.bucket))
+    }
+
     /// The same place; a bucket with its settings.
-    pub(super) fn with(self, settings: &S3Settings, claim: &Claim) -> Self {
+    pub(super) fn with(self, settings: &S3Settings, claim: Option<&Claim>) -> Self {
         match self {
             Self::Bucket(bucket) => Self::Bucket(Box::new(bucket.with(settings, claim))),
             directory @ Self::Directory(_) => directory,

@@ -59,7 +59,7 @@ pub(super) fn settings(raw: &Raw, standard: &Standard) -> Result<S3Settings, Vec
         region: None,
         checksums_are_set: standard.checksums_are_set,
         max_attempts,
-        ca_bundle: standard.ca_bundle.clone(),
+        ca_bundles: standard.ca_bundles.clone(),
         path_style,
         encryption,
         kms_key: raw.s3_kms_key_id.clone(),

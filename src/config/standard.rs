@@ -19,10 +19,12 @@ pub(super) struct Standard {
     pub(super) checksums_are_set: (bool, bool),
     /// AWS_MAX_ATTEMPTS, if it is set.
     pub(super) max_attempts: Option<String>,
-    /// AWS_CA_BUNDLE, if it is set.
-    pub(super) ca_bundle: Option<PathBuf>,
+    /// AWS_CA_BUNDLE and SSL_CERT_FILE, those that are set.
+    pub(super) ca_bundles: Vec<(&'static str, PathBuf)>,
     /// What an ObjectBucketClaim says.
     pub(super) claim: Claim,
+    /// POD_NAME, POD_NAMESPACE and POD_UID, if all are set.
+    pub(super) pod: Option<(String, String, String)>,
     /// Where programs are looked for.
     path: Vec<PathBuf>,
 }
@@ -50,13 +52,19 @@ impl Standard {
                 get("AWS_RESPONSE_CHECKSUM_VALIDATION").is_some(),
             ),
             max_attempts: text("AWS_MAX_ATTEMPTS"),
-            ca_bundle: get("AWS_CA_BUNDLE").map(PathBuf::from),
+            ca_bundles: ["AWS_CA_BUNDLE", "SSL_CERT_FILE"]
+                .into_iter()
+                .filter_map(|name| Some((name, PathBuf::from(get(name)?))))
+                .collect(),
             claim: Claim {
                 bucket: claimed("BUCKET_NAME"),
                 host: claimed("BUCKET_HOST"),
                 port: claimed("BUCKET_PORT"),
                 region: claimed("BUCKET_REGION"),
             },
+            pod: text("POD_NAME")
+                .zip(text("POD_NAMESPACE").zip(text("POD_UID")))
+                .map(|(name, (namespace, uid))| (name, namespace, uid)),
             tmpdir: get("TMPDIR").map_or_else(|| Path::new("/tmp").to_owned(), PathBuf::from),
             kubeconfig: paths("KUBECONFIG"),
             log_filter: text("RUST_LOG"),

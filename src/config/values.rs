@@ -44,10 +44,23 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// Whether to prove that the run could succeed, and change nothing.
     pub dry_run: bool,
+    /// The pod that the run is in, where POD_NAME, POD_NAMESPACE and POD_UID tell.
+    pub pod: Option<OwnPod>,
     /// Where bundles that outgrow memory are kept until they are shipped.
     pub temporary: PathBuf,
     /// The kubeconfig files of KUBECONFIG, if it is set.
     pub kubeconfig: Vec<PathBuf>,
+}
+
+/// The pod that a run is in, as the downward API tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPod {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
 }
 
 /// What an undo needs to know.

@@ -8,6 +8,8 @@ use crate::manifest::{Manifest, SCHEMA_VERSION};
 pub enum Found {
     /// Nothing.
     Absent,
+    /// Nobody tells: the account may not read.
+    Unknown,
     /// An archive that no manifest vouches for.
     Unfinished,
     /// A manifest, and so its archive.

@@ -49,7 +49,7 @@ impl Bucket {
         let there = match self.0.size(&archive).await {
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether the run is there is not known");
-                return Ok(Found::Absent);
+                return Ok(Found::Unknown);
             }
             there => there.map_err(|failed| failed.error)?,
         };
@@ -59,7 +59,7 @@ impl Bucket {
             }
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether the run is complete is not known");
-                return Ok(there.map_or(Found::Absent, |_| Found::Unfinished));
+                return Ok(Found::Unknown);
             }
             json => json.map_err(|failed| failed.error)?,
         };

@@ -15,7 +15,9 @@ use super::vouch::{self, Vouched};
 use crate::archive::Spool;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
-use crate::config::FeatureGate;
+use crate::config::{FeatureGate, RunId};
+use crate::destination::fault::DestinationError;
+use crate::destination::{Destination, Found, Upload};
 use crate::engine::Engine;
 use crate::engine::dump::DumpPlan;
 use crate::outcome::ExitCode;
@@ -41,6 +43,7 @@ pub(super) async fn deliver<E: Engine>(
         restarted: confirmation.restarted(),
     };
     let dumped = dump((job, engine), &target, (install, run), &expectation);
+    let dumped = Box::pin(job.told.within(dumped));
     // A run that was told to stop has no time to wait for a stop before it dumps.
     let stopped = stop::go_on(confirmation, run.stop_until, &job.told);
     let (shipped, ()) = tokio::join!(dumped, stopped);
@@ -69,7 +72,8 @@ pub(super) async fn deliver<E: Engine>(
         unstopped,
         open,
     };
-    vouch::vouch(job, target, vouched, clock).await
+    let vouched = vouch::vouch(job, target, vouched, clock);
+    Box::pin(job.told.within(vouched)).await
 }
 
 /// The gate as the run leaves it: as it came, unless it was changed and not put back.
@@ -100,6 +104,20 @@ fn unstopped(confirmation: &Confirmation, shipped: &Shipped) -> Vec<String> {
     unstopped
 }
 
+/// Begins the archive. A manifest that may be there is removed before, for it would vouch for another one.
+async fn begin(destination: &Destination, run: &RunId) -> Result<Upload, DestinationError> {
+    match destination.find(run).await? {
+        Found::Absent | Found::Unfinished => {}
+        Found::Complete(_) => destination.remove_manifest(run).await?,
+        Found::Unknown => {
+            if let Err(error) = destination.remove_manifest(run).await {
+                tracing::warn!(%error, "a manifest that may be there stays until it is replaced");
+            }
+        }
+    }
+    destination.begin(run).await
+}
+
 async fn dump<E: Engine>(
     (job, engine): (&Job, &E),
     target: &Target<'_>,
@@ -124,6 +142,6 @@ async fn dump<E: Engine>(
         pods,
         spool,
     };
-    let upload = target.destination.begin(&job.config.run_id).await?;
+    let upload = begin(target.destination, &job.config.run_id).await?;
     ship::ship((job, engine), plan, (upload, first), (expectation, record)).await
 }

@@ -42,17 +42,17 @@ impl Job {
     /// What there is of the run, wherever it is.
     ///
     /// # Errors
-    /// A destination cannot be read, or has a manifest that cannot be understood.
+    /// None has the run complete, and one cannot be read or has a manifest that cannot be understood.
     pub(super) async fn find(&self) -> Result<Found, Fault> {
-        let mut found = Found::Absent;
+        let mut found = Ok(Found::Absent);
         for destination in self.destinations() {
-            match destination.find(&self.config.run_id).await? {
-                complete @ Found::Complete(_) => return Ok(complete),
-                Found::Unfinished => found = Found::Unfinished,
-                Found::Absent => {}
+            match destination.find(&self.config.run_id).await {
+                Ok(complete @ Found::Complete(_)) => return Ok(complete),
+                Ok(Found::Absent) => {}
+                other => found = found.and(other),
             }
         }
-        Ok(found)
+        Ok(found?)
     }
 
     /// Whether this run turned the profiler on.

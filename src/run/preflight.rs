@@ -12,6 +12,7 @@ use super::job::Job;
 use crate::archive::check_path;
 use crate::cluster::call::Connection;
 use crate::cluster::install::{self, Install, InstallError};
+use crate::cluster::lease::{self, Stage};
 use crate::cluster::pods::{self, ComponentPod};
 use crate::cluster::profiler::{self, Gate};
 use crate::cluster::rights;
@@ -138,7 +139,14 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
     };
     let installed = installation(connection, config).await;
     *known = installed.as_ref().ok().cloned();
-    let (found, install) = (found?, installed?);
+    let found = match (found, &installed) {
+        (Err(fault), Ok(install)) if is_for_fallback(job, install).await => {
+            tracing::warn!(%fault, "going on, for the fallback has room for what an attempt left");
+            Found::Unknown
+        }
+        (found, _) => found?,
+    };
+    let install = installed?;
     let gate = profiler::probe(connection).await?;
     if gate == Gate::Off && !config.feature_gate.may_enable() {
         return Err(gate::is_off(&job.site, &install).await);
@@ -150,11 +158,28 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
     }))
 }
 
+/// A run that is there for good needs nothing more of any destination.
 async fn at_destination(job: &Job) -> Result<Found, Fault> {
+    let found = job.find().await;
+    if matches!(&found, Ok(Found::Complete(manifest)) if is_final(manifest)) {
+        return found;
+    }
     for destination in job.destinations() {
         destination.probe(&job.config.run_id).await?;
     }
-    job.find().await
+    found
+}
+
+/// Whether the pods have what an attempt of this run left, and it can be shipped to the fallback.
+async fn is_for_fallback(job: &Job, install: &Install) -> bool {
+    let Some(fallback) = &job.fallback else {
+        return false;
+    };
+    let left = lease::peek(&job.site.connection, &install.namespace).await;
+    let run = job.config.run_id.as_str();
+    let is_ours = |left: lease::Record| left.run_id == run && left.stage > Stage::Begun;
+    left.is_ok_and(|left| left.is_some_and(is_ours))
+        && fallback.probe(&job.config.run_id).await.is_ok()
 }
 
 /// Whether a run is over for good: what it lacks, no attempt can bring.

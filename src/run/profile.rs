@@ -13,9 +13,6 @@ use super::{signal_files, stop};
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::lease::{self, Stage};
-use crate::config::RunId;
-use crate::destination::fault::DestinationError;
-use crate::destination::{Destination, Found};
 use crate::engine::Engine;
 use crate::manifest::{ExpectedPod, Window};
 use crate::window::{self, Ended};
@@ -71,9 +68,6 @@ async fn take_up(
     clock.enter(Phase::Stop);
     let mut held = job.confirmation.lock().await;
     let stop_until = stop(job, install, (held.insert(confirmation), ended)).await?;
-    for destination in job.destinations() {
-        unvouch(destination, &job.config.run_id).await?;
-    }
     Ok(Profiled {
         window,
         ended,
@@ -81,19 +75,6 @@ async fn take_up(
         expected,
         stop_until,
     })
-}
-
-/// Removes the manifest of an archive that is about to be replaced. Where nothing may be deleted, there is
-/// most often none.
-async fn unvouch(destination: &Destination, run: &RunId) -> Result<(), DestinationError> {
-    let removed = destination.remove_manifest(run).await;
-    if let Err(error) = &removed
-        && !matches!(destination.find(run).await?, Found::Complete(_))
-    {
-        tracing::info!(%error, "there is no manifest to remove");
-        return Ok(());
-    }
-    removed
 }
 
 /// Start, window, stop.

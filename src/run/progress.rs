@@ -50,6 +50,8 @@ impl Progress {
 
     /// The dump of so many pods begins.
     pub(super) fn dump(&self, pods: usize) {
+        self.done.store(0, Relaxed);
+        self.bytes.store(0, Relaxed);
         self.show(pods as u64, DUMP, String::new());
     }
 

@@ -7,78 +7,109 @@ use crate::config::{Retention, RunId};
 use crate::destination::fault::DestinationError;
 use crate::destination::{Destination, Found, Listed};
 
-/// Removes the runs that are not kept. Each one's manifest is read before: what this program did not
-/// write is left alone. What could not be removed is returned, for nothing of it is this run's fault.
+/// All of it takes at most so long, for others wait for the lock: the next run goes on.
+const LIMIT: Duration = Duration::from_secs(2 * 60);
+
+/// Removes the runs that are not kept. What could not be removed is returned, for nothing of it is this
+/// run's fault.
 pub(super) async fn retain(job: &Job, destination: &Destination) -> Vec<String> {
-    let gone = match going(job, destination).await {
-        Ok(going) => going,
-        Err(error) => return warned(vec![format!("earlier runs are not looked at: {error}")]),
-    };
     let mut warnings = Vec::new();
-    for run in gone {
-        match remove(destination, &run).await {
-            Ok(()) => tracing::info!(run_id = %run, "removed, as PROFILER_KEEP and KEEP_FOR want"),
-            Err(error) => warnings.push(format!("the earlier run {run} stays: {error}")),
+    let all = async {
+        let (going, wrong) = going(job, destination).await;
+        warnings.extend(wrong);
+        for run in going {
+            match destination.remove(&run).await {
+                Ok(()) => {
+                    tracing::info!(run_id = %run, "removed, as PROFILER_KEEP and KEEP_FOR want")
+                }
+                Err(error) => warnings.push(format!("the earlier run {run} stays: {error}")),
+            }
         }
+    };
+    let in_time = tokio::select! {
+        () = all => true,
+        () = job.told.hurry() => false,
+        () = tokio::time::sleep(LIMIT) => false,
+    };
+    if !in_time {
+        warnings.push("earlier runs may stay: there was no time for more".to_owned());
     }
-    warned(warnings)
-}
-
-/// The runs that are to be removed, for good or in a dry run.
-///
-/// # Errors
-/// The destination cannot be listed.
-pub(super) async fn going(
-    job: &Job,
-    destination: &Destination,
-) -> Result<Vec<RunId>, DestinationError> {
-    let retention = &job.config.retention;
-    if retention.keeps_all() {
-        return Ok(Vec::new());
-    }
-    let listed = destination.list().await?;
-    Ok(outdated(
-        listed,
-        retention,
-        &job.config.run_id,
-        SystemTime::now(),
-    ))
-}
-
-async fn remove(destination: &Destination, run: &RunId) -> Result<(), DestinationError> {
-    match destination.find(run).await? {
-        Found::Complete(_) => destination.remove(run).await,
-        Found::Absent | Found::Unfinished => Ok(()),
-    }
-}
-
-fn warned(warnings: Vec<String>) -> Vec<String> {
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
     warnings
 }
 
-/// The runs to remove, of which `own` is never one: it is the newest of those that are kept. One that is
-/// unfinished stays, since nothing vouches for whose it is.
-fn outdated(
-    listed: Vec<Listed>,
-    retention: &Retention,
-    own: &RunId,
-    now: SystemTime,
-) -> Vec<RunId> {
-    let others = listed.into_iter().filter(|run| run.run_id != *own);
-    let mut finished: Vec<_> = others
-        .filter_map(|run| Some((SystemTime::from(run.finished?), run.run_id)))
-        .collect();
-    finished.sort_by_key(|(finished, _)| std::cmp::Reverse(*finished));
-    let newest = retention.keep.map_or(0, |keep| keep as usize - 1);
-    let is_young = |finished: SystemTime| {
-        let age = now.duration_since(finished).unwrap_or(Duration::ZERO);
-        retention.keep_for.is_some_and(|longest| age <= longest)
+/// The runs that are to be removed, for good or in a dry run, and why there may be more.
+pub(super) async fn going(job: &Job, destination: &Destination) -> (Vec<RunId>, Vec<String>) {
+    let (retention, own) = (&job.config.retention, &job.config.run_id);
+    if retention.keeps_all() {
+        return (Vec::new(), Vec::new());
+    }
+    let earlier = match destination.list().await {
+        Ok(listed) => earlier(listed, own),
+        Err(error) => {
+            return (
+                Vec::new(),
+                vec![format!("earlier runs are not looked at: {error}")],
+            );
+        }
     };
-    let rest = finished.into_iter().skip(newest);
-    rest.filter(|(finished, _)| !is_young(*finished))
-        .map(|(_, run)| run)
-        .collect()
+    match outdated(destination, earlier, retention).await {
+        Ok(going) => (going, Vec::new()),
+        Err(error) => (Vec::new(), vec![format!("earlier runs stay: {error}")]),
+    }
+}
+
+/// The runs that were finished before this one, the newest first: another cluster's may be newer, and is
+/// that one's to remove. One that is unfinished stays, since nothing vouches for whose it is.
+fn earlier(listed: Vec<Listed>, own: &RunId) -> Vec<(SystemTime, RunId)> {
+    let finished = listed
+        .into_iter()
+        .filter_map(|run| Some((SystemTime::from(run.finished?), run.run_id)));
+    let (own, mut others): (Vec<_>, Vec<_>) = finished.partition(|(_, run)| run == own);
+    let until = own.first().map_or_else(SystemTime::now, |(at, _)| *at);
+    others.retain(|(at, _)| *at <= until);
+    others.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    others
+}
+
+/// Those that are not kept. Each manifest is read before: what this program did not write does not count,
+/// and is not removed.
+async fn outdated(
+    destination: &Destination,
+    earlier: Vec<(SystemTime, RunId)>,
+    retention: &Retention,
+) -> Result<Vec<RunId>, DestinationError> {
+    // This run is one of the newest.
+    let mut places = retention.keep.unwrap_or(1) - 1;
+    let mut going = Vec::new();
+    for (finished, run) in earlier {
+        match destination.find(&run).await {
+            Ok(Found::Complete(_)) => {}
+            Ok(Found::Unknown) => return Err(unreadable(&run)),
+            Ok(Found::Absent | Found::Unfinished) => continue,
+            Err(error) if error.permanent => {
+                tracing::info!(%error, "this is not taken for a run");
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        let age = finished.elapsed().unwrap_or_default();
+        if places > 0 {
+            places -= 1;
+        } else if retention.keep_for.is_none_or(|longest| age > longest) {
+            going.push(run);
+        }
+    }
+    Ok(going)
+}
+
+fn unreadable(run: &RunId) -> DestinationError {
+    DestinationError {
+        action: "read the manifest of",
+        object: run.to_string(),
+        detail: "the account may not: see docs/s3.md for the rights that are needed".to_owned(),
+        permanent: true,
+    }
 }

@@ -40,36 +40,11 @@ pub(super) struct Shipped {
 }
 
 /// Dumps a plan's pods into an archive that was begun, after one entry that is ready already. A run that
-/// was told to stop ends the dump when its time is over, and ships what there is, as far as that goes in
-/// its grace.
+/// was told to stop ends the dump when its time is over, and ships what there is.
 ///
 /// # Errors
-/// The API server or the destination failed, or there was no time; the archive is unfinished then.
+/// The API server or the destination failed; the archive is unfinished then.
 pub(super) async fn ship<E: Engine>(
-    (job, engine): (&Job, &E),
-    plan: DumpPlan,
-    archive: (Upload, Entry),
-    known: (&Expectation, Record),
-) -> Result<Shipped, Fault> {
-    tokio::select! {
-        shipped = ship_all((job, engine), plan, archive, known) => shipped,
-        () = job.told.stop_is_over() => Err(late(job)),
-    }
-}
-
-fn late(job: &Job) -> Fault {
-    let (code, why) = match job.told.now() {
-        Some(order) => (order.code, order.why()),
-        None => (ExitCode::Retry, "too late"),
-    };
-    let message = format!(
-        "{why}, and the archive is not shipped: the pods have their data until the next start, and the \
-         next attempt of this run ships it"
-    );
-    Fault::new(code, message)
-}
-
-async fn ship_all<E: Engine>(
     (job, engine): (&Job, &E),
     plan: DumpPlan,
     (upload, first): (Upload, Entry),

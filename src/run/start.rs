@@ -46,7 +46,9 @@ pub(super) async fn start(
         reached |= sent.as_ref().is_err_and(CallError::may_pass);
         let error = match sent {
             Ok(()) => break None,
-            Err(error) if is_spreading(&error, job.opened()) && Instant::now() < spreads => {
+            Err(error)
+                if profiler::is_spreading(&error, job.opened()) && Instant::now() < spreads =>
+            {
                 tracing::info!(%error, "a component does not know yet that the profiler is on");
                 between_starts(job).await;
                 again = true;
@@ -84,14 +86,6 @@ async fn between_starts(job: &Job) {
         tracing::warn!(%error, "the stop in between failed, too");
     }
     tokio::time::sleep(job.site.connection.limits.first_pause).await;
-}
-
-/// Whether a component that virt-api asks does not know yet that the profiler is on, or virt-api
-/// itself, after it was `opened`.
-fn is_spreading(error: &CallError, opened: bool) -> bool {
-    let asked = matches!(error, CallError::Answer { code: 500, message, .. }
-        if message.contains("[403] status code"));
-    asked || (opened && profiler::is_off(error))
 }
 
 /// virt-api names one pod, whether one failed or all did. A pod that saw stop without a start fails

@@ -70,6 +70,20 @@ impl Told {
         tokio::time::sleep_until(self.order().await.stop_until).await;
     }
 
+    /// Lets something go on that a run needs, but not beyond the time of one that was told to stop.
+    ///
+    /// # Errors
+    /// Its own, or that there is no time.
+    pub(super) async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        tokio::select! {
+            done = work => done,
+            () = self.stop_is_over() => Err(self.order().await.late()),
+        }
+    }
+
     /// Resolves when the dump has to end: when its time is over, at once at a second signal.
     pub(super) async fn dump_is_over(&self) {
         let mut receiver = self.0.clone();
@@ -100,6 +114,16 @@ impl Order {
             self.code,
             format!("{} before profiling had begun", self.why()),
         )
+    }
+
+    /// The fault of a run that has no time to ship.
+    pub(super) fn late(&self) -> Fault {
+        let message = format!(
+            "{}, and the run is not shipped: the pods have their data until the next start, and the \
+             next attempt of this run ships it",
+            self.why()
+        );
+        Fault::new(self.code, message)
     }
 }
 

@@ -9,7 +9,6 @@ use super::phase::Undo;
 use super::{gate, signal_files, stop};
 use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
-use crate::destination::Destination;
 
 /// What a run that was told to stop has for it, of the grace that is left after the stop.
 const ABORT: Duration = Duration::from_secs(2);
@@ -20,28 +19,29 @@ pub(super) async fn undo(job: &Job, step: Undo) -> Option<String> {
         Undo::NotReady => signal_files::not_ready(&job.config.signals),
         Undo::CancelStart => return cancelled(job, stop(job).await).await,
         Undo::Stop => return stop(job).await,
-        Undo::RemoveUpload => {
-            for destination in job.destinations() {
-                abort(job, destination).await;
-            }
-        }
+        Undo::RemoveUpload => abort(job).await,
         Undo::Restore => return restore(job).await,
         Undo::Unlock => unlock(job, false).await,
     }
     None
 }
 
-/// Gives up what was begun at a destination and not finished.
-pub(super) async fn abort(job: &Job, destination: &Destination) {
+/// Gives up what was begun at the destinations and not finished.
+pub(super) async fn abort(job: &Job) {
     let late = async {
         job.told.stop_is_over().await;
         tokio::time::sleep(ABORT).await;
     };
     let stays = "what was uploaded of the archive stays, unfinished";
+    let all = async {
+        for destination in job.destinations() {
+            if let Err(error) = destination.abort().await {
+                tracing::warn!(%error, "{stays}");
+            }
+        }
+    };
     tokio::select! {
-        aborted = destination.abort() => if let Err(error) = aborted {
-            tracing::warn!(%error, "{stays}");
-        },
+        () = all => {}
         () = late => tracing::warn!("{stays}"),
     }
 }

@@ -13,7 +13,7 @@ use super::target::Target;
 use crate::archive::{Entry, Spool};
 use crate::cluster::install::Install;
 use crate::cluster::profiler;
-use crate::destination::Destination;
+use crate::destination::{Destination, Found};
 use crate::manifest::{ExpectedPod, KubeVirt, Manifest, SCHEMA_VERSION, Window};
 use crate::outcome::ExitCode;
 use crate::window::Ended;
@@ -94,7 +94,8 @@ pub(super) async fn vouch(
     let (code, mut reason) = override_by(job, ended, outcome);
     let instead = target.instead.map(|fault| fault.message.clone());
     if let Some(why) = &instead {
-        reason += &format!("; shipped to PROFILER_FALLBACK, since the destination failed: {why}");
+        // First, since what is told is cut at its end.
+        reason = format!("at PROFILER_FALLBACK, for the destination failed ({why}): {reason}");
     }
     let mut manifest = Manifest {
         schema_version: SCHEMA_VERSION,
@@ -126,10 +127,8 @@ pub(super) async fn vouch(
     // Nothing older goes before this one is there, and a run that was told to stop has no time for it.
     if job.told.now().is_none() {
         manifest.warnings = retention::retain(job, target.destination).await;
-        if !manifest.warnings.is_empty()
-            && let Err(fault) = put(&manifest).await
-        {
-            tracing::warn!(%fault, "the manifest stays without its warnings");
+        if !manifest.warnings.is_empty() {
+            note_warnings(job, target.destination, &manifest).await;
         }
     }
     let workload_exit_code = ended.workload_exit_code;
@@ -139,6 +138,19 @@ pub(super) async fn vouch(
         archive: Some(archive),
         workload_exit_code,
     })
+}
+
+/// Writes the manifest once more, unless another cluster's run has removed this one by now.
+async fn note_warnings(job: &Job, destination: &Destination, manifest: &Manifest) {
+    let found = destination.find(&job.config.run_id).await;
+    let written = match found {
+        Ok(Found::Complete(_)) => put(job, destination, manifest).await,
+        Ok(_) => return,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(fault) = written {
+        tracing::warn!(%fault, "the manifest stays without its warnings");
+    }
 }
 
 async fn put(job: &Job, destination: &Destination, manifest: &Manifest) -> Result<(), Fault> {

@@ -47,7 +47,7 @@ pub(super) async fn work<E: Engine>(
     job.gate().before = clear.gate == profiler::Gate::On;
     if job.config.dry_run {
         let pods = preflight::pods(&job, install).await?;
-        let going = retention::going(&job, &job.destination).await?;
+        let (going, _) = retention::going(&job, &job.destination).await;
         let plan = (pods, going);
         return Ok(dry_run::tell(&job.config, engine.name(), &clear, &plan));
     }
@@ -58,7 +58,10 @@ pub(super) async fn work<E: Engine>(
     };
     let found = match left {
         // Whoever was there before may have shipped this run.
-        None if disturbed => job.find().await?,
+        None if disturbed => tokio::select! {
+            order = job.told.order() => return Err(order.fault()),
+            found = job.find() => found?,
+        },
         _ => clear.found,
     };
     match (&left, found) {
@@ -69,7 +72,7 @@ pub(super) async fn work<E: Engine>(
         (None, Found::Unfinished) => {
             tracing::warn!(run_id = %job.config.run_id, "an archive without a manifest is replaced");
         }
-        (None, Found::Absent) | (Some(_), _) => {}
+        (None, Found::Absent | Found::Unknown) | (Some(_), _) => {}
     }
     if disturbed || clear.gate == profiler::Gate::Off {
         clock.enter(Phase::Gate);

@@ -145,6 +145,8 @@ async fn a_run_that_was_told_to_stop_leaves_the_fallback_to_its_next_attempt() {
     let ended = place.ended(child).await;
     assert_eq!(ended.code, 4, "{}", ended.log);
     assert!(listing(&place.out()).is_empty());
+    // Nothing is written there any more, not even a probe.
+    bucket.fault(Fault::always("PUT", "nightly", denied()));
     let again = place.run().await;
     assert_eq!(again.code, 0, "{}", again.log);
     place.shipped();

@@ -1,12 +1,14 @@
 //! A bucket as destination: what comes there is whole, or nothing does and the exit code says why.
 
+use std::path::{Path, PathBuf};
+
 use bucket::{ACCESS_KEY, Answer, BUCKET, Bucket, Fault, SECRET_KEY};
 use rustix::process::Signal;
 use sha2::Digest;
 use standin::{Options, Standin};
 use tokio::process::Child;
 
-use crate::harness::{Ended, Place, RUN_ID, entries, send, standin};
+use crate::harness::{Ended, Place, RUN_ID, entries, listing, send, standin};
 
 const PREFIX: &str = "nightly/a";
 
@@ -131,6 +133,15 @@ async fn a_claim_is_all_that_has_to_be_set() {
 }
 
 #[tokio::test]
+async fn an_authority_may_be_named_as_openssl_has_it() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin).with("AWS_CA_BUNDLE", "");
+    let ca = place.path("bucket-ca.pem").display().to_string();
+    let ended = place.with("SSL_CERT_FILE", ca).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+}
+
+#[tokio::test]
 async fn a_run_that_is_there_is_not_made_again() {
     let (standin, bucket) = (standin().await, bucket().await);
     let place = into(&bucket, &standin);
@@ -177,7 +188,7 @@ async fn faults_that_pass_cost_nothing_but_time() {
     }
 }
 
-/// It is given up after a minute, and sent again.
+/// It is given up after two minutes, and sent again.
 #[tokio::test]
 async fn a_part_that_hangs_is_sent_again() {
     let (standin, bucket) = (large().await, bucket().await);
@@ -257,6 +268,16 @@ async fn what_is_wrong_with_a_bucket_is_told_before_the_cluster_is_touched() {
         .with("AWS_SECRET_ACCESS_KEY", "")
         .with("AWS_EC2_METADATA_DISABLED", "true");
     assert_says(&nobody.run().await, 4, &["no credentials were found"]);
+    std::fs::write(place.path("token"), "token").expect("a file");
+    // Whoever gives credentials may be there a moment later.
+    let unreachable = into(&bucket, &standin)
+        .with("AWS_ACCESS_KEY_ID", "")
+        .with("AWS_SECRET_ACCESS_KEY", "")
+        .with("AWS_ROLE_ARN", "arn:aws:iam::1:role/profiler")
+        .with("AWS_WEB_IDENTITY_TOKEN_FILE", place.path("token").display())
+        .with("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+        .with("AWS_EC2_METADATA_DISABLED", "true");
+    assert_says(&unreachable.run().await, 75, &["credentials"]);
     let wrong = into(&bucket, &standin).with("AWS_SECRET_ACCESS_KEY", "wrong");
     assert_says(&wrong.run().await, 4, &["credentials are wrong"]);
     let unresolved =
@@ -338,26 +359,51 @@ fn expire_lease(standin: &Standin) {
     standin.set_lease(name, lease);
 }
 
+/// Whether a run is refused, shipped or at the fallback: nothing that it leaves has a secret in it.
 #[tokio::test]
 async fn secrets_are_told_to_nobody() {
-    let (standin, bucket) = (standin().await, bucket().await);
-    let secret = "a-secret-that-nobody-may-see";
-    let token = "session-token-nobody-may-see";
-    let place = into(&bucket, &standin)
-        .with("AWS_SECRET_ACCESS_KEY", secret)
-        .with("AWS_SESSION_TOKEN", token)
-        .with("PROFILER_S3_TAGS", "a=tag-nobody-may-see")
-        .with(
-            "HTTPS_PROXY",
-            "http://user:proxy-nobody-may-see@127.0.0.1:1",
-        )
-        .with("NO_PROXY", "127.0.0.1")
-        .with("RUST_LOG", "debug");
-    let ended = place.run().await;
-    assert_eq!(ended.code, 4, "{}", ended.log);
-    let told = format!("{}{}", ended.log, ended.termination);
-    for secret in [secret, "nobody-may-see", SECRET_KEY] {
-        let line = told.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None);
+    let standin = standin().await;
+    for (fault, secret, code) in [
+        (None, "wrong-nobody-may-see", 4),
+        (None, SECRET_KEY, 0),
+        (Some(Answer::Refused(403, "AccessDenied")), SECRET_KEY, 0),
+    ] {
+        let bucket = bucket().await;
+        if let Some(answer) = fault {
+            bucket.fault(Fault::always("PUT", "tar.gz", answer));
+        }
+        let place = into(&bucket, &standin);
+        let fallback = format!("file://{}", place.out().display());
+        let results = place.path("results").display().to_string();
+        let place = place
+            .with("PROFILER_FALLBACK", fallback)
+            .with("PROFILER_RESULTS_DIR", results)
+            .with("AWS_SECRET_ACCESS_KEY", secret)
+            .with("PROFILER_S3_TAGS", "a=tag-nobody-may-see")
+            .with(
+                "HTTPS_PROXY",
+                "http://user:proxy-nobody-may-see@127.0.0.1:1",
+            )
+            .with("NO_PROXY", "127.0.0.1")
+            .with("RUST_LOG", "debug");
+        let ended = place.run().await;
+        assert_eq!(ended.code, code, "{}", ended.log);
+        let mut told = vec![ended.log];
+        let left = [place.path(""), bucket.path("")];
+        told.extend(left.iter().flat_map(|directory| texts(directory)));
+        assert!(told.len() > 3, "{} files", told.len());
+        for secret in [secret, "nobody-may-see", SECRET_KEY] {
+            let lines = told.iter().flat_map(|text| text.lines());
+            assert_eq!(lines.clone().find(|line| line.contains(secret)), None);
+        }
     }
+}
+
+/// Every file below a directory, as text.
+fn texts(directory: &Path) -> Vec<String> {
+    let below = |path: PathBuf| match path.is_dir() {
+        true => texts(&path),
+        false => vec![String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned()],
+    };
+    listing(directory).into_iter().flat_map(below).collect()
 }

@@ -140,6 +140,51 @@ async fn a_run_that_was_told_to_stop() {
     }
 }
 
+/// Of an Event a run is none the worse without.
+#[tokio::test]
+async fn an_event_tells_of_the_end_on_the_runs_own_pod() {
+    let standin = standin().await;
+    for (settle, run, code, reason, kind) in [
+        ("50ms", "good", 0, "Complete", "Normal"),
+        ("50ms", "denied", 0, "", ""),
+        ("1h", "told", 143, "Terminated", "Warning"),
+    ] {
+        let place = telling(&standin)
+            .with("PROFILER_RUN_ID", run)
+            .with("PROFILER_SETTLE", settle)
+            .with("POD_NAME", run)
+            .with("POD_NAMESPACE", "cluster-profiler")
+            .with("POD_UID", "1234");
+        standin.clear_faults();
+        if reason.is_empty() {
+            let denied = RouteAnswer::Status(403);
+            standin.route_fault(RouteFault::new("/events", denied, Times::Always));
+        }
+        let child = place.spawn();
+        if code == 143 {
+            standin
+                .wait_until(|state| state.profiling().len() == 8)
+                .await;
+            send(&child, Signal::TERM);
+        }
+        let ended = place.ended(child).await;
+        assert_eq!(ended.code, code, "{}", ended.log);
+        let events = standin.events("cluster-profiler");
+        let ours = |event: &&serde_json::Value| event["regarding"]["name"] == run;
+        let event = events.iter().find(ours);
+        let Some(event) = event.filter(|_| !reason.is_empty()) else {
+            assert_eq!((event, reason), (None, ""));
+            continue;
+        };
+        assert_eq!(
+            (&event["reason"], &event["type"]),
+            (&reason.into(), &kind.into())
+        );
+        assert_eq!(event["note"], ended.termination["reason"]);
+        assert_eq!(event["regarding"]["uid"], "1234");
+    }
+}
+
 #[tokio::test]
 async fn what_has_a_faulty_variable_of_its_own_is_not_written() {
     let standin = standin().await;

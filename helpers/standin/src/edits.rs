@@ -28,6 +28,13 @@ impl Standin {
         self.shared.state.borrow().lease(name)
     }
 
+    /// The Events of a namespace.
+    pub fn events(&self, namespace: &str) -> Vec<Value> {
+        let state = self.shared.state.borrow();
+        let events = state.control.list(Resource::Events, namespace);
+        events.into_iter().cloned().collect()
+    }
+
     /// Makes a Lease of the install namespace be this, whatever there was.
     ///
     /// # Panics

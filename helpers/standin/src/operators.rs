@@ -21,7 +21,7 @@ impl Control {
     /// Lets follow what follows the write of this object.
     pub(crate) fn follow(&mut self, resource: Resource, object: &Value) {
         match resource {
-            Resource::Leases => {}
+            Resource::Leases | Resource::Events => {}
             Resource::HyperConvergeds => self
                 .upcoming
                 .after(self.options.hyperconverged_delay, Step::Reconcile),

@@ -6,6 +6,7 @@ pub(crate) enum Resource {
     KubeVirts,
     HyperConvergeds,
     Leases,
+    Events,
 }
 
 /// What is done to it.
@@ -22,9 +23,14 @@ pub(crate) enum Verb {
 impl Resource {
     /// The resource of a path.
     pub(crate) fn of(group: &str, version: &str, plural: &str) -> Option<Self> {
-        [Self::KubeVirts, Self::HyperConvergeds, Self::Leases]
-            .into_iter()
-            .find(|it| (it.group(), it.version(), it.plural()) == (group, version, plural))
+        [
+            Self::KubeVirts,
+            Self::HyperConvergeds,
+            Self::Leases,
+            Self::Events,
+        ]
+        .into_iter()
+        .find(|it| (it.group(), it.version(), it.plural()) == (group, version, plural))
     }
 
     pub(crate) fn group(self) -> &'static str {
@@ -32,12 +38,13 @@ impl Resource {
             Self::KubeVirts => "kubevirt.io",
             Self::HyperConvergeds => "hco.kubevirt.io",
             Self::Leases => "coordination.k8s.io",
+            Self::Events => "events.k8s.io",
         }
     }
 
     fn version(self) -> &'static str {
         match self {
-            Self::KubeVirts | Self::Leases => "v1",
+            Self::KubeVirts | Self::Leases | Self::Events => "v1",
             Self::HyperConvergeds => "v1beta1",
         }
     }
@@ -47,6 +54,7 @@ impl Resource {
             Self::KubeVirts => "kubevirts",
             Self::HyperConvergeds => "hyperconvergeds",
             Self::Leases => "leases",
+            Self::Events => "events",
         }
     }
 
@@ -55,6 +63,7 @@ impl Resource {
             Self::KubeVirts => "KubeVirt",
             Self::HyperConvergeds => "HyperConverged",
             Self::Leases => "Lease",
+            Self::Events => "Event",
         }
     }
 
@@ -71,7 +80,7 @@ impl Resource {
     pub(crate) fn has_status(self) -> bool {
         match self {
             Self::KubeVirts | Self::HyperConvergeds => true,
-            Self::Leases => false,
+            Self::Leases | Self::Events => false,
         }
     }
 
@@ -79,7 +88,7 @@ impl Resource {
     pub(crate) fn allows(self, verb: Verb) -> bool {
         match verb {
             Verb::Get | Verb::List | Verb::Update | Verb::Patch => true,
-            Verb::Create | Verb::Delete => self == Self::Leases,
+            Verb::Create | Verb::Delete => matches!(self, Self::Leases | Self::Events),
         }
     }
 }

@@ -34,9 +34,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// For one try of one part of 5 MiB, as the AWS CLI waits for an answer. One of which nothing is taken is
-/// noticed before by the SDK.
-const ATTEMPT: Duration = Duration::from_secs(60);
+/// For one try of one part of 5 MiB, two of which are sent at once: a slow bucket may take its time. One
+/// that takes nothing at all is noticed before by the SDK.
+const ATTEMPT: Duration = Duration::from_secs(2 * 60);
+
+/// For one try of having an object appear, which may take a server minutes.
+pub(super) const COMPLETION: Duration = Duration::from_secs(5 * 60);
 
 /// What a server that is not AWS takes for a region.
 const NO_REGION: &str = "us-east-1";
@@ -52,8 +55,8 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
     for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
         trusted.add_pem_certificate(pem(certificate));
     }
-    if let Some(path) = &settings.ca_bundle {
-        for certificate in bundle(path)? {
+    for (variable, path) in &settings.ca_bundles {
+        for certificate in bundle(variable, path)? {
             trusted.add_pem_certificate(pem(&certificate));
         }
     }
@@ -150,10 +153,10 @@ fn http(trusted: TrustStore) -> Result<SharedHttpClient, DestinationError> {
 }
 
 /// The certificates of a file. The SDK would panic on one that is none.
-fn bundle(path: &Path) -> Result<Vec<CertificateDer<'static>>, DestinationError> {
+fn bundle(variable: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DestinationError> {
     let fault = |detail: String| DestinationError {
-        action: "read AWS_CA_BUNDLE",
-        object: path.display().to_string(),
+        action: "trust",
+        object: format!("{variable}={}", path.display()),
         detail,
         permanent: true,
     };

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -102,6 +103,9 @@ fn served(code: &str, status: Option<u16>, region: Option<&str>) -> (bool, Strin
         | "RequestLimitExceeded"
         | "OperationAborted"
         | "BadDigest"
+        | "InvalidPart"
+        | "NoSuchUpload"
+        | "XAmzContentSHA256Mismatch"
         | "IncompleteBody" => {
             return (false, String::new());
         }
@@ -129,17 +133,56 @@ fn elsewhere(region: Option<&str>) -> String {
     )
 }
 
+/// The fault of whoever gives credentials, if it is one.
+fn credentials<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CredentialsError> {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// Whoever gives credentials may be out of reach for a while, such as before a pod's network is there.
+fn unauthenticated(error: &CredentialsError) -> (bool, String) {
+    let text = chain(error).to_lowercase();
+    let passing = [
+        "dispatch failure",
+        "timed out",
+        "timeout",
+        "dns error",
+        "connect",
+    ];
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => (
+            true,
+            "; no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role, or a \
+             profile"
+                .to_owned(),
+        ),
+        CredentialsError::ProviderTimedOut(_) => (false, String::new()),
+        _ if passing.iter().any(|word| text.contains(word)) => (false, String::new()),
+        _ => (
+            true,
+            "; the credentials cannot be had: see AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE"
+                .to_owned(),
+        ),
+    }
+}
+
 /// Of a request that had no answer.
-fn unsent(error: &dyn Error) -> (bool, String) {
+fn unsent(error: &(dyn Error + 'static)) -> (bool, String) {
+    if let Some(error) = credentials(error) {
+        return unauthenticated(error);
+    }
     let text = chain(error).to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let hint = if says(&["invalid peer certificate", "unknownissuer"]) {
         "; the server's certificate is not trusted: give its authority's in AWS_CA_BUNDLE"
     } else if says(&["corrupt message", "invalidcontenttype"]) {
         "; the server speaks no TLS there: see AWS_ENDPOINT_URL"
-    } else if says(&["credential", "identity"]) {
-        "; no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role, or a \
-         profile"
     } else if says(&["region"]) {
         "; set AWS_REGION"
     } else if says(&["proxy auth", "407"]) {

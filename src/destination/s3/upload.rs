@@ -3,11 +3,14 @@
 //!
 //! Protocol: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 
+use aws_sdk_s3::Config;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Buf, Bytes};
 use sha2::Digest;
 use tokio::task::JoinSet;
 
+use super::client::COMPLETION;
 use super::fault::Failed;
 use super::objects::{Objects, Unfinished, content_md5};
 use crate::destination::fault::DestinationError;
@@ -147,14 +150,17 @@ impl S3Upload {
             while !self.sending.is_empty() {
                 self.one_sent().await?;
             }
-            self.complete(id).await?;
+            let heard = self.complete(id).await?;
+            self.is_whole(heard).await?;
+            // One that was begun by a try whose answer was lost is nobody's.
+            self.objects.sweep(&self.key).await;
         } else {
             let body = Bytes::from(std::mem::take(&mut self.filling));
             self.objects
                 .put(&self.key, body, "application/gzip")
                 .await?;
+            self.is_whole(true).await?;
         }
-        self.is_whole().await?;
         Ok(Archive {
             uri: self.objects.uri(&self.key),
             bytes: self.bytes,
@@ -162,7 +168,8 @@ impl S3Upload {
         })
     }
 
-    async fn complete(&mut self, id: String) -> Result<(), DestinationError> {
+    /// Has the object appear. Gives whether the server said that it did.
+    async fn complete(&mut self, id: String) -> Result<bool, DestinationError> {
         let mut parts = std::mem::take(&mut self.sent);
         parts.sort_by_key(|part| part.part_number);
         let parts = CompletedMultipartUpload::builder()
@@ -170,24 +177,30 @@ impl S3Upload {
             .build();
         let completed = self.objects.client().await?.complete_multipart_upload();
         let completed = completed.bucket(self.objects.bucket()).key(&self.key);
-        let completed = completed.upload_id(id).multipart_upload(parts).send().await;
+        let completed = completed.upload_id(id).multipart_upload(parts).customize();
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(COMPLETION);
+        let patient = Config::builder().timeout_config(patient.build());
+        let completed = completed.config_override(patient).send().await;
         let uri = self.objects.uri(&self.key);
-        match completed.map_err(|error| Failed::new("complete the upload of", uri, error)) {
-            // It was completed by a try whose answer was lost: its size will show.
-            Err(failed) if failed.is_absent() => {
-                tracing::warn!(error = %failed.error, "its size tells whether it is there");
-            }
-            Err(failed) => return Err(failed.error),
-            Ok(_) => {}
-        }
+        let heard =
+            match completed.map_err(|error| Failed::new("complete the upload of", uri, error)) {
+                // It was completed by a try whose answer was lost, or aborted: its size will show.
+                Err(failed) if failed.is_absent() => {
+                    tracing::warn!(error = %failed.error, "its size tells whether it is there");
+                    false
+                }
+                Err(failed) => return Err(failed.error),
+                Ok(_) => true,
+            };
         *self.objects.unfinished() = None;
-        Ok(())
+        Ok(heard)
     }
 
-    /// The server has as many bytes as were sent; one that does not let this be asked is believed.
-    async fn is_whole(&self) -> Result<(), DestinationError> {
+    /// The server has as many bytes as were sent; one that does not let this be asked is believed if it was
+    /// heard.
+    async fn is_whole(&self, heard: bool) -> Result<(), DestinationError> {
         let there = match self.objects.size(&self.key).await {
-            Err(failed) if failed.is_denied() => {
+            Err(failed) if failed.is_denied() && heard => {
                 tracing::warn!(error = %failed.error, "the archive's size is not checked");
                 return Ok(());
             }
