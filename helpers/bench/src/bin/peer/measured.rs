@@ -1,0 +1,53 @@
+//! A command, and what it cost as GNU time tells.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::Command;
+
+/// What a command cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    /// Seconds on the clock.
+    pub(crate) wall: f64,
+    /// Seconds of processor, user's and system's.
+    pub(crate) cpu: f64,
+    /// Peak resident memory in MiB.
+    pub(crate) peak: f64,
+}
+
+/// Runs a program with these arguments and this environment beside ours, to its end.
+///
+/// # Errors
+/// It did not exit with 0.
+pub(crate) async fn measured(
+    scratch: &Path,
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, String)],
+) -> Result<Cost> {
+    let told = scratch.join("time");
+    let mut command = Command::new("time");
+    command
+        .args(["--format=%e %U %S %M", "--output"])
+        .arg(&told)
+        .arg(program)
+        .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null());
+    let output = command.output().await.context("GNU time")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}: {said}", program.display());
+    let told = std::fs::read_to_string(&told)?;
+    let numbers = told.split_whitespace().map(str::parse::<f64>);
+    let numbers: Vec<_> = numbers.collect::<Result<_, _>>()?;
+    let [wall, user, system, kibibytes] = numbers[..] else {
+        anyhow::bail!("GNU time said {told:?}");
+    };
+    Ok(Cost {
+        wall,
+        cpu: user + system,
+        peak: kibibytes / 1024.0,
+    })
+}
