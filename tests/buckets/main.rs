@@ -7,11 +7,13 @@
 mod bucket;
 mod client;
 mod complete;
+mod flow;
 mod forwarder;
 #[expect(dead_code, reason = "the suite uses the rest of it")]
 #[path = "../suite/harness.rs"]
 mod harness;
 mod interrupted;
+mod prepared;
 mod refused;
 mod restarted;
 mod retention;

@@ -2,14 +2,14 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::client::{ACCESS_KEY, Client, SECRET_KEY};
+use crate::prepared::{built, certified, free_port};
 use crate::suite::Ground;
 
 /// Longer than a server needs to come up.
@@ -65,17 +65,9 @@ impl Server {
         let file = file.expect("a log");
         let mut command = self.command();
         command
-            .env_clear()
-            .env("HOME", self.dir.path())
             .stdin(Stdio::null())
             .stderr(file.try_clone().expect("a file"))
             .stdout(file);
-        for secret in ["ROOT_SECRET_KEY", "MINIO_ROOT_PASSWORD"] {
-            command.env(secret, SECRET_KEY);
-        }
-        for account in ["ROOT_ACCESS_KEY", "MINIO_ROOT_USER"] {
-            command.env(account, ACCESS_KEY);
-        }
         let child = command.spawn().expect("the server starts");
         let mut process = self.process.borrow_mut();
         let child = process.insert(child);
@@ -94,17 +86,25 @@ impl Server {
         let path = |name: &str| self.dir.path().join(name);
         let address = format!("127.0.0.1:{}", self.port);
         let mut command = Command::new(&self.program);
+        command.env_clear().env("HOME", self.dir.path());
         match self.name.as_str() {
             "minio" => command
-                .args(["server", "--quiet", "--address", &address])
-                .args(["--console-address", "127.0.0.1:0", "--certs-dir"])
+                .env("MINIO_ROOT_USER", ACCESS_KEY)
+                .env("MINIO_ROOT_PASSWORD", SECRET_KEY)
+                // Nothing else is served, and nobody is asked for a newer version.
+                .env("MINIO_BROWSER", "off")
+                .env("MINIO_UPDATE", "off")
+                .args(["server", "--quiet", "--address", &address, "--certs-dir"])
                 .arg(path("certificates")),
-            _ => command
+            "versitygw" => command
+                .env("ROOT_ACCESS_KEY", ACCESS_KEY)
+                .env("ROOT_SECRET_KEY", SECRET_KEY)
                 .args(["--quiet", "--port", &address, "--cert"])
                 .arg(path("certificates/public.crt"))
                 .arg("--key")
                 .arg(path("certificates/private.key"))
                 .arg("posix"),
+            other => panic!("nobody knows how to start {other}"),
         };
         command.arg(path("data"));
         command
@@ -123,37 +123,4 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// The program, built if it is not there yet.
-fn built(name: &str) -> PathBuf {
-    let mut build = Command::new(format!(
-        "{}/helpers/s3-servers/build",
-        env!("CARGO_MANIFEST_DIR")
-    ));
-    let built = build.arg(name).stderr(Stdio::inherit()).output();
-    let built = built.expect("the helper starts");
-    assert!(built.status.success(), "{name} is not built");
-    String::from_utf8_lossy(&built.stdout).trim().into()
-}
-
-/// A certificate and its key where MinIO looks for them; the authority that signed it.
-fn certified(dir: &Path) -> PathBuf {
-    let identity = standin::tls::identity().expect("a certificate");
-    std::fs::create_dir(dir.join("certificates")).expect("a directory");
-    for (name, pem) in [
-        ("certificates/public.crt", &identity.certificate_pem),
-        ("certificates/private.key", &identity.key_pem),
-        ("ca.pem", &identity.ca_pem),
-    ] {
-        std::fs::write(dir.join(name), pem).expect("a file");
-    }
-    dir.join("ca.pem")
-}
-
-/// A port that is still free when the server starts again: below those that the kernel gives away.
-fn free_port() -> u16 {
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let mut some = std::iter::repeat_with(|| fastrand::u16(20_000..32_000));
-    some.find(free).expect("there are others")
 }
