@@ -32,6 +32,7 @@ use suite::{Case, Suite};
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> std::process::ExitCode {
+    suite::build_example("short-lease");
     let mut suite = Suite::new(
         std::env::args()
             .skip(1)

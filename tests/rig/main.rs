@@ -21,6 +21,7 @@ use suite::Suite;
 type Case = suite::Case<setup::Rig>;
 
 fn main() -> std::process::ExitCode {
+    suite::build_example("short-lease");
     let mut suite = Suite::new(
         std::env::args()
             .skip(1)

@@ -1,7 +1,7 @@
 //! Cases, one after another on one ground, with the time that each took.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 /// What cases stand on.
@@ -76,4 +76,19 @@ impl Suite {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds a program of the test tree, which cargo does by itself only where it runs all tests.
+pub(crate) fn build_example(name: &str) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", name]);
+    // What cargo tells a test of its package would have it build half of the dependencies anew.
+    for (variable, _) in std::env::vars_os() {
+        let told = |of: &str| variable.to_string_lossy().starts_with(of);
+        if told("CARGO_PKG_") || told("CARGO_MANIFEST_") {
+            cargo.env_remove(&variable);
+        }
+    }
+    let status = cargo.status().expect("cargo starts");
+    assert!(status.success(), "{name} is not built");
 }
