@@ -36,11 +36,16 @@ def report(renders):
     print(f"  gate-guard's of {core.FIRST['ValidatingAdmissionPolicy']} to {core.VERSIONS[-1]}")
     print(f"  by CustomResourceDefinitions: {listed(kinds, True, found)}")
     print(f"  {sum(len(list(pods(one))) for one in found)} pods that they make, all restricted")
-    for one in found:
-        if admission.is_ours(one) and crds.opened(one):
-            name = one["metadata"].get("name") or one["metadata"]["generateName"]
-            print(f"  open in the schema of {one['kind']} {name}, decoded into the Go type: "
-                  f"{', '.join(crds.opened(one))}")
+    for kind, paths in opened(found):
+        print(f"  open in {kind}'s schema, decoded into the Go type instead: {', '.join(sorted(paths))}")
+
+
+def opened(found):
+    """By kind, where something stands that its CustomResourceDefinition says nothing of."""
+    for kind in sorted({one["kind"] for one in found if admission.is_ours(one)}):
+        paths = {path for one in found if one["kind"] == kind for path in crds.opened(one)}
+        if paths:
+            yield kind, paths
 
 
 def listed(kinds, custom, found):

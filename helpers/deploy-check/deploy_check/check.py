@@ -75,3 +75,18 @@ def applied_before(renders):
     known |= {name: [] for name in by_name if name.startswith(("deploy/overlays/", "helpers/"))}
     known["helpers/deploy-check/combinations/renamed"] = rights_only
     return known | {"deploy/fetch": volume, "deploy/undo": volume}
+
+
+def each_is_faulty(changed):
+    """For each of these objects, whether any schema has something against it."""
+    by_admission = [[] for _ in changed]
+    if changed and admission.is_ours(changed[0]):
+        by_admission = admission.faults(changed)
+    return [
+        bool(of_schema(one, core.VERSIONS[-1:]) or said or pods_are_faulty(one))
+        for one, said in zip(changed, by_admission, strict=True)
+    ]
+
+
+def pods_are_faulty(one):
+    return admission.is_ours(one) and any(core.faults(pod.object(), core.VERSIONS[-1:]) for pod in pods(one))

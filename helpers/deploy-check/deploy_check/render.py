@@ -23,19 +23,8 @@ class Render:
 
 
 def load(text):
-    """The objects of a YAML text. A key that is there twice is an error."""
-    return [one for one in yaml.load_all(text, Loader=Unique) if one]
-
-
-class Unique(yaml.CSafeLoader):
-    """YAML takes the last of two equal keys without a word."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value]
-        twice = {key for key in keys if keys.count(key) > 1}
-        if twice:
-            raise ValueError(f"{node.start_mark}: twice: {', '.join(sorted(twice))}")
-        return super().construct_mapping(node, deep)
+    """The objects of a YAML text."""
+    return [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one]
 
 
 def kustomize(folder):
