@@ -81,8 +81,15 @@ impl Confirmation {
         self.answered = true;
         let before = before?;
         let after = pods::list_once(&self.connection, &self.namespace).await?;
+        // The list beside the stop may be answered after it: a pod that became Ready in between was
+        // not reached. So from the second stop on, what was seen before it was sent counts, too.
+        let earlier = if self.last.is_empty() {
+            &before
+        } else {
+            &self.last
+        };
         self.waiting
-            .retain(|pod| !has_seen_it(pod, &before, &after));
+            .retain(|pod| !has_seen_it(pod, [earlier, &before], &after));
         self.last = after;
         self.error = None;
         Ok(())
@@ -157,11 +164,14 @@ impl Confirmation {
 }
 
 /// Gone, restarted (a new process profiles nothing), or Ready around the stop.
-fn has_seen_it(pod: &ExpectedPod, before: &[ComponentPod], after: &[ComponentPod]) -> bool {
+fn has_seen_it(pod: &ExpectedPod, before: [&[ComponentPod]; 2], after: &[ComponentPod]) -> bool {
     let find = |pods: &[ComponentPod]| pods.iter().find(|other| other.pod.uid == pod.uid).cloned();
     match find(after) {
         None => true,
         Some(now) if now.pod.restarts != pod.restarts => true,
-        Some(now) => now.ready && find(before).is_some_and(|then| then.ready),
+        Some(now) => {
+            let was_ready = |pods| find(pods).is_some_and(|then| then.ready);
+            now.ready && before.into_iter().all(was_ready)
+        }
     }
 }
