@@ -1,17 +1,19 @@
-"""`python -m deploy_check [--self-test]`"""
+"""`python -m deploy_check [--self-test | --cluster]`"""
 
 import sys
 from collections import Counter
 
-from . import admission, check, core, crds, images, selftest
+from . import admission, check, cluster, core, crds, images, selftest
 from .pods import pods
 from .render import ROOT, kustomizations, render
 from .rules import files
 
 
 def main(arguments):
+    if arguments == ["--cluster"]:
+        return on_cluster()
     if arguments not in ([], ["--self-test"]):
-        print("usage: run [--self-test]", file=sys.stderr)
+        print("usage: run [--self-test | --cluster]", file=sys.stderr)
         return 2
     renders = render()
     faults = [
@@ -25,6 +27,15 @@ def main(arguments):
         return 1
     report(renders)
     return selftest.run(renders) if arguments else 0
+
+
+def on_cluster():
+    try:
+        cluster.run()
+    except cluster.Refused as refused:
+        print(refused)
+        return 1
+    return 0
 
 
 def report(renders):

@@ -81,6 +81,14 @@ def files():
     yield ROOT / "helpers/deploy-check/crds/objectbucketclaim.yaml"
 
 
+def texts():
+    """Of those with a kind that is used here."""
+    for path in files():
+        text = path.read_text()
+        if any(f"kind: {kind}\n" in text for kind in KINDS | {"ObjectBucketClaim"}):
+            yield text
+
+
 @functools.cache
 def schemas():
     """By apiVersion and kind: a validator, and where it is open."""
@@ -89,10 +97,7 @@ def schemas():
     )
     registry = referencing.Resource.from_contents(definitions) @ referencing.Registry()
     found = {}
-    for path in files():
-        text = path.read_text()
-        if not any(f"kind: {kind}\n" in text for kind in KINDS | {"ObjectBucketClaim"}):
-            continue
+    for text in texts():
         for crd in yaml.load_all(text, Loader=yaml.CSafeLoader):
             if crd["kind"] != "CustomResourceDefinition":
                 continue
