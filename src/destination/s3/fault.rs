@@ -147,29 +147,30 @@ fn credentials<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CredentialsEr
 
 /// Whoever gives credentials may be out of reach for a while, such as before a pod's network is there.
 fn unauthenticated(error: &CredentialsError) -> (bool, String) {
+    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        let hint = "; no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a \
+                    role, or a profile";
+        return (true, hint.to_owned());
+    }
     let text = chain(error).to_lowercase();
-    let passing = [
+    let transport = [
         "dispatch failure",
         "timed out",
         "timeout",
         "dns error",
         "connect",
     ];
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => (
-            true,
-            "; no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role, or a \
-             profile"
-                .to_owned(),
-        ),
-        CredentialsError::ProviderTimedOut(_) => (false, String::new()),
-        _ if passing.iter().any(|word| text.contains(word)) => (false, String::new()),
-        _ => (
-            true,
-            "; the credentials cannot be had: see AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE"
-                .to_owned(),
-        ),
+    if matches!(error, CredentialsError::ProviderTimedOut(_))
+        || transport.iter().any(|word| text.contains(word))
+    {
+        return (
+            false,
+            "; whoever gives credentials does not answer".to_owned(),
+        );
     }
+    let hint = "; the credentials cannot be had: see AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, \
+                AWS_PROFILE";
+    (true, hint.to_owned())
 }
 
 /// Of a request that had no answer.
