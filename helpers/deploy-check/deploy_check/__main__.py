@@ -43,8 +43,9 @@ def report(renders):
     found = [one for _, one in check.objects(renders)]
     kinds = Counter(one["kind"] for one in found)
     print(f"{len(renders)} renders, {len(found)} different objects, no fault")
-    print(f"  by Kubernetes' schemas of {core.VERSIONS[0]} to {core.VERSIONS[-1]}: {listed(kinds, False, found)}")
-    print(f"  gate-guard's of {core.FIRST['ValidatingAdmissionPolicy']} to {core.VERSIONS[-1]}")
+    oldest, newest = core.VERSIONS[0], core.VERSIONS[-1]
+    print(f"  by Kubernetes' schemas of {oldest} to {newest}: {listed(kinds, False, found)}")
+    print(f"  gate-guard's of {core.FIRST['ValidatingAdmissionPolicy']} to {newest}")
     print(f"  by CustomResourceDefinitions: {listed(kinds, True, found)}")
     print(f"  {sum(len(list(pods(one))) for one in found)} pods that they make, all restricted")
     for kind, paths in opened(found):

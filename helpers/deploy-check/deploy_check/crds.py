@@ -23,8 +23,25 @@ KINDS = {"Task", "Pipeline", "TaskRun", "PipelineRun", "WorkflowTemplate", "Work
 OBJECT_META = "/api/_definitions.json#/$defs/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 # What has no meaning in a JSON Schema, or is another program's.
-KEPT = {"type", "enum", "pattern", "required", "minimum", "maximum", "minLength", "maxLength", "minItems",
-        "maxItems", "minProperties", "maxProperties", "oneOf", "anyOf", "allOf", "not", "uniqueItems"}
+KEPT = {
+    "type",
+    "enum",
+    "pattern",
+    "required",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "oneOf",
+    "anyOf",
+    "allOf",
+    "not",
+    "uniqueItems",
+}
 
 
 def strict(schema, path, opened):

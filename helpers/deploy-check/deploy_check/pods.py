@@ -105,8 +105,13 @@ def of_argo(workflow, template):
 
 
 # What tells the elements of a list apart, where Kubernetes merges lists.
-KEYS = {"containers": "name", "initContainers": "name", "volumes": "name", "env": "name",
-        "volumeMounts": "mountPath"}
+KEYS = {
+    "containers": "name",
+    "initContainers": "name",
+    "volumes": "name",
+    "env": "name",
+    "volumeMounts": "mountPath",
+}
 
 
 def merged(into, patch):

@@ -46,8 +46,7 @@ def kustomizations(root):
 
 def samples(root):
     """Files that are applied one by one."""
-    found = [path for path in root.glob("deploy/**/samples/*.yaml")]
-    return sorted(found + list(root.glob("docs/alerts/*.yaml")))
+    return sorted([*root.glob("deploy/**/samples/*.yaml"), *root.glob("docs/alerts/*.yaml")])
 
 
 def render(root=ROOT):

@@ -44,7 +44,7 @@ def misspelt(renders):
 
 
 def deadlines():
-    """A second less than the attempts need, in every overlay that has a deadline; that second more is none."""
+    """A second less than the attempts need is a fault in every overlay, and that second more is none."""
     with copied() as root:
         for folder in kustomizations(root):
             settings = folder / "settings.env"
@@ -66,7 +66,7 @@ def least_deadline(root, folder):
     return max(
         runs.attempts(one) * runs.seconds(variables["PROFILER_DEADLINE"]) + runs.SLACK
         for one in render.objects
-        for _, _, variables in runs.collectors(one, render)
+        for _, variables in runs.collectors(one, render)
     )
 
 

@@ -33,7 +33,8 @@ def named(one):
         yield "ValidatingAdmissionPolicy", one["spec"]["policyName"]
     if one["kind"] in ("TaskRun", "PipelineRun"):
         runs = [one["spec"], *one["spec"].get("taskRunSpecs", [])]
-        yield from (("ServiceAccount", run["serviceAccountName"]) for run in runs if "serviceAccountName" in run)
+        names = [run["serviceAccountName"] for run in runs if "serviceAccountName" in run]
+        yield from (("ServiceAccount", name) for name in names)
     claims = {
         claim["metadata"]["name"]
         for claim in one.get("spec", {}).get("volumeClaimTemplates", [])

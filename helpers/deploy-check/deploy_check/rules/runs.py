@@ -1,5 +1,6 @@
 """Runs: their times fit into each other, and their exit codes are the program's."""
 
+import functools
 import re
 
 from ..pods import pods
@@ -32,29 +33,30 @@ def environment(container, render):
 
 
 def collectors(one, render):
-    """Each pod that profiles, with that container and its environment."""
+    """Each pod that profiles, with the environment of the container that does."""
     for pod in pods(one):
         for container in pod.containers():
-            if container.get("command", []) in ([], ["cluster-profiler-job"]) and one["kind"] != "Pod":
-                variables = environment(container, render)
-                if "PROFILER_RUN_ID" in variables:
-                    yield pod, container, variables
+            variables = environment(container, render)
+            if "PROFILER_RUN_ID" in variables:
+                yield pod, variables
 
 
 def faults(render):
     for one in render.objects:
-        for pod, container, variables in collectors(one, render):
-            known_names = sorted(set(variables) - readme_variables())
-            for name in known_names:
-                if name.startswith("PROFILER_"):
-                    yield f"{pod.name}: {name} is no variable of the README"
+        for pod, variables in collectors(one, render):
             if one["kind"] in ("Job", "CronJob", "WorkflowTemplate"):
                 for fault in of_times(one, pod, variables):
                     yield f"{pod.name}: {fault}"
+        for pod in pods(one):
+            for container in pod.containers():
+                for name in sorted(set(environment(container, render)) - readme_variables()):
+                    if name.startswith("PROFILER_"):
+                        yield f"{pod.name}, {container['name']}: {name} is no variable of the README"
         for fault in of_exit_codes(one):
             yield f"{title(one)}: {fault}"
 
 
+@functools.cache
 def readme():
     return (ROOT / "README.md").read_text()
 
@@ -88,8 +90,9 @@ def of_times(one, pod, variables):
     if not isinstance(active, int):
         yield f"activeDeadlineSeconds is no number: {active!r}"
         return
-    if str(active) != variables.get("ACTIVE_DEADLINE_SECONDS"):
-        yield f"activeDeadlineSeconds is {active}, the settings say {variables.get('ACTIVE_DEADLINE_SECONDS')}"
+    by_settings = variables.get("ACTIVE_DEADLINE_SECONDS")
+    if str(active) != by_settings:
+        yield f"activeDeadlineSeconds is {active}, and {by_settings} by the settings"
     if not variables.get("PROFILER_DEADLINE"):
         yield "no PROFILER_DEADLINE"
         return
