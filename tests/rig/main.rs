@@ -3,6 +3,7 @@
 //!
 //! `cargo e2e` runs it, `cargo test --test rig -- WORD…` only the cases with these words in their names.
 
+mod deploy;
 mod engines;
 mod gate;
 mod hyperconverged;
@@ -109,10 +110,17 @@ const PLAIN: &[Case] = &[
     ),
 ];
 
-const FIELD_OR_GATE: &[Case] = &[(
-    "the field is set, other gates are kept, enable leaves it on",
-    versions::field,
-)];
+const FIELD_OR_GATE: &[Case] = &[
+    (
+        "the field is set, other gates are kept, enable leaves it on",
+        versions::field,
+    ),
+    // The last one: it leaves others' rights.
+    (
+        "everything in deploy/ is applied, and every pod is restricted",
+        deploy::applied,
+    ),
+];
 
 const GATE_ALONE: &[Case] = &[(
     "the gate is listed, other gates are kept, enable leaves it on",

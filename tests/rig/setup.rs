@@ -112,6 +112,17 @@ impl Rig {
         command
     }
 
+    /// A helper's script on this rig, as admin; what it prints.
+    pub(crate) fn helper(&self, name: &str, arguments: &[&str]) -> String {
+        let mut command = script(name);
+        command
+            .args(arguments)
+            .env("KUBECONFIG", self.path("kubeconfig"))
+            .env("KUBECTL", self.path("bin/kubectl"));
+        let said = checked(command).stdout;
+        String::from_utf8(said).expect("text")
+    }
+
     /// Ends or starts a process: `kill`, `start`.
     pub(crate) fn process(&self, what: &str, name: &str) {
         checked(self.script("rig/process", &[what, name]));

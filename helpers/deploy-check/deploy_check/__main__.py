@@ -33,7 +33,7 @@ def on_cluster():
     try:
         cluster.run()
     except cluster.Refused as refused:
-        print(refused)
+        print(refused, file=sys.stderr)
         return 1
     return 0
 
