@@ -160,14 +160,14 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
 
 /// A run that is there for good needs nothing more of any destination.
 async fn at_destination(job: &Job) -> Result<Found, Fault> {
-    let found = job.find().await;
-    if matches!(&found, Ok(Found::Complete(manifest)) if is_final(manifest)) {
-        return found;
+    let found = job.find().await?;
+    if matches!(&found, Found::Complete(manifest) if is_final(manifest)) {
+        return Ok(found);
     }
     for destination in job.destinations() {
         destination.probe(&job.config.run_id).await?;
     }
-    found
+    Ok(found)
 }
 
 /// Whether the pods have what an attempt of this run left, and it can be shipped to the fallback.
