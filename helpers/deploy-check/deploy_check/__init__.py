@@ -1,0 +1,1 @@
+"""Renders everything in deploy/ and checks it."""

@@ -1,0 +1,1 @@
+"""What every render must keep, beyond its schemas."""

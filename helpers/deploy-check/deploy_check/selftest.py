@@ -1,0 +1,2 @@
+def run(renders):
+    return 0
