@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cluster_profiler_job::manifest::Manifest;
 
-use crate::memory;
+use crate::memory::Watch;
 use crate::process::{command, output, said};
 
 /// Longer than anything that is waited for takes.
@@ -17,6 +17,7 @@ pub(crate) struct Running {
     id: String,
     termination_log: PathBuf,
     grace: i64,
+    memory: Watch,
 }
 
 /// How one ended.
@@ -33,6 +34,11 @@ fn podman(arguments: &[&str]) -> std::process::Command {
     let mut podman = command("podman", &["--runtime", "runc"]);
     podman.args(arguments);
     podman
+}
+
+fn inspect(id: &str, what: &str) -> String {
+    let told = said(&mut podman(&["inspect", "--format", what, id]));
+    told.trim().to_owned()
 }
 
 impl Running {
@@ -54,7 +60,9 @@ impl Running {
             run.arg(format!("--entrypoint={entrypoint}"));
         }
         let id = said(run.arg(image).args(words)).trim().to_owned();
+        let cgroup = inspect(&id, "{{.State.CgroupPath}}");
         Self {
+            memory: Watch::begin(&cgroup),
             id,
             termination_log,
             grace,
@@ -96,20 +104,18 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) fn end(self) -> Ended {
-        let (begin, mut most) = (Instant::now(), 0);
-        let cgroup = self.inspect("{{.State.CgroupPath}}");
+        let begin = Instant::now();
         while self.is_running() {
-            most = most.max(memory::in_use(&cgroup));
             assert!(begin.elapsed() < PATIENCE, "no end: {}", self.log());
             std::thread::sleep(Duration::from_millis(100));
         }
-        let code = self.inspect("{{.State.ExitCode}}");
+        let code = inspect(&self.id, "{{.State.ExitCode}}");
         let words = std::fs::read(&self.termination_log).unwrap_or_default();
         Ended {
             code: code.parse().expect("an exit code"),
             log: self.log(),
             termination: serde_json::from_slice(&words).unwrap_or_default(),
-            memory: most,
+            memory: self.memory.most(),
         }
     }
 
@@ -120,12 +126,7 @@ impl Running {
     }
 
     fn is_running(&self) -> bool {
-        self.inspect("{{.State.Running}}") == "true"
-    }
-
-    fn inspect(&self, what: &str) -> String {
-        let told = said(&mut podman(&["inspect", "--format", what, &self.id]));
-        told.trim().to_owned()
+        inspect(&self.id, "{{.State.Running}}") == "true"
     }
 }
 
@@ -139,7 +140,7 @@ impl Ended {
     /// Prints what the run cost; every pod was dumped by this engine.
     pub(crate) fn tell(&self, manifest: &Manifest, engine: &str) {
         for pod in &manifest.pods {
-            assert_eq!(pod.engine.as_deref(), Some(engine));
+            assert_eq!(pod.engine.as_deref(), Some(engine), "{}", self.log);
         }
         let mebibytes = |bytes: u64| bytes >> 20;
         println!(
