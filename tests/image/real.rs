@@ -42,5 +42,15 @@ fn run(rig: &Rig, deploy: &Deploy, overlay: &str, identity: Identity, engine: &s
     let manifest = on_volume(&pod, &pod.environment("collector")["PROFILER_RUN_ID"]);
     assert_eq!((manifest.gate.before, manifest.gate.after), (false, false));
     assert!(!rig.is_on(), "the profiler is left on");
+    let name = pod.metadata.name.as_deref().expect("a name");
+    let of_pod = format!("--field-selector=involvedObject.name={name}");
+    let events = [
+        "get",
+        "events",
+        "--namespace=cluster-profiler",
+        "--output=name",
+    ];
+    let events = rig.kubectl(&[&events[..], &[of_pod.as_str()]].concat());
+    assert_eq!(events.lines().count(), 1, "{events}{}", ended.log);
     ended.tell(&manifest, engine);
 }
