@@ -4,30 +4,36 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use cluster_profiler_job::manifest::Manifest;
-
-use crate::memory::Watch;
+use crate::ended::Ended;
 use crate::process::{command, output, said};
+use crate::usage::Watch;
 
 /// Longer than anything that is waited for takes.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// How one is to be started.
+pub(crate) struct Plan {
+    /// Arguments of `podman run`.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) image: String,
+    /// In place of the image's, as podman takes it.
+    pub(crate) entrypoint: Option<String>,
+    /// What is behind the entrypoint.
+    pub(crate) words: Vec<String>,
+    pub(crate) termination_log: PathBuf,
+    /// Where its /tmp is.
+    pub(crate) scratch: PathBuf,
+    /// What may be there, in bytes.
+    pub(crate) scratch_limit: Option<u64>,
+    /// The seconds that it has after it was told to stop.
+    pub(crate) grace: i64,
+}
+
 /// One that was started; it is removed with this value.
 pub(crate) struct Running {
     id: String,
-    termination_log: PathBuf,
-    grace: i64,
-    memory: Watch,
-}
-
-/// How one ended.
-pub(crate) struct Ended {
-    pub(crate) code: i32,
-    pub(crate) log: String,
-    /// The last words, if it had any.
-    pub(crate) termination: serde_json::Value,
-    /// The most memory that was seen in use, without the page cache.
-    pub(crate) memory: u64,
+    plan: Plan,
+    usage: Watch,
 }
 
 fn podman(arguments: &[&str]) -> std::process::Command {
@@ -42,31 +48,22 @@ fn inspect(id: &str, what: &str) -> String {
 }
 
 impl Running {
-    /// Starts one with these arguments of `podman run`.
-    pub(crate) fn start(
-        arguments: &[String],
-        image: &str,
-        (entrypoint, words): (Option<String>, Vec<String>),
-        termination_log: PathBuf,
-        grace: i64,
-    ) -> Self {
+    /// Starts one.
+    pub(crate) fn start(plan: Plan) -> Self {
         let mut run = podman(&["run", "--detach", "--pull=never", "--network=host"]);
         // Nothing of this machine but what the manifest asks for; no more files and processes than this
         // machine may have.
         run.args(["--http-proxy=false", "--passwd=false"])
             .args(["--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000"])
-            .args(arguments);
-        if let Some(entrypoint) = entrypoint {
+            .args(&plan.arguments);
+        if let Some(entrypoint) = &plan.entrypoint {
             run.arg(format!("--entrypoint={entrypoint}"));
         }
-        let id = said(run.arg(image).args(words)).trim().to_owned();
+        let id = said(run.arg(&plan.image).args(&plan.words));
+        let id = id.trim().to_owned();
         let cgroup = inspect(&id, "{{.State.CgroupPath}}");
-        Self {
-            memory: Watch::begin(&cgroup),
-            id,
-            termination_log,
-            grace,
-        }
+        let usage = Watch::begin(cgroup, plan.scratch.clone());
+        Self { id, plan, usage }
     }
 
     /// Another process in it.
@@ -97,7 +94,7 @@ impl Running {
     pub(crate) fn stop(&self) {
         said(&mut podman(&[
             "stop",
-            &format!("--time={}", self.grace),
+            &format!("--time={}", self.plan.grace),
             &self.id,
         ]));
     }
@@ -109,13 +106,16 @@ impl Running {
             assert!(begin.elapsed() < PATIENCE, "no end: {}", self.log());
             std::thread::sleep(Duration::from_millis(100));
         }
+        let (usage, limit) = (self.usage.most(), self.plan.scratch_limit);
+        let fits = limit.is_none_or(|limit| usage.scratch <= limit);
+        assert!(fits, "{} bytes in /tmp, {limit:?} allowed", usage.scratch);
         let code = inspect(&self.id, "{{.State.ExitCode}}");
-        let words = std::fs::read(&self.termination_log).unwrap_or_default();
+        let words = std::fs::read(&self.plan.termination_log).unwrap_or_default();
         Ended {
             code: code.parse().expect("an exit code"),
             log: self.log(),
             termination: serde_json::from_slice(&words).unwrap_or_default(),
-            memory: self.memory.most(),
+            usage,
         }
     }
 
@@ -127,29 +127,6 @@ impl Running {
 
     fn is_running(&self) -> bool {
         inspect(&self.id, "{{.State.Running}}") == "true"
-    }
-}
-
-impl Ended {
-    /// It ended so.
-    pub(crate) fn with(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}", self.log);
-        self
-    }
-
-    /// Prints what the run cost; every pod was dumped by this engine.
-    pub(crate) fn tell(&self, manifest: &Manifest, engine: &str) {
-        for pod in &manifest.pods {
-            assert_eq!(pod.engine.as_deref(), Some(engine), "{}", self.log);
-        }
-        let mebibytes = |bytes: u64| bytes >> 20;
-        println!(
-            "  {} pods, archive {} MiB; in memory {} MiB, of these the runner at most {} MiB",
-            manifest.pods.len(),
-            mebibytes(manifest.archive.bytes),
-            mebibytes(self.memory),
-            mebibytes(manifest.peak_memory_bytes.unwrap_or(0)),
-        );
     }
 }
 

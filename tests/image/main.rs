@@ -7,13 +7,14 @@
 mod bucket;
 mod cluster;
 mod container;
+mod ended;
 mod environment;
 mod image;
 mod manifests;
-mod memory;
 mod pod;
 mod podman;
 mod process;
+mod projected;
 mod real;
 #[expect(dead_code, reason = "the suite on the rig uses the rest of it")]
 #[path = "../rig/setup.rs"]
@@ -24,6 +25,7 @@ mod standing;
 mod suite;
 #[path = "../buckets/unpacked.rs"]
 mod unpacked;
+mod usage;
 mod volume;
 mod volumes;
 mod workload;

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::cluster::{Cluster, Data};
-use crate::container::Running;
+use crate::container::{Plan, Running};
 use crate::environment::environment;
 use crate::manifests::Objects;
 use crate::podman;
@@ -98,12 +98,16 @@ impl<'a> Pod<'a> {
             let from = self.volumes.path(&mount.name).display();
             arguments.push(format!("--volume={from}:{}:{mode}", mount.mount_path));
         }
-        let command = podman::command_line(container, &environment);
-        Running::start(&arguments, image, command, log, self.grace())
-    }
-
-    /// How long a container has after it was told to stop.
-    fn grace(&self) -> i64 {
-        self.spec.termination_grace_period_seconds.unwrap_or(30)
+        let (entrypoint, words) = podman::command_line(container, &environment);
+        Running::start(Plan {
+            arguments,
+            image: image.to_owned(),
+            entrypoint,
+            words,
+            termination_log: log,
+            scratch: self.volumes.scratch(),
+            scratch_limit: Volumes::scratch_limit(&self.spec),
+            grace: self.spec.termination_grace_period_seconds.unwrap_or(30),
+        })
     }
 }

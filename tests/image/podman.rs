@@ -47,7 +47,7 @@ pub(crate) fn command_line(
 }
 
 /// A quantity of memory.
-fn bytes(quantity: &Quantity) -> u64 {
+pub(crate) fn bytes(quantity: &Quantity) -> u64 {
     let text = quantity.0.as_str();
     let mebibytes = text
         .strip_suffix("Mi")

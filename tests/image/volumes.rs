@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{PodSpec, Volume, VolumeProjection};
+use k8s_openapi::api::core::v1::{PodSpec, Volume};
 use tempfile::TempDir;
 
-use crate::cluster::{Cluster, Data, directory, own};
+use crate::cluster::{Cluster, directory, own};
+use crate::podman::bytes;
+use crate::projected::files;
 
 /// The group that a pod's volumes are given to.
 pub(crate) fn fs_group(spec: &PodSpec, cluster: &Cluster) -> Option<i64> {
@@ -47,6 +49,18 @@ impl Volumes {
         path.unwrap_or_else(|| panic!("no volume {name}"))
     }
 
+    /// Where its /tmp is, if it has one, else something empty.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.dir.path().join("tmp")
+    }
+
+    /// How much may be in it, in bytes.
+    pub(crate) fn scratch_limit(spec: &PodSpec) -> Option<u64> {
+        let mut volumes = spec.volumes.iter().flatten();
+        let tmp = volumes.find(|volume| volume.name == "tmp")?;
+        tmp.empty_dir.as_ref()?.size_limit.as_ref().map(bytes)
+    }
+
     /// A file where a container's last words go.
     pub(crate) fn termination_log(&self, container: &str) -> PathBuf {
         let path = self.dir.path().join(format!("{container}.termination-log"));
@@ -70,71 +84,4 @@ fn make(path: &Path, volume: &Volume, group: Option<i64>, cluster: &Cluster, nam
         fs::write(&file, content).expect("a file");
         own(&file, group, mode);
     }
-}
-
-/// The files of a volume: name, content, mode.
-fn files(
-    volume: &Volume,
-    group: Option<i64>,
-    cluster: &Cluster,
-    namespace: &str,
-) -> Vec<(String, String, u32)> {
-    if let Some(map) = &volume.config_map {
-        let items = map.items.iter().flatten();
-        let items = items.map(|item| (item.key.as_str(), item.path.as_str()));
-        return projected(cluster.config_map(&map.name), items.collect());
-    }
-    let sources = volume.projected.as_ref().and_then(|it| it.sources.as_ref());
-    let sources = sources.unwrap_or_else(|| panic!("nobody knows how to make {volume:?}"));
-    let files = sources.iter();
-    files
-        .flat_map(|source| part(source, group, cluster, namespace))
-        .collect()
-}
-
-fn part(
-    source: &VolumeProjection,
-    group: Option<i64>,
-    cluster: &Cluster,
-    namespace: &str,
-) -> Vec<(String, String, u32)> {
-    if let Some(token) = &source.service_account_token {
-        // Without an fsGroup everybody may read it, with one only that group.
-        let mode = if group.is_some() { 0o600 } else { 0o644 };
-        return vec![(token.path.clone(), cluster.token.clone(), mode)];
-    }
-    if let Some(map) = &source.config_map {
-        let items = map.items.iter().flatten();
-        let items = items.map(|item| (item.key.as_str(), item.path.as_str()));
-        return projected(cluster.config_map(&map.name), items.collect());
-    }
-    let told = source
-        .downward_api
-        .as_ref()
-        .and_then(|it| it.items.as_ref());
-    let told = told.unwrap_or_else(|| panic!("nobody knows how to make {source:?}"));
-    let told = told.iter().map(|item| {
-        let field = item
-            .field_ref
-            .as_ref()
-            .map(|field| field.field_path.as_str());
-        assert_eq!(field, Some("metadata.namespace"));
-        (item.path.clone(), namespace.to_owned(), 0o644)
-    });
-    told.collect()
-}
-
-/// The keys of a ConfigMap that are asked for, or all.
-fn projected(data: &Data, items: Vec<(&str, &str)>) -> Vec<(String, String, u32)> {
-    let items = if items.is_empty() {
-        data.keys()
-            .map(|key| (key.as_str(), key.as_str()))
-            .collect()
-    } else {
-        items
-    };
-    let files = items.into_iter();
-    files
-        .map(|(key, path)| (path.to_owned(), data[key].clone(), 0o644))
-        .collect()
 }
