@@ -19,7 +19,7 @@ pub(crate) struct Identity {
     pub(crate) fs_group: Option<i64>,
 }
 
-/// Plain Kubernetes with the image's own user.
+/// Plain Kubernetes: the image's own user, in a group that has no rights but by the manifest's fsGroup.
 pub(crate) const PLAIN: Identity = Identity {
     user: "65532:65532",
     fs_group: None,
