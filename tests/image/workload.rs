@@ -52,5 +52,11 @@ fn build() {
     said(command("chmod", &["755"]).args([&script, &bin]));
     let file = dir.path().join("Containerfile");
     std::fs::write(&file, "FROM scratch\nCOPY bin /bin\nENV PATH=/bin\n").expect("a file");
-    said(command("buildah", &["build", "--quiet", "--tag", IMAGE]).arg(dir.path()));
+    said(
+        command(
+            "buildah",
+            &["build", "--quiet", "--timestamp=0", "--tag", IMAGE],
+        )
+        .arg(dir.path()),
+    );
 }
