@@ -97,7 +97,9 @@ fn reduced(body: &str) -> Value {
             .is_some_and(|token| !token.is_empty());
         return json!({ "files": files, "more": more });
     }
-    json!({ "kind": json["kind"], "apiVersion": json["apiVersion"], "spec": json["spec"] })
+    let read = ["kind", "apiVersion", "spec", "preferredVersion"];
+    let read = read.map(|field| (field.to_owned(), json[field].clone()));
+    read.into_iter().collect()
 }
 
 impl Both {
@@ -174,6 +176,7 @@ pub(crate) fn the_same(rig: &Rig) {
         format!("{PROFILER}/stop-cluster-profiler"),
         format!("{PROFILER}/dump-cluster-profiler"),
     );
+    both.agree(200, Method::GET, "/apis/subresources.kubevirt.io", "");
     for path in [&start, &stop, &dump] {
         both.agree(403, Method::GET, path, "");
     }

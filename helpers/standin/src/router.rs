@@ -12,6 +12,7 @@ use crate::{
 pub(crate) enum Route {
     Version,
     KubeVirtSchema,
+    ProfilerGroup,
     /// The objects that can be written.
     Objects {
         resource: Resource,
@@ -59,6 +60,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
             "v1",
             "selfsubjectaccessreviews",
         ] => Route::Review,
+        ["apis", "subresources.kubevirt.io"] => Route::ProfilerGroup,
         ["apis", "subresources.kubevirt.io", "v1" | "v1alpha3", call] => match *call {
             "start-cluster-profiler" => Route::Profiler(Call::Start),
             "stop-cluster-profiler" => Route::Profiler(Call::Stop),
@@ -122,7 +124,7 @@ impl Route {
         };
         let profiler = |resource| Some(cluster("subresources.kubevirt.io", resource));
         match self {
-            Self::Version | Self::KubeVirtSchema => None,
+            Self::Version | Self::KubeVirtSchema | Self::ProfilerGroup => None,
             Self::Objects {
                 resource,
                 verb,

@@ -2,6 +2,7 @@
 
 mod asked;
 mod failure;
+mod group;
 mod objects;
 mod pods;
 mod profiler;
@@ -89,6 +90,7 @@ async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant
     }
     match &route {
         Route::Version => version(),
+        Route::ProfilerGroup => group::get(),
         Route::KubeVirtSchema => schema::get(&shared.options),
         Route::Objects {
             resource: Resource::HyperConvergeds,
