@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import yaml
 
@@ -42,11 +43,14 @@ def run():
     for folder in folders:
         text = kustomize(folder)
         # A Job cannot be changed, nor a Pod.
-        kubectl("delete", "job,pod", "--all", "--namespace=cluster-profiler", "--force", "--grace-period=0")
+        kubectl("delete", "job,pod", "--all", "--namespace=cluster-profiler")
         apply(text, "--dry-run=server")
         apply(text)
-    for path in files:
-        kubectl("create", "--validate=strict", f"--filename={path}")
+    for text in (path.read_text() for path in files):
+        if "generateName:" in text:
+            kubectl("create", "--validate=strict", "--filename=-", stdin=text)
+        else:
+            apply(text)
     count = sum(restricted(text) for text in [*map(kustomize, folders), *(path.read_text() for path in files)])
     again()
     print(f"applied: {len(folders)} folders and {len(files)} samples; {count} pods, all restricted")
@@ -56,12 +60,24 @@ def prepare():
     """The kinds, and what a controller manager would have made."""
     for text in crds.texts():
         apply(text)
-    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    established()
     for name in ("kubevirt", "openshift-cnv", "cluster-profiler", RESTRICTED):
         labels = LEVELS if name == RESTRICTED else {}
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         apply(json.dumps(namespace))
         account(name, "default")
+
+
+def established():
+    """Waits for the kinds; `kubectl wait` fails on one that has no status yet."""
+    for attempt in range(60):
+        try:
+            kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+            return
+        except Refused:
+            if attempt == 59:
+                raise
+            time.sleep(0.5)
 
 
 def account(namespace, name):
@@ -77,6 +93,7 @@ def restricted(text):
         # What Tekton puts in, it puts in before.
         made = json.loads(re.sub(r"\$\((params|workspaces)[^)]*\)", "value", json.dumps(pod.object())))
         made["metadata"] |= {"namespace": RESTRICTED}
+        made["spec"].setdefault("serviceAccountName", "default")
         create(made)
         spec = made["spec"]
         spec["containers"][-1].setdefault("securityContext", {})["privileged"] = True
