@@ -69,6 +69,26 @@ impl Destination {
         }
     }
 
+    /// Looks for a run in several places, in order: in the first that has it complete, which comes beside,
+    /// or else what there is of it anywhere.
+    ///
+    /// # Errors
+    /// None has it complete, and the first of these faults was in the way.
+    pub async fn find_among<'a>(
+        places: impl IntoIterator<Item = &'a Self>,
+        run: &RunId,
+    ) -> Result<(Found, Option<&'a Self>), DestinationError> {
+        let mut found = Ok(Found::Absent);
+        for place in places {
+            match place.find(run).await {
+                Ok(complete @ Found::Complete(_)) => return Ok((complete, Some(place))),
+                Ok(Found::Absent) => {}
+                other => found = found.and(other),
+            }
+        }
+        Ok((found?, None))
+    }
+
     /// Removes a run's manifest, if there is one: its archive is about to be replaced.
     ///
     /// # Errors

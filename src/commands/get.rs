@@ -25,18 +25,13 @@ pub(super) async fn run(
         );
         return Ok(ExitCode::Usage);
     }
-    let mut found = Ok(Found::Absent);
-    for destination in destinations {
-        match destination.find(run).await {
-            Ok(Found::Complete(manifest)) => {
-                return copy(destination, run, &manifest.archive).await;
-            }
-            Ok(Found::Absent) => {}
-            other => found = found.and(other),
+    match Destination::find_among(destinations, run).await? {
+        (Found::Complete(manifest), Some(place)) => copy(place, run, &manifest.archive).await,
+        (found, _) => {
+            eprintln!("{}", missing(run, &found));
+            Ok(ExitCode::Finding)
         }
     }
-    eprintln!("{}", missing(run, &found?));
-    Ok(ExitCode::Finding)
 }
 
 fn missing(run: &RunId, found: &Found) -> String {

@@ -44,15 +44,8 @@ impl Job {
     /// # Errors
     /// None has the run complete, and one cannot be read or has a manifest that cannot be understood.
     pub(super) async fn find(&self) -> Result<Found, Fault> {
-        let mut found = Ok(Found::Absent);
-        for destination in self.destinations() {
-            match destination.find(&self.config.run_id).await {
-                Ok(complete @ Found::Complete(_)) => return Ok(complete),
-                Ok(Found::Absent) => {}
-                other => found = found.and(other),
-            }
-        }
-        Ok(found?)
+        let found = Destination::find_among(self.destinations(), &self.config.run_id).await;
+        Ok(found.map(|(found, _)| found)?)
     }
 
     /// Whether this run turned the profiler on.

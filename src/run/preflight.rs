@@ -130,12 +130,13 @@ impl Tries {
 async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Preflight, Fault> {
     let (config, connection) = (&job.config, &job.site.connection);
     writable(&config.temporary)?;
-    let found = at_destination(job).await;
-    let found = match found {
+    let found = match job.find().await {
+        // A run that is there for good needs nothing more of any destination.
         Ok(Found::Complete(manifest)) if is_final(&manifest) => {
             return Ok(Preflight::Shipped(manifest));
         }
-        found => found,
+        Ok(found) => probe(job).await.map(|()| found),
+        Err(fault) => Err(fault),
     };
     let installed = installation(connection, config).await;
     *known = installed.as_ref().ok().cloned();
@@ -158,16 +159,11 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
     }))
 }
 
-/// A run that is there for good needs nothing more of any destination.
-async fn at_destination(job: &Job) -> Result<Found, Fault> {
-    let found = job.find().await?;
-    if matches!(&found, Found::Complete(manifest) if is_final(manifest)) {
-        return Ok(found);
-    }
+async fn probe(job: &Job) -> Result<(), Fault> {
     for destination in job.destinations() {
         destination.probe(&job.config.run_id).await?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Whether the pods have what an attempt of this run left, and it can be shipped to the fallback.
