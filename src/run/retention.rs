@@ -15,9 +15,11 @@ const LIMIT: Duration = Duration::from_secs(2 * 60);
 pub(super) async fn retain(job: &Job, destination: &Destination) -> Vec<String> {
     let mut warnings = Vec::new();
     let all = async {
-        let (going, wrong) = going(job, destination).await;
-        warnings.extend(wrong);
-        for run in going {
+        let going = going(job, destination).await;
+        if let Err(error) = &going {
+            warnings.push(format!("earlier runs stay: {error}"));
+        }
+        for run in going.unwrap_or_default() {
             match destination.remove(&run).await {
                 Ok(()) => {
                     tracing::info!(run_id = %run, "removed, as PROFILER_KEEP and KEEP_FOR want")
@@ -40,25 +42,20 @@ pub(super) async fn retain(job: &Job, destination: &Destination) -> Vec<String> 
     warnings
 }
 
-/// The runs that are to be removed, for good or in a dry run, and why there may be more.
-pub(super) async fn going(job: &Job, destination: &Destination) -> (Vec<RunId>, Vec<String>) {
-    let (retention, own) = (&job.config.retention, &job.config.run_id);
+/// The runs that are to be removed, for good or in a dry run.
+///
+/// # Errors
+/// They cannot be known: the destination cannot be listed, or a manifest cannot be read.
+pub(super) async fn going(
+    job: &Job,
+    destination: &Destination,
+) -> Result<Vec<RunId>, DestinationError> {
+    let retention = &job.config.retention;
     if retention.keeps_all() {
-        return (Vec::new(), Vec::new());
+        return Ok(Vec::new());
     }
-    let earlier = match destination.list().await {
-        Ok(listed) => earlier(listed, own),
-        Err(error) => {
-            return (
-                Vec::new(),
-                vec![format!("earlier runs are not looked at: {error}")],
-            );
-        }
-    };
-    match outdated(destination, earlier, retention).await {
-        Ok(going) => (going, Vec::new()),
-        Err(error) => (Vec::new(), vec![format!("earlier runs stay: {error}")]),
-    }
+    let earlier = earlier(destination.list().await?, &job.config.run_id);
+    outdated(destination, earlier, retention).await
 }
 
 /// The runs that were finished before this one, the newest first: another cluster's may be newer, and is

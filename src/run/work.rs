@@ -47,7 +47,11 @@ pub(super) async fn work<E: Engine>(
     job.gate().before = clear.gate == profiler::Gate::On;
     if job.config.dry_run {
         let pods = preflight::pods(&job, install).await?;
-        let (going, _) = retention::going(&job, &job.destination).await;
+        let going = retention::going(&job, &job.destination).await;
+        let going = going.unwrap_or_else(|error| {
+            tracing::warn!(%error, "which earlier runs would be removed is not known");
+            Vec::new()
+        });
         let plan = (pods, going);
         return Ok(dry_run::tell(&job.config, engine.name(), &clear, &plan));
     }
