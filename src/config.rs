@@ -23,9 +23,10 @@ pub use bucket::{S3Config, S3Settings};
 pub use destination::DestinationConfig;
 pub use min_complete::MinComplete;
 pub use run_id::RunId;
+pub use standard::OwnPod;
 pub use values::{
-    Config, ConfigError, EngineConfig, FeatureGate, LogFormat, OwnPod, Patience, Retention,
-    SignalFiles, Telling, TerminationLog, UndoConfig, WindowConfig,
+    Config, ConfigError, EngineConfig, FeatureGate, LogFormat, Patience, Retention, SignalFiles,
+    Telling, TerminationLog, UndoConfig, WindowConfig,
 };
 pub use variable::{PREFIX, VARIABLES, Variable};
 

@@ -17,8 +17,8 @@ use super::run_id::RunId;
 use super::s3;
 use super::standard::Standard;
 use super::values::{
-    Config, ConfigError, EngineConfig, FeatureGate, OwnPod, Patience, Retention, SignalFiles,
-    Telling, TerminationLog, UndoConfig, WindowConfig,
+    Config, ConfigError, EngineConfig, FeatureGate, Patience, Retention, SignalFiles, Telling,
+    TerminationLog, UndoConfig, WindowConfig,
 };
 use super::variable::PREFIX;
 use crate::component::Component;
@@ -107,11 +107,7 @@ pub(super) fn check(
             retention,
             labels: labels.unwrap_or_default(),
             dry_run: dry_run.unwrap_or(false),
-            pod: standard.pod.map(|(name, namespace, uid)| OwnPod {
-                name,
-                namespace,
-                uid,
-            }),
+            pod: standard.pod,
             temporary: standard.tmpdir,
             kubeconfig: standard.kubeconfig,
         }),

@@ -5,6 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::claim::Claim;
 
+/// The pod that a run is in, as the downward API tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPod {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
+}
+
 /// The ones that a run heeds.
 pub(super) struct Standard {
     /// Where temporary files go.
@@ -24,7 +35,7 @@ pub(super) struct Standard {
     /// What an ObjectBucketClaim says.
     pub(super) claim: Claim,
     /// POD_NAME, POD_NAMESPACE and POD_UID, if all are set.
-    pub(super) pod: Option<(String, String, String)>,
+    pub(super) pod: Option<OwnPod>,
     /// Where programs are looked for.
     path: Vec<PathBuf>,
 }
@@ -45,6 +56,13 @@ impl Standard {
         // A Service called `bucket` brings names like a claim's; its values are URLs of its own kind.
         let claimed = |name| text(name).filter(|value| !value.starts_with("tcp://"));
         let endpoint = |name| text(name).map(|url| (name, url));
+        let pod = || {
+            Some(OwnPod {
+                name: text("POD_NAME")?,
+                namespace: text("POD_NAMESPACE")?,
+                uid: text("POD_UID")?,
+            })
+        };
         Self {
             endpoint: endpoint("AWS_ENDPOINT_URL_S3").or_else(|| endpoint("AWS_ENDPOINT_URL")),
             checksums_are_set: (
@@ -62,9 +80,7 @@ impl Standard {
                 port: claimed("BUCKET_PORT"),
                 region: claimed("BUCKET_REGION"),
             },
-            pod: text("POD_NAME")
-                .zip(text("POD_NAMESPACE").zip(text("POD_UID")))
-                .map(|(name, (namespace, uid))| (name, namespace, uid)),
+            pod: pod(),
             tmpdir: get("TMPDIR").map_or_else(|| Path::new("/tmp").to_owned(), PathBuf::from),
             kubeconfig: paths("KUBECONFIG"),
             log_filter: text("RUST_LOG"),

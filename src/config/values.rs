@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::destination::DestinationConfig;
 use super::min_complete::MinComplete;
 use super::run_id::RunId;
+use super::standard::OwnPod;
 use crate::component::Component;
 
 /// What a run does, checked.
@@ -50,17 +51,6 @@ pub struct Config {
     pub temporary: PathBuf,
     /// The kubeconfig files of KUBECONFIG, if it is set.
     pub kubeconfig: Vec<PathBuf>,
-}
-
-/// The pod that a run is in, as the downward API tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnPod {
-    /// Its name.
-    pub name: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its UID.
-    pub uid: String,
 }
 
 /// What an undo needs to know.
