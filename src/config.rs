@@ -6,8 +6,10 @@ mod bucket;
 mod check;
 mod claim;
 mod destination;
+mod faults;
 mod min_complete;
 mod parse;
+mod places;
 mod raw;
 mod run_id;
 mod s3;
@@ -62,7 +64,7 @@ pub fn places(
 ) -> Result<Vec<DestinationConfig>, ConfigError> {
     let environment: Vec<_> = environment.into_iter().collect();
     let (raw, faults) = raw::read(&environment);
-    check::places(&raw, faults, &standard::Standard::read(&environment))
+    places::places(&raw, faults, &standard::Standard::read(&environment))
 }
 
 /// Reads only the files by which a run and a workload tell each other where they are, the done

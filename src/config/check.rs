@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::bucket::S3Settings;
-use super::destination::DestinationConfig;
+use super::faults::Faults;
 use super::min_complete::{self, MinComplete};
 use super::parse::{
     absolute_path, age, boolean, components, duration, engine, feature_gate, labels, log_format,
     namespace, not, number, originals,
 };
+use super::places::destinations;
 use super::raw::Raw;
 use super::run_id::RunId;
-use super::s3;
 use super::standard::Standard;
 use super::values::{
     Config, ConfigError, EngineConfig, FeatureGate, Patience, Retention, SignalFiles, Telling,
@@ -33,30 +32,6 @@ const DEFAULT_CONCURRENCY: u32 = 8;
 const DEFAULT_PAGE_SIZE: u32 = 2;
 const DEFAULT_TERMINATION_LOG: &str = "/dev/termination-log";
 const DEFAULT_PROGRAM: &str = "cluster-profiler";
-
-/// Collects faults by the variable's name.
-struct Faults(Vec<String>);
-
-impl Faults {
-    /// The variable's value, understood by `parse`, or `None` where it is unset or faulty.
-    fn read<T>(
-        &mut self,
-        name: &str,
-        value: Option<&String>,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        parse(value?).map_err(|fault| self.add(name, &fault)).ok()
-    }
-
-    /// The variable's duration, or the default where it is unset or faulty.
-    fn duration(&mut self, name: &str, value: Option<&String>, default: Duration) -> Duration {
-        self.read(name, value, duration).unwrap_or(default)
-    }
-
-    fn add(&mut self, name: &str, fault: &str) {
-        self.0.push(format!("{PREFIX}{name}: {fault}"));
-    }
-}
 
 pub(super) fn check(
     raw: &Raw,
@@ -114,56 +89,6 @@ pub(super) fn check(
         _ => Err(ConfigError { faults: faults.0 }),
     };
     (telling, config)
-}
-
-/// The destination that is set, or the bucket of an ObjectBucketClaim; and the fallback.
-fn destinations(
-    faults: &mut Faults,
-    raw: &Raw,
-    standard: &Standard,
-) -> (Option<DestinationConfig>, Option<DestinationConfig>) {
-    let claimed = standard
-        .claim
-        .bucket
-        .as_ref()
-        .map(|bucket| format!("s3://{bucket}"));
-    let set = raw.destination.as_ref().or(claimed.as_ref());
-    if set.is_none() {
-        let example = format!(
-            "{PREFIX}DESTINATION is required, such as s3://bucket/prefix or file:///results"
-        );
-        faults.0.push(example);
-    }
-    let settings = s3::settings(raw, standard).unwrap_or_else(|wrong| {
-        faults.0.extend(wrong);
-        S3Settings::default()
-    });
-    let destination = faults.read("DESTINATION", set, DestinationConfig::parse);
-    let fallback = faults.read("FALLBACK", raw.fallback.as_ref(), DestinationConfig::parse);
-    // Both are reached the same way.
-    let mut places = destination.iter().chain(&fallback);
-    let claim = Some(&standard.claim).filter(|claim| places.any(|place| place.is_of(claim)));
-    let complete = |place: DestinationConfig| place.with(&settings, claim);
-    let (destination, fallback) = (destination.map(complete), fallback.map(complete));
-    if fallback.is_some() && fallback == destination {
-        faults.add("FALLBACK", "it is the destination itself");
-    }
-    (destination, fallback)
-}
-
-/// Only where runs are kept, the destination first and then the fallback. Other variables' faults count,
-/// too: one of them may be misspelt.
-pub(super) fn places(
-    raw: &Raw,
-    faults: Vec<String>,
-    standard: &Standard,
-) -> Result<Vec<DestinationConfig>, ConfigError> {
-    let mut faults = Faults(faults);
-    let (destination, fallback) = destinations(&mut faults, raw, standard);
-    match faults.0.is_empty() {
-        true => Ok(destination.into_iter().chain(fallback).collect()),
-        false => Err(ConfigError { faults: faults.0 }),
-    }
 }
 
 /// Only what an undo needs. Other variables' faults count, too: one of them may be misspelt.
