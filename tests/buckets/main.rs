@@ -33,11 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> std::process::ExitCode {
     suite::build_example("short-lease");
-    let mut suite = Suite::new(
-        std::env::args()
-            .skip(1)
-            .filter(|word| !word.starts_with('-')),
-    );
+    let mut suite = Suite::of_arguments();
     suite.on("versitygw", &["versitygw"], CASES);
     suite.on("minio", &["minio"], CASES);
     suite.end()

@@ -35,11 +35,7 @@ use setup::Rig;
 use suite::{Case, Suite};
 
 fn main() -> std::process::ExitCode {
-    let mut suite = Suite::new(
-        std::env::args()
-            .skip(1)
-            .filter(|word| !word.starts_with('-')),
-    );
+    let mut suite = Suite::of_arguments();
     image::built();
     suite.on("the stand-in", &[], STANDIN);
     suite.on("the rig", &["--kubevirt", "v1.8.4"], RIG);

@@ -23,11 +23,7 @@ type Case = suite::Case<setup::Rig>;
 
 fn main() -> std::process::ExitCode {
     suite::build_example("short-lease");
-    let mut suite = Suite::new(
-        std::env::args()
-            .skip(1)
-            .filter(|word| !word.starts_with('-')),
-    );
+    let mut suite = Suite::of_arguments();
     suite.on(
         "v1.8.4, 45 pods that sort before ours",
         &["--kubevirt", "v1.8.4", "--unrelated", "45"],

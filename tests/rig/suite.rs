@@ -25,10 +25,11 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    /// The cases with one of these words in their names, or all.
-    pub(crate) fn new(words: impl Iterator<Item = String>) -> Self {
+    /// The cases with one of this process's arguments in their names, or all. Options are cargo's.
+    pub(crate) fn of_arguments() -> Self {
+        let arguments = std::env::args().skip(1);
         Self {
-            words: words.collect(),
+            words: arguments.filter(|word| !word.starts_with('-')).collect(),
             passed: 0,
             failed: Vec::new(),
         }
