@@ -5,7 +5,6 @@ mod bucket;
 mod measured;
 mod ways;
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -122,12 +121,4 @@ fn median_of_steps(runs: &[Vec<(&'static str, Cost)>]) -> Result<Vec<(&'static s
             Ok((name, median(costs)?))
         })
         .collect()
-}
-
-/// Where downloaded and built tools are kept.
-fn cache() -> Result<std::path::PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(Into::into);
-    let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".cache"));
-    let cache: std::path::PathBuf = cache.or_else(home).context("HOME is not set")?;
-    Ok(cache.join("cluster-profiler-job"))
 }

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 use crate::bucket::{BUCKET, Bucket};
-use crate::cache;
 use crate::measured::{Cost, measured};
 
 const HELPERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -140,4 +139,12 @@ pub(crate) async fn aws() -> Result<PathBuf> {
         "the AWS CLI could not be installed"
     );
     Ok(environment.join("bin/aws"))
+}
+
+/// Where downloaded and built tools are kept.
+fn cache() -> Result<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(Into::into);
+    let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".cache"));
+    let cache: PathBuf = cache.or_else(home).context("HOME is not set")?;
+    Ok(cache.join("cluster-profiler-job"))
 }
