@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use standin::{Options, Standin};
 
 use crate::harness::{Place, listing, send};
-use crate::s3::{into, key, large};
+use crate::s3::{bucket, into, key, large};
 
 /// Into a bucket, or else into the directory that [`Place::shipped`] looks into.
 fn or_directory(bucket: &Bucket, standin: &Standin) -> Place {
@@ -15,10 +15,6 @@ fn or_directory(bucket: &Bucket, standin: &Standin) -> Place {
     place
         .with("PROFILER_FALLBACK", fallback)
         .with("PROFILER_RESULTS_DIR", results)
-}
-
-async fn bucket() -> Bucket {
-    Bucket::start().await.expect("a bucket")
 }
 
 fn denied() -> Answer {

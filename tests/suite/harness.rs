@@ -173,20 +173,8 @@ impl Place {
     /// The archive and its manifest, held against each other: every file is there, with the bytes
     /// and the SHA-256 that the manifest says, and no other file.
     pub(crate) fn shipped(&self) -> Shipped {
-        let manifest = self.manifest().expect("a manifest");
         let archive = std::fs::read(self.archive()).expect("an archive");
-        assert_eq!(archive.len() as u64, manifest.archive.bytes);
-        assert_eq!(digest(&archive), manifest.archive.sha256);
-        let files = entries(&archive);
-        let listed = manifest.pods.iter().flat_map(|pod| &pod.files);
-        let listed: Vec<_> = listed.chain([&manifest.cluster_file]).collect();
-        assert_eq!(files.len(), listed.len());
-        for file in listed {
-            let content = &files[&file.path];
-            assert_eq!(content.len() as u64, file.bytes, "{}", file.path);
-            assert_eq!(digest(content), file.sha256, "{}", file.path);
-        }
-        Shipped { manifest, files }
+        Shipped::held_against(self.manifest().expect("a manifest"), &archive)
     }
 
     /// What is left under temporary names.
@@ -203,6 +191,22 @@ pub(crate) struct Shipped {
 }
 
 impl Shipped {
+    /// Every file of the archive is there as the manifest says, and no other file.
+    pub(crate) fn held_against(manifest: Manifest, archive: &[u8]) -> Self {
+        assert_eq!(archive.len() as u64, manifest.archive.bytes);
+        assert_eq!(digest(archive), manifest.archive.sha256);
+        let files = entries(archive);
+        let listed = manifest.pods.iter().flat_map(|pod| &pod.files);
+        let listed: Vec<_> = listed.chain([&manifest.cluster_file]).collect();
+        assert_eq!(files.len(), listed.len());
+        for file in listed {
+            let content = &files[&file.path];
+            assert_eq!(content.len() as u64, file.bytes, "{}", file.path);
+            assert_eq!(digest(content), file.sha256, "{}", file.path);
+        }
+        Self { manifest, files }
+    }
+
     pub(crate) fn pod(&self, name: &str) -> &Pod {
         let mut pods = self.manifest.pods.iter();
         pods.find(|pod| pod.pod.name == name)

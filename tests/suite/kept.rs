@@ -2,12 +2,12 @@
 
 use std::process::Output;
 
-use bucket::{Bucket, Fault};
+use bucket::Fault;
 use rustix::process::Signal;
 use standin::Standin;
 
 use crate::harness::{Place, RUN_ID, entries, send, standin};
-use crate::s3::{into, key};
+use crate::s3::{bucket, into, key};
 
 async fn got(place: &Place, run: &str) -> Output {
     let child = place.spawn_with(&["get", run]);
@@ -37,7 +37,7 @@ fn row<'a>(table: &'a str, run: &str) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn ls_tells_what_became_of_each_run() {
-    let (standin, bucket) = (standin().await, Bucket::start().await.expect("a bucket"));
+    let (standin, bucket) = (standin().await, bucket().await);
     for place in [Place::new(&standin), into(&bucket, &standin)] {
         let place = two_runs(place, &standin).await;
         standin.clear_faults();
@@ -62,7 +62,7 @@ async fn ls_tells_what_became_of_each_run() {
 
 #[tokio::test]
 async fn get_writes_the_archive_and_notices_one_that_is_another() {
-    let (standin, bucket) = (standin().await, Bucket::start().await.expect("a bucket"));
+    let (standin, bucket) = (standin().await, bucket().await);
     for (place, archive) in [
         (Place::new(&standin), None),
         (into(&bucket, &standin), Some(bucket.path(&key("tar.gz")))),
@@ -99,7 +99,7 @@ async fn get_writes_the_archive_and_notices_one_that_is_another() {
 
 #[tokio::test]
 async fn get_and_ls_look_at_the_fallback_too() {
-    let (standin, bucket) = (standin().await, Bucket::start().await.expect("a bucket"));
+    let (standin, bucket) = (standin().await, bucket().await);
     let place = into(&bucket, &standin);
     let fallback = format!("file://{}", place.out().display());
     let place = place.with("PROFILER_FALLBACK", fallback);

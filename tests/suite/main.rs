@@ -29,6 +29,7 @@ mod progress;
 mod refusals;
 mod retention;
 mod s3;
+mod s3_faults;
 mod signals;
 mod start;
 mod telling;

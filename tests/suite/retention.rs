@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 use std::time::SystemTime;
 
-use bucket::{Answer, Bucket, Fault};
+use bucket::{Answer, Fault};
 
 use crate::harness::{Place, RUN_ID, file_name, listing, standin};
-use crate::s3::into;
+use crate::s3::{bucket, into};
 
 /// Ships a run, and has its files look as old as this many hours.
 async fn shipped(place: Place, id: &str, hours: i64, directory: &Path) -> Place {
@@ -106,7 +106,7 @@ async fn what_is_young_enough_stays() {
 /// A bucket answers a thousand names at once; the manifest of a run goes before its archive.
 #[tokio::test]
 async fn a_bucket_is_listed_to_its_end_and_a_denied_delete_is_a_warning() {
-    let (standin, bucket) = (standin().await, Bucket::start().await.expect("a bucket"));
+    let (standin, bucket) = (standin().await, bucket().await);
     let place = into(&bucket, &standin);
     let directory = bucket.path("nightly/a");
     let place = shipped(place, "zz-old", 30, &directory).await;

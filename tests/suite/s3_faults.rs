@@ -1,0 +1,146 @@
+//! What goes wrong between a run and its bucket in the middle of an upload: the rows of docs/s3.md.
+
+use bucket::{Answer, Bucket, Fault};
+use rustix::process::Signal;
+use standin::Standin;
+use tokio::process::Child;
+
+use crate::harness::{Place, send};
+use crate::s3::{assert_nothing, assert_says, assert_shipped, bucket, into, key, large};
+
+/// Faults in mid-upload that pass: the data arrive all the same, and whole.
+#[tokio::test]
+async fn faults_that_pass_cost_nothing_but_time() {
+    let part = "partNumber=";
+    for fault in [
+        Fault::always("PUT", part, Answer::Refused(503, "SlowDown")).times(3),
+        Fault::always("PUT", part, Answer::Refused(500, "InternalError"))
+            .after(1)
+            .times(2),
+        Fault::always("PUT", part, Answer::Reset).after(1).times(1),
+        // By HTTP/2.
+        Fault::always("PUT", part, Answer::Reset).times(1),
+        Fault::always("PUT", part, Answer::Unheard).times(1),
+        Fault::always("PUT", part, Answer::LastOfConnection),
+        Fault::always("POST", "uploadId=", Answer::ErrorIn200("InternalError")).times(1),
+        Fault::always("POST", "uploadId=", Answer::Unheard).times(1),
+        Fault::always("PUT", ".json", Answer::Refused(503, "SlowDown")).times(2),
+    ] {
+        let http2 = fault.answer == Answer::Reset && fault.after == 0;
+        let bucket = match http2 {
+            true => Bucket::start_http2().await.expect("a bucket"),
+            false => bucket().await,
+        };
+        let standin = large().await;
+        bucket.fault(fault.clone());
+        if fault.method == "POST" && fault.answer == Answer::Unheard {
+            // What S3 answers to a second completion; s3s-fs answers 403.
+            let gone = Answer::Refused(404, "NoSuchUpload");
+            bucket.fault(Fault::always("POST", fault.holds, gone));
+        }
+        let ended = into(&bucket, &standin).run().await;
+        assert_eq!(ended.code, 0, "{fault:?}: {}", ended.termination);
+        assert_shipped(&bucket);
+        assert_eq!(standin.starts(), 1, "{fault:?}");
+    }
+}
+
+/// It is given up after two minutes, and sent again.
+#[tokio::test]
+async fn a_part_that_hangs_is_sent_again() {
+    let (standin, bucket) = (large().await, bucket().await);
+    bucket.fault(Fault::always("PUT", "partNumber=", Answer::Hangs).times(1));
+    let ended = into(&bucket, &standin).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_shipped(&bucket);
+}
+
+/// Faults that stay: the exit code says so, and no upload is left open.
+#[tokio::test]
+async fn faults_in_mid_upload_that_stay_leave_no_upload_open() {
+    let part = "partNumber=";
+    let denied = Answer::Refused(403, "AccessDenied");
+    for (fault, code) in [
+        (Fault::always("PUT", part, denied.clone()).after(1), 4),
+        (Fault::always("POST", "uploadId=", denied.clone()), 4),
+        (Fault::always("PUT", ".json", denied), 4),
+        (
+            Fault::always("PUT", part, Answer::Refused(503, "SlowDown")),
+            75,
+        ),
+        (
+            Fault::always("POST", "uploadId=", Answer::ErrorIn200("AccessDenied")),
+            4,
+        ),
+    ] {
+        let (standin, bucket) = (large().await, bucket().await);
+        bucket.fault(fault.clone());
+        let place = into(&bucket, &standin).with("AWS_MAX_ATTEMPTS", 2);
+        let ended = place.run().await;
+        assert_says(&ended, code, &["s3://profiles/nightly/a"]);
+        assert_eq!(bucket.uploads(), 0, "{fault:?}");
+        assert!(!bucket.keys().contains(&key("json")), "{fault:?}");
+        assert!(standin.profiling().is_empty(), "{fault:?}");
+        // What the pods have is shipped by the next attempt, without a second window.
+        bucket.clear_faults();
+        let again = place.run().await;
+        assert_eq!(again.code, 0, "{fault:?}: {}", again.log);
+        assert_shipped(&bucket);
+        assert_eq!(standin.starts(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_in_mid_upload_is_shipped_by_its_next_attempt() {
+    let (standin, bucket) = (large().await, bucket().await);
+    let place = into(&bucket, &standin);
+    let child = in_mid_upload(&place, &bucket).await;
+    send(&child, Signal::KILL);
+    drop(place.ended(child).await);
+    assert_eq!(bucket.uploads(), 1, "it was killed");
+    assert!(!bucket.keys().contains(&key("tar.gz")));
+    bucket.clear_faults();
+    expire_lease(&standin);
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    assert_eq!(bucket.keys(), [key("json"), key("tar.gz")]);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// A bucket that takes no more in the grace: the upload is given up, and the next attempt ships.
+#[tokio::test]
+async fn sigterm_in_mid_upload_leaves_no_upload_open() {
+    let (standin, bucket) = (large().await, bucket().await);
+    let place = into(&bucket, &standin).with("PROFILER_GRACE", "2s");
+    let child = in_mid_upload(&place, &bucket).await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_says(&ended, 143, &["the next attempt of this run ships it"]);
+    assert_nothing(&bucket);
+    assert!(standin.profiling().is_empty());
+    bucket.clear_faults();
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    assert_shipped(&bucket);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// A run of which the first part is there, and no other is taken.
+async fn in_mid_upload(place: &Place, bucket: &Bucket) -> Child {
+    bucket.fault(Fault::always("PUT", "partNumber=", Answer::Hangs).after(1));
+    let child = place.spawn();
+    let parts = |state: &bucket::State| {
+        let mut parts = state.seen.iter();
+        parts.any(|seen| seen.target.contains("partNumber=2"))
+    };
+    bucket.wait_until(parts).await;
+    child
+}
+
+/// The holder of the lock is dead: nobody has to wait a minute for that to show.
+fn expire_lease(standin: &Standin) {
+    let name = "cluster-profiler-job";
+    let mut lease = standin.lease(name).expect("a Lease");
+    lease["spec"]["leaseDurationSeconds"] = serde_json::json!(1);
+    standin.set_lease(name, lease);
+}
