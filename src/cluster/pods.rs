@@ -1,7 +1,9 @@
 //! The component pods as they are now.
 
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
-use kube::api::{Api, ListParams};
+use k8s_openapi::api::core::v1::Pod as FullPod;
+use kube::api::{Api, ApiResource, ListParams};
+use kube::core::Object;
+use serde::Deserialize;
 
 use super::call::{CallError, Connection};
 use crate::component::{COMPONENT_LABEL, Component, selector};
@@ -9,6 +11,45 @@ use crate::manifest::ExpectedPod;
 
 /// Pods a page: a pod object is about 8 KiB, of which some 200 bytes are kept.
 const PAGE: u32 = 50;
+
+/// A pod, of which no more is read than is kept: the whole type is a fifth of a megabyte of code.
+type Pod = Object<Spec, Status>;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    node_name: Option<String>,
+    containers: Vec<Container>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Container {
+    image: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    phase: String,
+    #[serde(rename = "podIP")]
+    pod_ip: Option<String>,
+    conditions: Vec<Condition>,
+    container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerStatus {
+    name: String,
+    restart_count: i32,
+}
 
 /// How often a listing begins anew because its token went stale under it.
 const LISTINGS: usize = 3;
@@ -49,7 +90,8 @@ pub async fn list_once(
     connection: &Connection,
     namespace: &str,
 ) -> Result<Vec<ComponentPod>, CallError> {
-    let api: Api<Pod> = Api::namespaced(connection.client.clone(), namespace);
+    let pods = ApiResource::erase::<FullPod>(&());
+    let api: Api<Pod> = Api::namespaced_with(connection.client.clone(), namespace, &pods);
     let call = format!("list pods in {namespace}");
     let mut params = ListParams::default()
         .labels(&selector(&Component::ALL.into()))
@@ -69,13 +111,8 @@ fn reduce(pod: Pod) -> Option<ComponentPod> {
     let name = pod.metadata.name?;
     let label = pod.metadata.labels?.remove(COMPONENT_LABEL)?;
     let component = Component::of_pod(&label, &name)?;
-    let spec = pod.spec.unwrap_or_default();
     let status = pod.status.unwrap_or_default();
-    let image = spec
-        .containers
-        .into_iter()
-        .next()
-        .and_then(|container| container.image);
+    let image = pod.spec.containers.into_iter().next();
     Some(ComponentPod {
         ready: is_ready(&status),
         ip: status.pod_ip.clone(),
@@ -83,24 +120,22 @@ fn reduce(pod: Pod) -> Option<ComponentPod> {
             name,
             component,
             uid: pod.metadata.uid.unwrap_or_default(),
-            node: spec.node_name.unwrap_or_default(),
-            image: image.unwrap_or_default(),
+            node: pod.spec.node_name.unwrap_or_default(),
+            image: image.and_then(|own| own.image).unwrap_or_default(),
             restarts: restarts(component, &status),
         },
     })
 }
 
-fn is_ready(status: &PodStatus) -> bool {
-    let conditions = status.conditions.as_deref().unwrap_or_default();
-    let ready = conditions
-        .iter()
-        .any(|c| c.type_ == "Ready" && c.status == "True");
-    ready && status.phase.as_deref() == Some("Running")
+fn is_ready(status: &Status) -> bool {
+    let mut conditions = status.conditions.iter();
+    let ready = conditions.any(|c| c.type_ == "Ready" && c.status == "True");
+    ready && status.phase == "Running"
 }
 
 /// The restarts of the component's own container: a sidecar's have nothing to do with its profiler.
-fn restarts(component: Component, status: &PodStatus) -> i32 {
-    let containers = status.container_statuses.as_deref().unwrap_or_default();
+fn restarts(component: Component, status: &Status) -> i32 {
+    let containers = &status.container_statuses;
     let own = containers
         .iter()
         .find(|container| container.name == component.name());
