@@ -30,8 +30,6 @@ pub enum Answer {
     LastOfConnection,
     /// Nothing comes, ever.
     Hangs,
-    /// The body is taken at this many bytes a second.
-    Slow(u64),
 }
 
 impl Fault {

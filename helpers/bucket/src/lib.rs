@@ -2,12 +2,15 @@
 //! answers, and what stands before it damages requests and answers.
 
 mod fault;
+mod proxy;
 mod server;
+mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use http::HeaderMap;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
@@ -17,6 +20,8 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 pub use fault::{Answer, Fault};
+pub use proxy::Proxy;
+use uploads::Begun;
 
 /// The bucket that is there from the beginning.
 pub const BUCKET: &str = "profiles";
@@ -44,13 +49,15 @@ pub struct Seen {
     pub method: String,
     /// The path and the query.
     pub target: String,
-    /// The body's length as it was announced.
-    pub bytes: u64,
+    /// The headers.
+    pub headers: HeaderMap,
 }
 
 pub(crate) struct Shared {
     pub(crate) service: S3Service,
     pub(crate) state: watch::Sender<State>,
+    /// What s3s-fs lays its files into.
+    pub(crate) root: PathBuf,
 }
 
 impl std::fmt::Debug for Shared {
@@ -65,6 +72,7 @@ pub struct State {
     /// Every request, in order.
     pub seen: Vec<Seen>,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) begun: Vec<Begun>,
 }
 
 impl Bucket {
@@ -93,6 +101,7 @@ impl Bucket {
         let shared = Arc::new(Shared {
             service: service.build(),
             state: watch::channel(State::default()).0,
+            root: dir.path().to_owned(),
         });
         let identity = standin::tls::identity()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -1,10 +1,8 @@
 //! Connections, and what stands before S3's answers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -18,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::fault::Answer;
-use crate::{Seen, Shared};
+use crate::{BUCKET, Seen, Shared, State, uploads};
 
 /// The connection is to be closed without an answer.
 type HungUp = std::io::Error;
@@ -63,7 +61,7 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Shared
 /// Answers a request; nothing is a hang-up.
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<Body>> {
     let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let (method, target) = (request.method().to_string(), request.uri().to_string());
     let mut strikes = None;
     shared.state.send_modify(|state| {
@@ -72,12 +70,12 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<
         state.seen.push(Seen {
             method,
             target,
-            bytes: length.unwrap_or_default(),
+            headers: request.headers().clone(),
         });
     });
     let half = length.unwrap_or_default() / 2;
     match strikes {
-        None => Some(serve_s3(shared, request, None).await),
+        None => Some(serve_s3(shared, request).await),
         Some(Answer::Refused(status, code)) => {
             // The body is read first: a client that is still sending might not hear the answer.
             drop(request.into_body().collect().await);
@@ -96,42 +94,39 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<
             None
         }
         Some(Answer::Unheard) => {
-            drop(serve_s3(shared, request, None).await);
+            drop(serve_s3(shared, request).await);
             None
         }
         Some(Answer::LastOfConnection) => {
-            let mut reply = serve_s3(shared, request, None).await;
+            let mut reply = serve_s3(shared, request).await;
             let close = HeaderValue::from_static("close");
             reply.headers_mut().insert(header::CONNECTION, close);
             Some(reply)
         }
         Some(Answer::Hangs) => std::future::pending().await,
-        Some(Answer::Slow(bytes_a_second)) => {
-            Some(serve_s3(shared, request, Some(bytes_a_second)).await)
-        }
     }
 }
 
-async fn serve_s3(
-    shared: &Shared,
-    request: Request<Incoming>,
-    bytes_a_second: Option<u64>,
-) -> Response<Body> {
-    let (parts, mut body) = request.into_parts();
-    let mut whole = Vec::new();
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if let Some(rate) = bytes_a_second {
-            let nanos = data.len() as u64 * 1_000_000_000 / rate;
-            tokio::time::sleep(Duration::from_nanos(nanos)).await;
-        }
-        whole.extend_from_slice(&data);
+async fn serve_s3(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
+    if uploads::asks(&request, &Method::GET) {
+        return uploads::listed(&shared.root, &shared.state.borrow());
     }
-    let request = Request::from_parts(parts, Body::from(Bytes::from(whole)));
+    let begins = uploads::asks(&request, &Method::POST);
+    let path = request.uri().path().to_owned();
+    let (parts, body) = request.into_parts();
+    // A body that breaks off is one that its checksum does not fit.
+    let body = body.collect().await.map(|body| body.to_bytes());
+    let request = Request::from_parts(parts, Body::from(body.unwrap_or_default()));
     let answered = shared.service.call(request).await;
-    answered.unwrap_or_else(|_| error(500, "InternalError"))
+    let answered = answered.unwrap_or_else(|_| error(500, "InternalError"));
+    if !begins {
+        return answered;
+    }
+    let key = path.trim_start_matches(&format!("/{BUCKET}/"));
+    let (answered, begun) = uploads::note(key, answered).await;
+    let note = |state: &mut State| state.begun.extend(begun);
+    shared.state.send_modify(note);
+    answered
 }
 
 fn error(status: u16, code: &str) -> Response<Body> {

@@ -1,0 +1,89 @@
+//! A proxy for HTTPS, as HTTPS_PROXY names one: whatever it is asked to reach, it reaches one server.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+
+/// A proxy; it ends with this value.
+#[derive(Debug)]
+pub struct Proxy {
+    url: String,
+    asked: Arc<std::sync::Mutex<Vec<String>>>,
+    serving: AbortHandle,
+}
+
+impl Proxy {
+    /// Serves; whoever asks is led to this server, such as `127.0.0.1:9000`.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn start(server: String) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let asked = Arc::default();
+        let serving = tokio::spawn(serve(listener, server, Arc::clone(&asked)));
+        Ok(Self {
+            url,
+            asked,
+            serving: serving.abort_handle(),
+        })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The hosts, with their ports, that it was asked to reach.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("no panic").clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, server: String, asked: Arc<std::sync::Mutex<Vec<String>>>) {
+    let mut tunnels = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => if let Ok((client, _)) = accepted {
+                tunnels.spawn(tunnel(client, server.clone(), Arc::clone(&asked)));
+            },
+            Some(_) = tunnels.join_next() => {}
+        }
+    }
+}
+
+/// One tunnel (RFC 9110, 9.3.6). How it ends is the client's business.
+async fn tunnel(
+    client: TcpStream,
+    server: String,
+    asked: Arc<std::sync::Mutex<Vec<String>>>,
+) -> std::io::Result<()> {
+    let mut client = BufReader::new(client);
+    let mut line = String::new();
+    client.read_line(&mut line).await?;
+    let target = line
+        .split(' ')
+        .nth(1)
+        .filter(|_| line.starts_with("CONNECT "));
+    asked
+        .lock()
+        .expect("no panic")
+        .extend(target.map(str::to_owned));
+    while line.trim_end() != "" {
+        line.clear();
+        client.read_line(&mut line).await?;
+    }
+    let mut server = TcpStream::connect(server).await?;
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
