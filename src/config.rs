@@ -21,7 +21,7 @@ mod variable;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub use bucket::{S3Config, S3Settings};
+pub use bucket::{ChecksumsSet, S3Config, S3Settings};
 pub use destination::DestinationConfig;
 pub use min_complete::MinComplete;
 pub use run_id::RunId;

@@ -21,10 +21,10 @@ pub struct S3Config {
 pub struct S3Settings {
     /// The server's URL, where it is not AWS.
     pub endpoint: Option<String>,
-    /// The region, where an ObjectBucketClaim says it; else the AWS SDK finds it.
+    /// The region, where a variable or an ObjectBucketClaim says it; else the AWS SDK finds it.
     pub region: Option<String>,
-    /// Whether AWS's own variables say which requests and which answers have checksums.
-    pub checksums_are_set: (bool, bool),
+    /// Which checksums AWS's own variables decide on.
+    pub checksums_set: ChecksumsSet,
     /// Tries of one request, the first included, where AWS_MAX_ATTEMPTS says so.
     pub max_attempts: Option<u32>,
     /// Certificates of authorities that are trusted besides the usual ones, as PEM, each with the variable
@@ -40,6 +40,15 @@ pub struct S3Settings {
     pub storage_class: Option<String>,
     /// The objects' tags, encoded as a URL's query.
     pub tags: Option<String>,
+}
+
+/// Whether a variable says when there are checksums; whoever speaks S3 but is not AWS has another default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChecksumsSet {
+    /// Of requests, by AWS_REQUEST_CHECKSUM_CALCULATION.
+    pub requests: bool,
+    /// Of answers, by AWS_RESPONSE_CHECKSUM_VALIDATION.
+    pub answers: bool,
 }
 
 impl S3Config {
@@ -69,7 +78,7 @@ impl S3Config {
         let mut settings = settings.clone();
         if let Some(claim) = claim {
             settings.endpoint = settings.endpoint.or_else(|| claim.endpoint());
-            settings.region = claim.region.clone();
+            settings.region = settings.region.or_else(|| claim.region.clone());
         }
         Self { settings, ..self }
     }

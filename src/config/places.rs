@@ -1,6 +1,7 @@
 //! Where runs are kept: the destination, and the fallback.
 
 use super::bucket::S3Settings;
+use super::claim::Claim;
 use super::destination::DestinationConfig;
 use super::faults::Faults;
 use super::raw::Raw;
@@ -15,33 +16,42 @@ pub(super) fn destinations(
     raw: &Raw,
     standard: &Standard,
 ) -> (Option<DestinationConfig>, Option<DestinationConfig>) {
-    let claimed = standard
-        .claim
-        .bucket
-        .as_ref()
-        .map(|bucket| format!("s3://{bucket}"));
-    let set = raw.destination.as_ref().or(claimed.as_ref());
-    if set.is_none() {
-        let example = format!(
-            "{PREFIX}DESTINATION is required, such as s3://bucket/prefix or file:///results"
-        );
-        faults.0.push(example);
-    }
     let settings = s3::settings(raw, standard).unwrap_or_else(|wrong| {
         faults.0.extend(wrong);
         S3Settings::default()
     });
-    let destination = faults.read("DESTINATION", set, DestinationConfig::parse);
+    let destination = destination(faults, raw, &standard.claim);
     let fallback = faults.read("FALLBACK", raw.fallback.as_ref(), DestinationConfig::parse);
     // Both are reached the same way.
     let mut places = destination.iter().chain(&fallback);
     let claim = Some(&standard.claim).filter(|claim| places.any(|place| place.is_of(claim)));
+    let url = claim.and_then(Claim::endpoint);
+    if let Some(url) = url.filter(|url| settings.endpoint.is_none() && !s3::is_url(url)) {
+        let fault = format!("BUCKET_HOST: with BUCKET_PORT it gives {url}, which is no URL");
+        faults.0.push(fault);
+    }
     let complete = |place: DestinationConfig| place.with(&settings, claim);
     let (destination, fallback) = (destination.map(complete), fallback.map(complete));
     if fallback.is_some() && fallback == destination {
         faults.add("FALLBACK", "it is the destination itself");
     }
     (destination, fallback)
+}
+
+fn destination(faults: &mut Faults, raw: &Raw, claim: &Claim) -> Option<DestinationConfig> {
+    match (&raw.destination, &claim.bucket) {
+        (None, None) => {
+            let example = "is required, such as s3://bucket/prefix or file:///results";
+            faults.0.push(format!("{PREFIX}DESTINATION {example}"));
+            None
+        }
+        (None, Some(bucket)) => {
+            let parsed = DestinationConfig::parse(&format!("s3://{bucket}"));
+            let fault = |fault| faults.0.push(format!("BUCKET_NAME: {fault}"));
+            parsed.map_err(fault).ok()
+        }
+        (set, _) => faults.read("DESTINATION", set.as_ref(), DestinationConfig::parse),
+    }
 }
 
 /// Only where runs are kept, the destination first and then the fallback. Other variables' faults count,

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 const MAX_LENGTH: usize = 100;
 
 /// A run's id: fit for a file name, an object key and a label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(String);
 
 impl RunId {

@@ -1,5 +1,7 @@
 //! A bucket's settings out of our variables and AWS's.
 
+use http::Uri;
+
 use super::bucket::S3Settings;
 use super::parse::{boolean, labels, not};
 use super::raw::Raw;
@@ -56,8 +58,8 @@ pub(super) fn settings(raw: &Raw, standard: &Standard) -> Result<S3Settings, Vec
     }
     Ok(S3Settings {
         endpoint: endpoint.map(|(_, url)| url.clone()),
-        region: None,
-        checksums_are_set: standard.checksums_are_set,
+        region: standard.region.clone(),
+        checksums_set: standard.checksums_set,
         max_attempts,
         ca_bundles: standard.ca_bundles.clone(),
         path_style,
@@ -70,11 +72,18 @@ pub(super) fn settings(raw: &Raw, standard: &Standard) -> Result<S3Settings, Vec
 
 const ENCRYPTIONS: [&str; 3] = ["AES256", "aws:kms", "aws:kms:dsse"];
 
-fn is_url(url: &str) -> bool {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', ' ']))
+/// Whether requests can be sent there. Credentials in a URL would be shown with it.
+pub(super) fn is_url(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    is_web
+        && uri.authority().is_some_and(|authority| {
+            let (text, host) = (authority.as_str(), authority.host());
+            let has_good_port = text.len() == host.len() || authority.port_u16().is_some();
+            !host.is_empty() && !text.contains('@') && has_good_port
+        })
 }
 
 /// `key=value,…` as S3 has it in a header. A value may be anybody's secret: none is repeated.

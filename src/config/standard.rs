@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::bucket::ChecksumsSet;
 use super::claim::Claim;
 
 /// The pod that a run is in, as the downward API tells it.
@@ -26,8 +27,10 @@ pub(super) struct Standard {
     pub(super) log_filter: Option<String>,
     /// An S3 server's URL, with the variable that has it.
     pub(super) endpoint: Option<(&'static str, String)>,
-    /// Whether AWS's own variables say which requests and answers have checksums.
-    pub(super) checksums_are_set: (bool, bool),
+    /// AWS_REGION or AWS_DEFAULT_REGION.
+    pub(super) region: Option<String>,
+    /// Which checksums AWS's own variables decide on.
+    pub(super) checksums_set: ChecksumsSet,
     /// AWS_MAX_ATTEMPTS, if it is set.
     pub(super) max_attempts: Option<String>,
     /// AWS_CA_BUNDLE and SSL_CERT_FILE, those that are set.
@@ -65,10 +68,11 @@ impl Standard {
         };
         Self {
             endpoint: endpoint("AWS_ENDPOINT_URL_S3").or_else(|| endpoint("AWS_ENDPOINT_URL")),
-            checksums_are_set: (
-                get("AWS_REQUEST_CHECKSUM_CALCULATION").is_some(),
-                get("AWS_RESPONSE_CHECKSUM_VALIDATION").is_some(),
-            ),
+            region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
+            checksums_set: ChecksumsSet {
+                requests: get("AWS_REQUEST_CHECKSUM_CALCULATION").is_some(),
+                answers: get("AWS_RESPONSE_CHECKSUM_VALIDATION").is_some(),
+            },
             max_attempts: text("AWS_MAX_ATTEMPTS"),
             ca_bundles: ["AWS_CA_BUNDLE", "SSL_CERT_FILE"]
                 .into_iter()

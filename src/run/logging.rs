@@ -8,6 +8,7 @@ use indicatif::MultiProgress;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
@@ -16,6 +17,9 @@ use crate::config::LogFormat;
 /// kube logs as an error what this program tries again.
 const FILTER: &str = "info,kube_client=off";
 
+/// At the level below, these log requests as they are, with tokens in them.
+const CAPPED: [&str; 2] = ["aws_sigv4=debug", "aws_smithy_runtime=debug"];
+
 /// The bars on the terminal. Lines and bars share it, so lines go through here.
 pub(super) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
@@ -23,6 +27,11 @@ pub(super) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::n
 pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
     let terminal = io::stdout().is_terminal();
     let filter = EnvFilter::new(filter.unwrap_or(FILTER));
+    let capped = CAPPED.iter().filter_map(|capped| capped.parse().ok());
+    let filter = match filter.max_level_hint() {
+        Some(LevelFilter::TRACE) => capped.fold(filter, EnvFilter::add_directive),
+        _ => filter,
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

@@ -6,8 +6,19 @@ use crate::bucket::{Bucket, LARGE, large};
 use crate::server::Server;
 
 pub(crate) async fn complete(server: &Server) {
-    let (standin, bucket) = (large().await, Bucket::new(server, "complete"));
-    let ended = bucket.place(&standin).run().await;
+    with_checksums(server, "complete", "").await;
+}
+
+/// As the SDK has it for AWS: parts and objects with a CRC32, which the server holds them against.
+pub(crate) async fn summed(server: &Server) {
+    with_checksums(server, "summed", "when_supported").await;
+}
+
+async fn with_checksums(server: &Server, name: &str, when: &str) {
+    let (standin, bucket) = (large().await, Bucket::new(server, name));
+    let place = bucket.place(&standin);
+    let place = place.with("AWS_REQUEST_CHECKSUM_CALCULATION", when);
+    let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
     let manifest = bucket.run();
     assert!(manifest.archive.bytes > LARGE, "{:?}", manifest.archive);

@@ -43,6 +43,9 @@ const CASES: &[Case<Server>] = &[
     ("a complete run in many parts", |server| {
         to_the_end(complete::complete(server))
     }),
+    ("the same, with AWS's checksums", |server| {
+        to_the_end(complete::summed(server))
+    }),
     ("its certificate is not trusted", |server| {
         to_the_end(refused::untrusted(server))
     }),

@@ -30,6 +30,8 @@ mod refusals;
 mod retention;
 mod s3;
 mod s3_faults;
+mod s3_secrets;
+mod s3_settings;
 mod signals;
 mod start;
 mod telling;

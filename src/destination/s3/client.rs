@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_types::service_config::ServiceConfigKey;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls_pki_types::CertificateDer;
@@ -77,16 +78,18 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
         loader = loader.endpoint_url(endpoint);
     }
     let shared = loader.load().await;
-    let custom = shared.endpoint_url().is_some();
+    let endpoint = endpoint(settings, &shared);
+    let custom = endpoint.is_some();
     let mut config = Builder::from(&shared)
         .retry_classifier(Connections)
         .force_path_style(settings.path_style.unwrap_or(custom));
+    config.set_endpoint_url(endpoint);
     // Servers that are not AWS refuse the newer checksums; a part's MD5 they all know.
-    let (requests, answers) = settings.checksums_are_set;
-    if custom && !requests {
+    let set = settings.checksums_set;
+    if custom && !set.requests {
         config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     }
-    if custom && !answers {
+    if custom && !set.answers {
         config = config.response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     }
     Ok(Client::from_conf(config.build()))
@@ -118,15 +121,29 @@ impl ClassifyRetry for Connections {
     }
 }
 
+/// The server's URL, where it is not AWS: ours, or a profile's. The SDK takes an empty one for one.
+fn endpoint(settings: &S3Settings, shared: &SdkConfig) -> Option<String> {
+    let of_service = || {
+        let key = ServiceConfigKey::builder()
+            .service_id("S3")
+            .profile("endpoint_url")
+            .env("AWS_ENDPOINT_URL");
+        shared.service_config()?.load_config(key.build().ok()?)
+    };
+    let said = settings.endpoint.clone();
+    let of_service = said.or_else(of_service).filter(|url| !url.is_empty());
+    let of_all = || shared.endpoint_url().map(str::to_owned);
+    of_service.or_else(of_all).filter(|url| !url.is_empty())
+}
+
 /// Where the server is not AWS nobody is asked for the region who could only be asked in AWS.
 fn region(settings: &S3Settings) -> impl ProvideRegion + 'static {
     let said = settings.region.clone().map(Region::new);
-    let told = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(said)
-        .or_else(ProfileFileRegionProvider::builder().build());
+    let told =
+        RegionProviderChain::first_try(said).or_else(ProfileFileRegionProvider::builder().build());
     match settings.endpoint {
         Some(_) => told.or_else(Region::new(NO_REGION)),
-        None => told.or_default_provider(),
+        None => told.or_else(ImdsRegionProvider::builder().build()),
     }
 }
 
@@ -152,7 +169,7 @@ fn http(trusted: TrustStore) -> Result<SharedHttpClient, DestinationError> {
     )
 }
 
-/// The certificates of a file. The SDK would panic on one that is none.
+/// The certificates of a file that can be used. The SDK would panic on another.
 fn bundle(variable: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DestinationError> {
     let fault = |detail: String| DestinationError {
         action: "trust",
@@ -162,14 +179,18 @@ fn bundle(variable: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, D
     };
     let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let certificates = certificates.map_err(|error| fault(format!("it is no PEM: {error:?}")))?;
+    let mut certificates =
+        certificates.map_err(|error| fault(format!("it is no PEM: {error:?}")))?;
+    // Among a cluster's hundred authorities one that is too odd for TLS is nobody's fault.
+    let (all, mut store) = (certificates.len(), rustls::RootCertStore::empty());
+    certificates.retain(|certificate| store.add(certificate.clone()).is_ok());
     if certificates.is_empty() {
         return Err(fault("there is no certificate in it".to_owned()));
     }
-    let mut store = rustls::RootCertStore::empty();
-    for certificate in &certificates {
-        let good = store.add(certificate.clone());
-        good.map_err(|error| fault(format!("a certificate in it is none: {error}")))?;
+    let odd = all - certificates.len();
+    if odd > 0 {
+        let path = path.display();
+        tracing::warn!(variable, %path, "{odd} of {all} certificates in it cannot be used");
     }
     Ok(certificates)
 }

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption, StorageClass};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -33,7 +34,8 @@ struct Inner {
 #[derive(Debug)]
 pub(super) struct Unfinished {
     pub(super) key: String,
-    pub(super) id: String,
+    /// `None` where the answer that has it did not come.
+    pub(super) id: Option<String>,
 }
 
 /// What the server holds a body against, whatever other checksums it knows.
@@ -118,6 +120,11 @@ impl Objects {
             .set_ssekms_key_id(settings.kms_key.clone())
             .set_storage_class(settings.storage_class.as_deref().map(StorageClass::from))
             .set_tagging(settings.tags.clone());
+        let client = self.client().await?.config();
+        let unsummed = client.request_checksum_calculation()
+            == Some(&RequestChecksumCalculation::WhenRequired);
+        // Parts have one then, and a server has to be told which.
+        let create = create.set_checksum_algorithm((!unsummed).then_some(ChecksumAlgorithm::Crc32));
         let created = create.send().await;
         let created =
             created.map_err(|error| Failed::new("begin the upload of", self.uri(key), error));
@@ -245,5 +252,6 @@ fn unready(error: DestinationError) -> Failed {
     Failed {
         error,
         status: None,
+        code: String::new(),
     }
 }

@@ -1,0 +1,193 @@
+//! How a bucket is reached, and what is asked of it, by the variables that everybody has.
+
+use std::ffi::OsString;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bucket::{BUCKET, Proxy};
+use cluster_profiler_job::config::{ConfigError, DestinationConfig, S3Config, from_environment};
+
+use crate::harness::{RUN_ID, standin};
+use crate::s3::{bucket, into, key};
+
+/// The bucket that these variables name.
+fn read(variables: &[(&str, &str)]) -> Result<S3Config, ConfigError> {
+    let owned = variables
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    match from_environment(owned).1?.destination {
+        DestinationConfig::Bucket(bucket) => Ok(*bucket),
+        DestinationConfig::Directory(path) => panic!("{path:?}"),
+    }
+}
+
+#[test]
+fn a_claim_says_where_its_bucket_is() {
+    for (host, port, url) in [
+        (
+            "s3.openshift-storage.svc",
+            "443",
+            "https://s3.openshift-storage.svc",
+        ),
+        ("rgw", "80", "http://rgw"),
+        ("minio", "9000", "https://minio:9000"),
+    ] {
+        let claim = [
+            ("BUCKET_NAME", "profiles"),
+            ("BUCKET_HOST", host),
+            ("BUCKET_PORT", port),
+            ("BUCKET_REGION", ""),
+        ];
+        let bucket = read(&claim).expect("a bucket");
+        assert_eq!(bucket.bucket, "profiles");
+        assert_eq!(bucket.settings.endpoint.as_deref(), Some(url));
+        assert_eq!(bucket.settings.region, None);
+    }
+    // A Service named `bucket` has such a variable, too.
+    let link = [
+        ("PROFILER_DESTINATION", "s3://profiles"),
+        ("BUCKET_NAME", "profiles"),
+        ("BUCKET_PORT", "tcp://10.0.0.1:80"),
+        ("AWS_ENDPOINT_URL", ""),
+        ("AWS_REGION", ""),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+    ];
+    let settings = read(&link).expect("a bucket").settings;
+    assert_eq!(settings.endpoint, None);
+    assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
+}
+
+#[test]
+fn what_is_no_url_is_told_before_anything_is_asked() {
+    let bucket = ("PROFILER_DESTINATION", "s3://profiles");
+    for url in [
+        "https://host:99999",
+        "https://",
+        "host:80",
+        "https://a@host",
+        "https://h:x",
+    ] {
+        let told = read(&[bucket, ("AWS_ENDPOINT_URL", url)]).expect_err("a fault");
+        assert!(told.faults[0].starts_with("AWS_ENDPOINT_URL: "), "{told}");
+    }
+    let claim = [
+        ("BUCKET_NAME", "profiles"),
+        ("BUCKET_HOST", "host"),
+        ("BUCKET_PORT", "x"),
+    ];
+    let told = read(&claim).expect_err("a fault");
+    assert!(told.faults[0].starts_with("BUCKET_HOST: "), "{told}");
+    let told = read(&[("BUCKET_NAME", "a/b c")]).expect_err("a fault");
+    assert!(told.faults[0].starts_with("BUCKET_NAME: "), "{told}");
+}
+
+#[tokio::test]
+async fn a_claim_is_all_that_has_to_be_set() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let (host, port) = bucket
+        .url()
+        .trim_start_matches("https://")
+        .split_once(':')
+        .expect("a port");
+    let place = into(&bucket, &standin)
+        .with("PROFILER_DESTINATION", "")
+        .with("AWS_ENDPOINT_URL", "")
+        .with("BUCKET_NAME", BUCKET)
+        .with("BUCKET_HOST", host)
+        .with("BUCKET_PORT", port)
+        .with("BUCKET_REGION", "");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let keys = [
+        format!("profile-{RUN_ID}.json"),
+        format!("profile-{RUN_ID}.tar.gz"),
+    ];
+    assert_eq!(bucket.keys(), keys);
+}
+
+#[tokio::test]
+async fn an_authority_may_be_named_as_openssl_has_it() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin).with("AWS_CA_BUNDLE", "");
+    let ca = place.path("bucket-ca.pem").display().to_string();
+    let ended = place.with("SSL_CERT_FILE", ca).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+}
+
+/// A cluster has a hundred authorities, and one that is odd is nobody's fault.
+#[tokio::test]
+async fn an_authority_that_cannot_be_used_is_left_out() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin);
+    let odd = BASE64_STANDARD.encode("no certificate");
+    let odd = format!("-----BEGIN CERTIFICATE-----\n{odd}\n-----END CERTIFICATE-----\n");
+    let bundle = format!("{odd}{}", bucket.ca_pem());
+    std::fs::write(place.path("bucket-ca.pem"), bundle).expect("a file");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("1 of 2 certificates"), "{}", ended.log);
+}
+
+#[tokio::test]
+async fn objects_are_written_as_the_settings_want() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin)
+        .with("PROFILER_S3_ENCRYPTION", "aws:kms")
+        .with("PROFILER_S3_KMS_KEY_ID", "a-key")
+        .with("PROFILER_S3_STORAGE_CLASS", "STANDARD")
+        .with("PROFILER_S3_TAGS", "team=virt,why=a b");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    for suffix in ["tar.gz", "json"] {
+        let seen = bucket.seen();
+        let put = seen
+            .iter()
+            .find(|seen| seen.method == "PUT" && seen.target.contains(&key(suffix)));
+        let headers = &put.expect("it was written").headers;
+        for (name, value) in [
+            ("x-amz-server-side-encryption", "aws:kms"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", "a-key"),
+            ("x-amz-storage-class", "STANDARD"),
+            ("x-amz-tagging", "team=virt&why=a%20b"),
+        ] {
+            assert_eq!(headers[name], value, "{suffix}");
+        }
+        // A server that is not AWS might refuse it.
+        assert!(!headers.contains_key("x-amz-checksum-crc32"));
+    }
+}
+
+#[tokio::test]
+async fn a_checksum_that_is_asked_for_is_sent() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin);
+    let place = place.with("AWS_REQUEST_CHECKSUM_CALCULATION", "when_supported");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let seen = bucket.seen();
+    let mut puts = seen.iter().filter(|seen| seen.method == "PUT");
+    assert!(puts.all(|put| put.headers.contains_key("x-amz-checksum-crc32")));
+}
+
+/// Through a proxy, which is asked for the host that a bucket's name is a part of.
+#[tokio::test]
+async fn a_proxy_is_used_and_the_buckets_name_stands_where_it_should() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let server = bucket.url().trim_start_matches("https://");
+    let proxy = Proxy::start(server.to_owned()).await.expect("a proxy");
+    let place = into(&bucket, &standin)
+        .with("AWS_ENDPOINT_URL", "https://localhost:4711")
+        .with("HTTPS_PROXY", proxy.url())
+        .with("NO_PROXY", "127.0.0.1");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(proxy.asked().iter().all(|host| host == "localhost:4711"));
+    assert_eq!(bucket.keys().len(), 2);
+    let another = place
+        .with("PROFILER_S3_PATH_STYLE", "false")
+        .with("PROFILER_RUN_ID", "another");
+    let ended = another.run().await;
+    assert_eq!(ended.code, 4, "{}", ended.log);
+    let host = format!("{BUCKET}.localhost:4711");
+    assert!(proxy.asked().contains(&host), "{:?}", proxy.asked());
+}
