@@ -69,8 +69,8 @@ impl Destination {
         }
     }
 
-    /// Looks for a run in several places, in order: in the first that has it complete, which comes beside,
-    /// or else what there is of it anywhere.
+    /// Looks for a run in several places, in order: in the first that has it for good, or else complete,
+    /// which comes beside, or else what there is of it anywhere.
     ///
     /// # Errors
     /// None has it complete, and the first of these faults was in the way.
@@ -78,15 +78,26 @@ impl Destination {
         places: impl IntoIterator<Item = &'a Self>,
         run: &RunId,
     ) -> Result<(Found, Option<&'a Self>), DestinationError> {
-        let mut found = Ok(Found::Absent);
+        let (mut complete, mut other) = (None, Ok(Found::Absent));
         for place in places {
             match place.find(run).await {
-                Ok(complete @ Found::Complete(_)) => return Ok((complete, Some(place))),
+                Ok(Found::Complete(manifest)) => {
+                    let is_final = manifest.is_final();
+                    let found = (Found::Complete(manifest), Some(place));
+                    if is_final {
+                        return Ok(found);
+                    }
+                    complete.get_or_insert(found);
+                }
                 Ok(Found::Absent) => {}
-                other => found = found.and(other),
+                found if !matches!(other, Ok(Found::Untrue(_)) | Err(_)) => other = found,
+                _ => {}
             }
         }
-        Ok((found?, None))
+        match complete {
+            Some(found) => Ok(found),
+            None => Ok((other?, None)),
+        }
     }
 
     /// Removes a run's manifest, if there is one: its archive is about to be replaced.
@@ -145,14 +156,15 @@ impl Destination {
         }
     }
 
-    /// Removes what [`Self::begin`] began and nobody finished.
+    /// Removes what [`Self::begin`] began and nobody finished; where nobody else can be at the run, also
+    /// what a request began whose answer was lost.
     ///
     /// # Errors
     /// It cannot be removed.
-    pub async fn abort(&self) -> Result<(), DestinationError> {
+    pub async fn abort(&self, is_alone: bool) -> Result<(), DestinationError> {
         match self {
             Self::Dir(dir) => dir.abort().await,
-            Self::Bucket(bucket) => bucket.abort().await,
+            Self::Bucket(bucket) => bucket.abort(is_alone).await,
         }
     }
 

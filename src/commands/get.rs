@@ -42,6 +42,7 @@ fn missing(run: &RunId, found: &Found) -> String {
         Found::Unknown => format!(
             "run {run} is not there, or this account may not read it: see docs/s3.md for the rights"
         ),
+        Found::Untrue(error) => error.to_string(),
         Found::Absent | Found::Complete(_) => {
             format!("there is no run {run}: cluster-profiler-job ls shows those that are there")
         }

@@ -45,15 +45,15 @@ async fn rows_of(destination: &Destination) -> Result<Vec<Row>, DestinationError
     rows.buffered(AT_ONCE).try_collect().await
 }
 
-/// What a manifest says; one that cannot be understood is told of, and hides no other run.
+/// What a manifest says; one that is not true is told of, and hides no other run.
 async fn row(destination: &Destination, listed: Listed) -> Result<Row, DestinationError> {
     let state = match destination.find(&listed.run_id).await {
         Ok(Found::Complete(manifest)) => return Ok(described(*manifest, &listed)),
         Ok(Found::Absent | Found::Unfinished) => "unfinished",
         Ok(Found::Unknown) => "unknown",
-        Err(error) if error.permanent => {
+        Ok(Found::Untrue(error)) => {
             eprintln!("{error}");
-            "unknown"
+            "untrue"
         }
         Err(error) => return Err(error),
     };

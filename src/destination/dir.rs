@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use self::temporary::Temporary;
 use super::download::Download;
 use super::fault::DestinationError;
-use super::found::{Found, understand, untrue};
+use super::found::{Found, judge, untrue};
 use super::listed::{Listed, gather};
 use crate::config::RunId;
 use crate::file;
@@ -77,11 +77,7 @@ impl Dir {
                 Err(error) => return Err(DestinationError::io("read", &manifest, &error)),
             };
             let uri = manifest.display().to_string();
-            let found = understand(&uri, &json)?;
-            if there != Some(found.archive.bytes) {
-                return Err(untrue(&uri, "its archive is not there or has another size"));
-            }
-            Ok(Found::Complete(Box::new(found)))
+            Ok(judge(&uri, &json, |bytes| there == Some(bytes)))
         })
         .await
     }

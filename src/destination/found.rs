@@ -12,6 +12,8 @@ pub enum Found {
     Unknown,
     /// An archive that no manifest vouches for.
     Unfinished,
+    /// A manifest that cannot be understood, or not of what is there. It is not to be overwritten.
+    Untrue(DestinationError),
     /// A manifest, and so its archive.
     Complete(Box<Manifest>),
 }
@@ -26,8 +28,19 @@ pub(super) fn untrue(object: &str, detail: &str) -> DestinationError {
     }
 }
 
-/// A manifest that is there.
-pub(super) fn understand(object: &str, json: &[u8]) -> Result<Manifest, DestinationError> {
+/// A manifest that is there, held against its archive's size.
+pub(super) fn judge(object: &str, json: &[u8], is_there: impl FnOnce(u64) -> bool) -> Found {
+    match understand(object, json) {
+        Err(error) => Found::Untrue(error),
+        Ok(manifest) if is_there(manifest.archive.bytes) => Found::Complete(Box::new(manifest)),
+        Ok(_) => {
+            let detail = "its archive is not there or has another size";
+            Found::Untrue(untrue(object, detail))
+        }
+    }
+}
+
+fn understand(object: &str, json: &[u8]) -> Result<Manifest, DestinationError> {
     let manifest: Manifest =
         serde_json::from_slice(json).map_err(|error| untrue(object, &error.to_string()))?;
     if manifest.schema_version > SCHEMA_VERSION {

@@ -12,7 +12,7 @@ use self::objects::{Objects, Unfinished};
 pub use self::upload::S3Upload;
 use super::download::Download;
 use super::fault::DestinationError;
-use super::found::{Found, understand, untrue};
+use super::found::{Found, judge};
 use super::listed::{Listed, gather};
 use crate::config::{RunId, S3Config};
 
@@ -44,32 +44,31 @@ impl Bucket {
         Ok(())
     }
 
+    /// The manifest is asked for first: a refusal to give it says why, and one to a HEAD has no body.
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let (archive, manifest) = (self.archive(run), self.manifest(run));
-        let there = match self.0.size(&archive).await {
+        let json = match self.0.get(&manifest).await {
+            Err(failed) if failed.is_absent() => None,
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether the run is there is not known");
                 return Ok(Found::Unknown);
             }
-            there => there.map_err(|failed| failed.error)?,
+            json => Some(json.map_err(|failed| failed.error)?),
         };
-        let json = match self.0.get(&manifest).await {
-            Err(failed) if failed.is_absent() => {
-                return Ok(there.map_or(Found::Absent, |_| Found::Unfinished));
+        let there = self.0.size(&archive).await;
+        Ok(match (json, there) {
+            (json, Err(failed)) if failed.is_denied() => {
+                tracing::info!(error = %failed.error, "whether its archive is there is not known");
+                json.map_or(Found::Unknown, |json| {
+                    judge(&self.0.uri(&manifest), &json, |_| true)
+                })
             }
-            Err(failed) if failed.is_denied() => {
-                tracing::info!(error = %failed.error, "whether the run is complete is not known");
-                return Ok(Found::Unknown);
+            (_, Err(failed)) => return Err(failed.error),
+            (Some(json), Ok(there)) => {
+                judge(&self.0.uri(&manifest), &json, |bytes| there == Some(bytes))
             }
-            json => json.map_err(|failed| failed.error)?,
-        };
-        let uri = self.0.uri(&manifest);
-        let found = understand(&uri, &json)?;
-        if there != Some(found.archive.bytes) {
-            let detail = "its archive is not there or has another size";
-            return Err(untrue(&uri, detail));
-        }
-        Ok(Found::Complete(Box::new(found)))
+            (None, Ok(there)) => there.map_or(Found::Absent, |_| Found::Unfinished),
+        })
     }
 
     /// Begins an archive, and gives up what a killed attempt of the same run had begun.
@@ -79,12 +78,18 @@ impl Bucket {
         Ok(S3Upload::new(self.0.clone(), key))
     }
 
-    pub(super) async fn abort(&self) -> Result<(), DestinationError> {
-        let unfinished = self.0.unfinished().take();
-        match unfinished {
-            Some(Unfinished { key, id }) => self.0.give_up(&key, &id).await,
+    pub(super) async fn abort(&self, is_alone: bool) -> Result<(), DestinationError> {
+        let Some(Unfinished { key, id }) = self.0.unfinished().take() else {
+            return Ok(());
+        };
+        let given_up = match id {
+            Some(id) => self.0.give_up(&key, &id).await,
             None => Ok(()),
+        };
+        if is_alone {
+            self.0.sweep(&key).await;
         }
+        given_up
     }
 
     pub(super) async fn put_manifest(

@@ -108,6 +108,7 @@ fn unstopped(confirmation: &Confirmation, shipped: &Shipped) -> Vec<String> {
 async fn begin(destination: &Destination, run: &RunId) -> Result<Upload, DestinationError> {
     match destination.find(run).await? {
         Found::Absent | Found::Unfinished => {}
+        Found::Untrue(error) => return Err(error),
         Found::Complete(_) => destination.remove_manifest(run).await?,
         Found::Unknown => {
             if let Err(error) = destination.remove_manifest(run).await {

@@ -54,6 +54,11 @@ impl Hold {
         }
     }
 
+    /// Whether it is lost, so that another may be at this run.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.borrow().is_some()
+    }
+
     /// The record, while the lock is held.
     pub(super) async fn record(&self) -> Option<Record> {
         let held = self.held.lock().await;

@@ -132,9 +132,10 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
     writable(&config.temporary)?;
     let found = match job.find().await {
         // A run that is there for good needs nothing more of any destination.
-        Ok(Found::Complete(manifest)) if is_final(&manifest) => {
+        Ok(Found::Complete(manifest)) if manifest.is_final() => {
             return Ok(Preflight::Shipped(manifest));
         }
+        Ok(Found::Untrue(error)) => Err(error.into()),
         Ok(found) => probe(job).await.map(|()| found),
         Err(fault) => Err(fault),
     };
@@ -176,12 +177,6 @@ async fn is_for_fallback(job: &Job, install: &Install) -> bool {
     let is_ours = |left: lease::Record| left.run_id == run && left.stage > Stage::Begun;
     left.is_ok_and(|left| left.is_some_and(is_ours))
         && fallback.probe(&job.config.run_id).await.is_ok()
-}
-
-/// Whether a run is over for good: what it lacks, no attempt can bring.
-fn is_final(manifest: &Manifest) -> bool {
-    let code = ExitCode::from_number(manifest.exit_code);
-    code.is_none_or(ExitCode::is_final)
 }
 
 fn writable(temporary: &Path) -> Result<(), Fault> {

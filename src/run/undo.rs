@@ -35,7 +35,7 @@ pub(super) async fn abort(job: &Job) {
     let stays = "what was uploaded of the archive stays, unfinished";
     let all = async {
         for destination in job.destinations() {
-            if let Err(error) = destination.abort().await {
+            if let Err(error) = destination.abort(!job.site.hold.is_lost()).await {
                 tracing::warn!(%error, "{stays}");
             }
         }

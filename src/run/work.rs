@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt;
+
 use super::dry_run;
 use super::fault::Fault;
 use super::finish;
@@ -47,8 +49,8 @@ pub(super) async fn work<E: Engine>(
     job.gate().before = clear.gate == profiler::Gate::On;
     if job.config.dry_run {
         let pods = preflight::pods(&job, install).await?;
-        let going = retention::going(&job, &job.destination).await;
-        let going = going.unwrap_or_else(|error| {
+        let going = retention::going(&job, &job.destination);
+        let going = going.try_collect().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "which earlier runs would be removed is not known");
             Vec::new()
         });
@@ -73,6 +75,7 @@ pub(super) async fn work<E: Engine>(
             undo::unlock(&job, true).await;
             return Finished::already_there(*manifest);
         }
+        (None, Found::Untrue(error)) => return Err(error.into()),
         (None, Found::Unfinished) => {
             tracing::warn!(run_id = %job.config.run_id, "an archive without a manifest is replaced");
         }

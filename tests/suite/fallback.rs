@@ -4,7 +4,7 @@ use bucket::{Answer, Bucket, Fault};
 use rustix::process::Signal;
 use standin::{Options, Standin};
 
-use crate::harness::{Place, listing, send};
+use crate::harness::{Place, listing, send, standin};
 use crate::s3::{bucket, into, key, large};
 
 /// Into a bucket, or else into the directory that [`Place::shipped`] looks into.
@@ -123,6 +123,30 @@ async fn a_fallback_that_cannot_be_written_is_told_before_the_cluster_is_touched
         "{}",
         ended.log
     );
+}
+
+/// The bucket has a part of the run, whose manifest cannot be removed, and the fallback has all of it.
+#[tokio::test]
+async fn what_is_there_for_good_counts_wherever_it_is() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = or_directory(&bucket, &standin);
+    let place = place.with("PROFILER_SETTLE", "1h");
+    let child = place.spawn();
+    let all = standin.pods().len();
+    let profiling = |state: &standin::State| state.profiling().len() == all;
+    standin.wait_until(profiling).await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert_eq!(bucket.keys(), [key("json"), key("tar.gz")]);
+    bucket.fault(Fault::always("DELETE", ".json", denied()));
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    place.shipped();
+    let third = place.run().await;
+    assert_eq!(third.code, 0, "{}", third.log);
+    assert!(third.log.contains("already there"), "{}", third.log);
+    assert_eq!(standin.starts(), 1);
 }
 
 /// There is no time to dump again: its next attempt has it.

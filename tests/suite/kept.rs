@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use bucket::Fault;
+use bucket::{Answer, Fault};
 use rustix::process::Signal;
 use standin::Standin;
 
@@ -81,6 +81,13 @@ async fn get_writes_the_archive_and_notices_one_that_is_another() {
         let output = got(&place, RUN_ID).await;
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains("do not use"), "{}", said(&output));
+        std::fs::write(&archive, &before[..before.len() / 2]).expect("a file");
+        let output = got(&place, RUN_ID).await;
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let why = "has another size";
+        assert!(said(&output).contains(why), "{}", said(&output));
+        let table = place.run_with(&["ls"]).await.log;
+        assert_eq!(row(&table, RUN_ID)[1], "untrue", "{table}");
         let manifest = archive.with_file_name(format!("profile-{RUN_ID}.json"));
         std::fs::remove_file(manifest).expect("it is there");
         let output = got(&place, RUN_ID).await;
@@ -95,6 +102,22 @@ async fn get_writes_the_archive_and_notices_one_that_is_another() {
         got(&Place::new(&standin), "A/../B").await.status.code(),
         Some(2)
     );
+    for (answer, why) in [
+        (Answer::Refused(404, "NoSuchBucket"), "create the bucket"),
+        (
+            Answer::Refused(403, "InvalidAccessKeyId"),
+            "credentials are wrong",
+        ),
+    ] {
+        bucket.clear_faults();
+        for method in ["HEAD", "GET"] {
+            bucket.fault(Fault::always(method, "", answer.clone()));
+        }
+        let place = into(&bucket, &standin);
+        let output = got(&place, RUN_ID).await;
+        assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+        assert!(said(&output).contains(why), "{}", said(&output));
+    }
 }
 
 #[tokio::test]
@@ -106,7 +129,7 @@ async fn get_and_ls_look_at_the_fallback_too() {
     bucket.fault(Fault::always(
         "PUT",
         "tar.gz",
-        bucket::Answer::Refused(403, "AccessDenied"),
+        Answer::Refused(403, "AccessDenied"),
     ));
     assert_eq!(place.run().await.code, 0);
     let output = got(&place, RUN_ID).await;

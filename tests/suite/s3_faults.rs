@@ -90,6 +90,22 @@ async fn faults_in_mid_upload_that_stay_leave_no_upload_open() {
     }
 }
 
+/// The upload that the client never heard of is nobody's, and goes with the one that it knows.
+#[tokio::test]
+async fn an_upload_whose_beginning_was_not_heard_is_not_left_open() {
+    for denied in [true, false] {
+        let (standin, bucket) = (large().await, bucket().await);
+        bucket.fault(Fault::always("POST", "?uploads", Answer::Unheard).times(1));
+        if denied {
+            let answer = Answer::Refused(403, "AccessDenied");
+            bucket.fault(Fault::always("PUT", "partNumber=", answer).after(1));
+        }
+        let ended = into(&bucket, &standin).run().await;
+        assert_eq!(ended.code, if denied { 4 } else { 0 }, "{}", ended.log);
+        assert_eq!(bucket.uploads(), 0);
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_is_killed_in_mid_upload_is_shipped_by_its_next_attempt() {
     let (standin, bucket) = (large().await, bucket().await);
@@ -103,7 +119,7 @@ async fn a_run_that_is_killed_in_mid_upload_is_shipped_by_its_next_attempt() {
     expire_lease(&standin);
     let again = place.run().await;
     assert_eq!(again.code, 0, "{}", again.log);
-    assert_eq!(bucket.keys(), [key("json"), key("tar.gz")]);
+    assert_shipped(&bucket);
     assert_eq!(standin.starts(), 1);
 }
 

@@ -14,17 +14,20 @@ use crate::destination::fault::DestinationError;
 pub(super) struct Failed {
     pub(super) error: DestinationError,
     pub(super) status: Option<u16>,
+    /// S3's word for it, which an answer to a HEAD lacks.
+    pub(super) code: String,
 }
 
 impl Failed {
-    /// The object, or what it belongs to, is not there.
+    /// The object or the upload is not there, though its bucket is.
     pub(super) fn is_absent(&self) -> bool {
-        self.status == Some(404)
+        self.status == Some(404) && self.code != "NoSuchBucket"
     }
 
-    /// Somebody may not do this; AWS says so of what is not there, too.
+    /// This account may not do this; AWS says so of what is not there, too.
     pub(super) fn is_denied(&self) -> bool {
-        self.status == Some(403)
+        let of_credentials = CREDENTIALS.contains(&&*self.code) || self.code == SKEWED;
+        self.status == Some(403) && !of_credentials
     }
 
     /// Of a request on an object of a bucket.
@@ -68,24 +71,32 @@ impl Failed {
                 permanent,
             },
             status,
+            code,
         }
     }
 }
+
+/// Credentials that are wrong, or were right once.
+const CREDENTIALS: [&str; 6] = [
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "InvalidToken",
+    "ExpiredToken",
+    "InvalidSecurity",
+    "TokenRefreshRequired",
+];
+
+const SKEWED: &str = "RequestTimeTooSkewed";
 
 /// Of an answer: whether it would be the same again, and what to do.
 fn served(code: &str, status: Option<u16>, region: Option<&str>) -> (bool, String) {
     let hint = match code {
         "NoSuchBucket" => "; create the bucket, or correct its name or AWS_ENDPOINT_URL",
-        "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch"
-        | "InvalidToken"
-        | "ExpiredToken"
-        | "InvalidSecurity"
-        | "TokenRefreshRequired" => {
+        _ if CREDENTIALS.contains(&code) => {
             "; the credentials are wrong or have expired: see AWS_ACCESS_KEY_ID, \
              AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or the role"
         }
-        "RequestTimeTooSkewed" => "; this node's clock and the server's differ: set the clock",
+        SKEWED => "; this node's clock and the server's differ: set the clock",
         "AuthorizationHeaderMalformed"
         | "PermanentRedirect"
         | "IllegalLocationConstraintException" => {
@@ -95,7 +106,10 @@ fn served(code: &str, status: Option<u16>, region: Option<&str>) -> (bool, Strin
         "KMS.DisabledException" | "KMS.NotFoundException" => "; see PROFILER_S3_KMS_KEY_ID",
         "InvalidStorageClass" => "; see PROFILER_S3_STORAGE_CLASS",
         "QuotaExceeded" | "XMinioStorageFull" => "; make room in the bucket, or raise its quota",
+        "NotImplemented" => UNKNOWN_THERE,
         "SlowDown"
+        | "SlowDownRead"
+        | "SlowDownWrite"
         | "ServiceUnavailable"
         | "InternalError"
         | "RequestTimeout"
@@ -106,6 +120,7 @@ fn served(code: &str, status: Option<u16>, region: Option<&str>) -> (bool, Strin
         | "InvalidPart"
         | "NoSuchUpload"
         | "XAmzContentSHA256Mismatch"
+        | "XAmzContentChecksumMismatch"
         | "IncompleteBody" => {
             return (false, String::new());
         }
@@ -113,6 +128,7 @@ fn served(code: &str, status: Option<u16>, region: Option<&str>) -> (bool, Strin
             Some(301 | 307) => return (true, elsewhere(region)),
             Some(401) => "; the credentials are refused",
             Some(403) => DENIED,
+            Some(501) => UNKNOWN_THERE,
             Some(407) => "; the proxy wants credentials: see HTTPS_PROXY",
             Some(status) if status >= 500 || status == 429 || status == 408 => {
                 return (false, String::new());
@@ -124,6 +140,9 @@ fn served(code: &str, status: Option<u16>, region: Option<&str>) -> (bool, Strin
 }
 
 const DENIED: &str = "; the account may not do this: see docs/s3.md for the rights that are needed";
+
+const UNKNOWN_THERE: &str = "; the server does not know what was asked of it: leave PROFILER_S3_ENCRYPTION, \
+                             PROFILER_S3_TAGS and AWS_REQUEST_CHECKSUM_CALCULATION out";
 
 fn elsewhere(region: Option<&str>) -> String {
     let region = region.map(|region| format!("={region}"));

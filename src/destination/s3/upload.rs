@@ -129,11 +129,13 @@ impl S3Upload {
         if let Some(id) = &self.id {
             return Ok(id.clone());
         }
+        let begun = |id| {
+            let key = self.key.clone();
+            *self.objects.unfinished() = Some(Unfinished { key, id });
+        };
+        begun(None);
         let id = self.objects.create_multipart(&self.key).await?;
-        *self.objects.unfinished() = Some(Unfinished {
-            key: self.key.clone(),
-            id: id.clone(),
-        });
+        begun(Some(id.clone()));
         self.id = Some(id.clone());
         Ok(id)
     }
