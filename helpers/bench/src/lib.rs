@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use bucket::Bucket;
 use serde_json::Value;
 use standin::{Options, Standin};
 use tokio::process::Command;
@@ -13,6 +14,45 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The run's id.
 pub const RUN_ID: &str = "demo";
+
+/// Where a run goes.
+#[derive(Debug)]
+pub enum Place {
+    /// A directory.
+    Directory(PathBuf),
+    /// A bucket.
+    Bucket(Bucket),
+}
+
+impl Place {
+    /// What is set for it; files that are needed are written into the directory.
+    fn environment(&self, scratch: &Path) -> Result<Vec<(&'static str, String)>> {
+        Ok(match self {
+            Self::Directory(path) => {
+                vec![("PROFILER_DESTINATION", format!("file://{}", path.display()))]
+            }
+            Self::Bucket(bucket) => {
+                let ca = scratch.join("bucket-ca.pem");
+                std::fs::write(&ca, bucket.ca_pem())?;
+                vec![
+                    ("PROFILER_DESTINATION", format!("s3://{}", bucket::BUCKET)),
+                    ("AWS_ENDPOINT_URL", bucket.url().to_owned()),
+                    ("AWS_CA_BUNDLE", ca.display().to_string()),
+                    ("AWS_ACCESS_KEY_ID", bucket::ACCESS_KEY.to_owned()),
+                    ("AWS_SECRET_ACCESS_KEY", bucket::SECRET_KEY.to_owned()),
+                ]
+            }
+        })
+    }
+
+    /// The file that is there under a name.
+    fn path(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Directory(path) => path.join(name),
+            Self::Bucket(bucket) => bucket.path(name),
+        }
+    }
+}
 
 /// A build of the binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,26 +97,31 @@ pub async fn build(build: Build) -> Result<PathBuf> {
     path.context("cargo did not say where the binary is")
 }
 
-/// Runs the binary once against a stand-in, into a directory that must not have the run yet.
-/// The log goes where ours goes. Returns the manifest.
+/// Runs the binary once against a stand-in, into a directory that must not have the run yet, or into the
+/// bucket that lies there. The log goes where ours goes. Returns the manifest.
 ///
 /// # Errors
 /// It did not exit with 0.
-pub async fn run(binary: &Path, out: &Path, settle: Duration, options: Options) -> Result<Value> {
+pub async fn run(
+    binary: &Path,
+    place: &Place,
+    settle: Duration,
+    options: Options,
+) -> Result<Value> {
     let standin = Standin::start(options).await?;
     let scratch = tempfile::tempdir()?;
     let kubeconfig = scratch.path().join("kubeconfig");
     standin.write_kubeconfig(&kubeconfig)?;
     let status = Command::new(binary)
+        .envs(place.environment(scratch.path())?)
         .env("KUBECONFIG", kubeconfig)
         .env("TMPDIR", scratch.path())
-        .env("PROFILER_DESTINATION", format!("file://{}", out.display()))
         .env("PROFILER_RUN_ID", RUN_ID)
         .env("PROFILER_SETTLE", format!("{}ms", settle.as_millis()))
         .env("PROFILER_LOG", "text")
         .status()
         .await?;
     ensure!(status.success(), "the run ended with {status}");
-    let manifest = std::fs::read(out.join(format!("profile-{RUN_ID}.json")))?;
+    let manifest = std::fs::read(place.path(&format!("profile-{RUN_ID}.json")))?;
     Ok(serde_json::from_slice(&manifest)?)
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bench::Build;
+use bench::{Build, Place};
+use bucket::Bucket;
 use clap::Parser;
 use standin::{Options, Profiles};
 
@@ -17,6 +18,9 @@ struct Cli {
     /// Pods of each run
     #[arg(long, value_delimiter = ',', default_value = "20,200")]
     pods: Vec<usize>,
+    /// Into a bucket, by TLS, and not into a directory
+    #[arg(long)]
+    s3: bool,
     /// Time that a pod takes to answer, in ms
     #[arg(long, default_value_t = 0)]
     pod_latency: u64,
@@ -44,8 +48,12 @@ async fn main() -> Result<ExitCode> {
             ..Options::default()
         };
         let out = tempfile::tempdir()?;
+        let place = match cli.s3 {
+            true => Place::Bucket(Bucket::start().await?),
+            false => Place::Directory(out.path().to_owned()),
+        };
         let (cpu, begin) = (children_cpu()?, Instant::now());
-        let manifest = bench::run(&binary, out.path(), Duration::from_secs(1), options).await?;
+        let manifest = bench::run(&binary, &place, Duration::from_secs(1), options).await?;
         let (wall, cpu) = (begin.elapsed(), children_cpu()? - cpu);
         let peak = manifest["peak_memory_bytes"].as_f64().context("no peak")? / MIB;
         let archive = manifest["archive"]["bytes"]

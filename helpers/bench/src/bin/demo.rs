@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bench::Build;
+use bench::{Build, Place};
 use standin::{Options, Profiles};
 
 #[tokio::main]
@@ -25,7 +25,8 @@ async fn main() -> Result<()> {
         profiles: Profiles::Large,
         ..Options::default()
     };
-    let manifest = bench::run(&binary, &out, Duration::from_secs(3), options).await?;
+    let place = Place::Directory(out.clone());
+    let manifest = bench::run(&binary, &place, Duration::from_secs(3), options).await?;
     let first = &manifest["pods"][0]["name"];
     let (out, id) = (out.display(), bench::RUN_ID);
     println!(
