@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+
 use super::claim::Claim;
 
 /// A bucket, and how to reach it. Credentials are not in here: the AWS SDK finds them where it always
@@ -33,11 +35,11 @@ pub struct S3Settings {
     /// Whether the bucket stands in the path of a URL and not in its host; as the endpoint is, if unset.
     pub path_style: Option<bool>,
     /// The server-side encryption, such as `AES256` or `aws:kms`.
-    pub encryption: Option<String>,
+    pub encryption: Option<ServerSideEncryption>,
     /// The KMS key for it.
     pub kms_key: Option<String>,
     /// The storage class, such as `STANDARD_IA`.
-    pub storage_class: Option<String>,
+    pub storage_class: Option<StorageClass>,
     /// The objects' tags, encoded as a URL's query.
     pub tags: Option<String>,
 }

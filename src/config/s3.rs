@@ -1,5 +1,6 @@
 //! A bucket's settings out of our variables and AWS's.
 
+use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use http::Uri;
 
 use super::bucket::S3Settings;
@@ -63,9 +64,9 @@ pub(super) fn settings(raw: &Raw, standard: &Standard) -> Result<S3Settings, Vec
         max_attempts,
         ca_bundles: standard.ca_bundles.clone(),
         path_style,
-        encryption,
+        encryption: encryption.as_deref().map(ServerSideEncryption::from),
         kms_key: raw.s3_kms_key_id.clone(),
-        storage_class: raw.s3_storage_class.clone(),
+        storage_class: raw.s3_storage_class.as_deref().map(StorageClass::from),
         tags,
     })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::ChecksumAlgorithm;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -89,14 +89,9 @@ impl Objects {
             .content_md5(content_md5(&body))
             .body(ByteStream::from(body));
         let put = put
-            .set_server_side_encryption(
-                settings
-                    .encryption
-                    .as_deref()
-                    .map(ServerSideEncryption::from),
-            )
+            .set_server_side_encryption(settings.encryption.clone())
             .set_ssekms_key_id(settings.kms_key.clone())
-            .set_storage_class(settings.storage_class.as_deref().map(StorageClass::from))
+            .set_storage_class(settings.storage_class.clone())
             .set_tagging(settings.tags.clone());
         let put = put.send().await;
         put.map_err(|error| Failed::new("write", self.uri(key), error).error)?;
@@ -111,14 +106,9 @@ impl Objects {
             .key(key)
             .content_type("application/gzip");
         let create = create
-            .set_server_side_encryption(
-                settings
-                    .encryption
-                    .as_deref()
-                    .map(ServerSideEncryption::from),
-            )
+            .set_server_side_encryption(settings.encryption.clone())
             .set_ssekms_key_id(settings.kms_key.clone())
-            .set_storage_class(settings.storage_class.as_deref().map(StorageClass::from))
+            .set_storage_class(settings.storage_class.clone())
             .set_tagging(settings.tags.clone());
         let client = self.client().await?.config();
         let unsummed = client.request_checksum_calculation()
