@@ -11,8 +11,11 @@ use kube::api::{Api, PostParams};
 use super::call::{CallError, Connection};
 use crate::config::OwnPod;
 
-/// Who reports, and the longest note that kube-apiserver takes.
+/// Who reports.
 const CONTROLLER: &str = "cluster-profiler-job";
+
+/// What kube-apiserver takes of an instance's name and of a note, in bytes.
+const LONGEST_INSTANCE: usize = 128;
 const LONGEST_NOTE: usize = 1024;
 
 /// Writes an Event once; nothing that failed is tried again.
@@ -25,7 +28,7 @@ pub async fn write(
     (reason, is_good): (String, bool),
     note: &str,
 ) -> Result<(), CallError> {
-    let end = note.floor_char_boundary(LONGEST_NOTE);
+    let short = |text: &str, longest| text[..text.floor_char_boundary(longest)].to_owned();
     let event = Event {
         metadata: ObjectMeta {
             name: Some(format!("{CONTROLLER}.{:016x}", fastrand::u64(..))),
@@ -42,11 +45,11 @@ pub async fn write(
         }),
         event_time: Some(MicroTime(Timestamp::now())),
         reporting_controller: Some(CONTROLLER.to_owned()),
-        reporting_instance: Some(pod.name.clone()),
+        reporting_instance: Some(short(&pod.name, LONGEST_INSTANCE)),
         action: Some("Profile".to_owned()),
         type_: Some(if is_good { "Normal" } else { "Warning" }.to_owned()),
         reason: Some(reason),
-        note: Some(note[..end].to_owned()),
+        note: Some(short(note, LONGEST_NOTE)),
         ..Event::default()
     };
     let api: Api<Event> = Api::namespaced(connection.client.clone(), &pod.namespace);
