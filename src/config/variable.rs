@@ -32,7 +32,7 @@ pub const VARIABLES: [Variable; 35] = [
     variable("READY_FILE", "`ready` in $TMPDIR/cluster-profiler-job", "exists while profiling is on"),
     variable("DONE_FILE", "`done` in $TMPDIR/cluster-profiler-job", "written when the run is over, however it ended: the termination message"),
     variable("MAX_WINDOW", "the longer of 1h and SETTLE", "profiling ends after this time, whatever happens"),
-    variable("ENGINE", "native", "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program, with what that does not deliver fetched natively"),
+    variable("ENGINE", "native; the image sets cluster-profiler", "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program, with what that does not deliver fetched natively"),
     variable("PROGRAM", "cluster-profiler on PATH", "upstream's program"),
     variable("PAGE_SIZE", "2", "pods a page of upstream's program, 1 to 20: its memory grows by 110 MB a pod"),
     variable("NAMESPACE", "the first of openshift-cnv, kubevirt-hyperconverged, kubevirt with a KubeVirt in it", "KubeVirt's install namespace"),

@@ -7,7 +7,7 @@ import yaml
 from .render import title
 
 # Of containers that a controller adds; only what the object says about them is looked at.
-ADDED = {"init", "wait"}
+ADDED = {"init", "wait", "prepare"}
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,24 @@ def of_template(one, template):
 
 
 def of_task(spec):
-    """Tekton's steps and sidecars are the pod's containers; it mounts each workspace in all of them."""
+    """Tekton's steps and sidecars are the pod's containers; it mounts each workspace in all of them, and
+    puts one of its own before them, as its flag set-security-context has it."""
     names = [workspace["name"] for workspace in spec.get("workspaces", [])]
     mounts = [{"name": name, "mountPath": f"/workspace/{name}"} for name in names]
     return {
         "restartPolicy": "Never",
+        "initContainers": [{"name": "prepare", "image": "entrypoint", "securityContext": TEKTONS}],
         "containers": [as_container(step, mounts) for step in spec["steps"] + spec.get("sidecars", [])],
         "volumes": spec.get("volumes", []) + [{"name": name, "emptyDir": {}} for name in names],
     }
+
+
+TEKTONS = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 def as_container(step, mounts):
