@@ -1,5 +1,7 @@
 """Tekton cuts nothing off, and a Pipeline gives its Tasks what they ask for."""
 
+import re
+
 from ..render import title
 from .runs import seconds
 
@@ -12,15 +14,15 @@ def faults(renders):
     for render in renders:
         for one in render.of_kind("Pipeline"):
             for task in one["spec"]["tasks"]:
-                for fault in of_call(task, tasks):
+                for fault in of_call(task, tasks, one["spec"]):
                     yield f"{render.name}: {title(one)}, {task['name']}: {fault}"
         for one in render.of_kind("TaskRun", "PipelineRun"):
             for fault in of_run(one, tasks, pipelines):
                 yield f"{render.name}: {title(one)}: {fault}"
 
 
-def of_call(task, tasks):
-    """A PipelineTask, or a TaskRun's spec, against its Task."""
+def of_call(task, tasks, pipeline):
+    """A PipelineTask, or a TaskRun's spec, against its Task. What a Pipeline hands on is its own default."""
     if "taskRef" not in task:
         return
     spec = tasks.get(task["taskRef"]["name"])
@@ -29,6 +31,9 @@ def of_call(task, tasks):
         return
     yield from of_arguments(task, spec)
     deadline = argument(task, spec, "deadline")
+    handed = re.fullmatch(r"\$\(params\.(.+)\)", deadline or "")
+    if handed:
+        deadline = argument({}, pipeline, handed[1])
     if deadline and seconds(task.get("timeout", "1h")) <= seconds(deadline):
         yield f"its timeout is not more than the deadline, {deadline}"
 
@@ -57,7 +62,7 @@ def argument(call, spec, name):
 
 def of_run(one, tasks, pipelines):
     if one["kind"] == "TaskRun":
-        yield from of_call(one["spec"], tasks)
+        yield from of_call(one["spec"], tasks, {})
         return
     pipeline = pipelines[one["spec"]["pipelineRef"]["name"]]
     yield from of_arguments(one["spec"], pipeline)
