@@ -7,18 +7,21 @@ use std::sync::LazyLock;
 use indicatif::MultiProgress;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
 
 /// kube logs as an error what this program tries again.
 const FILTER: &str = "info,kube_client=off";
 
-/// At the level below, these log requests as they are, with tokens in them.
-const CAPPED: [&str; 2] = ["aws_sigv4=debug", "aws_smithy_runtime=debug"];
+/// At the finest level these log requests as they are, with tokens in them. Nobody gets to see that.
+const TELLTALES: [&str; 2] = ["aws_sigv4", "aws_smithy_runtime"];
 
 /// The bars on the terminal. Lines and bars share it, so lines go through here.
 pub(super) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -27,11 +30,10 @@ pub(super) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::n
 pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
     let terminal = io::stdout().is_terminal();
     let filter = EnvFilter::new(filter.unwrap_or(FILTER));
-    let capped = CAPPED.iter().filter_map(|capped| capped.parse().ok());
-    let filter = match filter.max_level_hint() {
-        Some(LevelFilter::TRACE) => capped.fold(filter, EnvFilter::add_directive),
-        _ => filter,
-    };
+    let discreet = filter_fn(|event| {
+        let tells = || TELLTALES.iter().any(|of| event.target().starts_with(of));
+        *event.level() != Level::TRACE || !tells()
+    });
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
@@ -44,9 +46,11 @@ pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
         None => terminal,
     };
     let begun = if text {
-        lines.with_timer(TimeOfDay).with_ansi(terminal).try_init()
+        let lines = lines.with_timer(TimeOfDay).with_ansi(terminal);
+        lines.finish().with(discreet).try_init()
     } else {
-        lines.json().flatten_event(true).try_init()
+        let lines = lines.json().flatten_event(true);
+        lines.finish().with(discreet).try_init()
     };
     if begun.is_err() {
         tracing::debug!("logging had begun already");

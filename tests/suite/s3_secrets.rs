@@ -24,8 +24,13 @@ async fn secrets_are_told_to_nobody() {
     };
     let wrong = |place: Place| place.with("AWS_SECRET_ACCESS_KEY", "wrong-nobody-may-see");
     let session = |place: Place| place.with("AWS_SESSION_TOKEN", "session-nobody-may-see");
-    let cases: [(_, &dyn Fn(Place) -> Place, _); 4] = [
+    let closely = |place: Place| {
+        let all = "aws_smithy_runtime::client::orchestrator=trace,aws_sigv4::http_request=trace";
+        wrong(place).with("RUST_LOG", all)
+    };
+    let cases: [(_, &dyn Fn(Place) -> Place, _); 5] = [
         (None, &wrong, 4),
+        (None, &closely, 4),
         (None, &session, 0),
         (Some(Answer::Refused(403, "AccessDenied")), &session, 0),
         (None, &token, 75),
