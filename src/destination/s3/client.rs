@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -69,11 +70,12 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
         .build();
+    let http = http(trusted)?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http(trusted)?)
+        .http_client(http.clone())
         .retry_config(retry)
         .timeout_config(timeouts)
-        .region(region(settings));
+        .region(region(settings, http));
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
@@ -84,6 +86,9 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
         .retry_classifier(Connections)
         .force_path_style(settings.path_style.unwrap_or(custom));
     config.set_endpoint_url(endpoint);
+    if custom && shared.region().is_none() {
+        config.set_region(Some(Region::new(NO_REGION)));
+    }
     // Servers that are not AWS refuse the newer checksums; a part's MD5 they all know.
     let set = settings.checksums_set;
     if custom && !set.requests {
@@ -137,13 +142,16 @@ fn endpoint(settings: &S3Settings, shared: &SdkConfig) -> Option<String> {
 }
 
 /// Where the server is not AWS nobody is asked for the region who could only be asked in AWS.
-fn region(settings: &S3Settings) -> impl ProvideRegion + 'static {
+fn region(settings: &S3Settings, http: SharedHttpClient) -> impl ProvideRegion + 'static {
     let said = settings.region.clone().map(Region::new);
     let told =
         RegionProviderChain::first_try(said).or_else(ProfileFileRegionProvider::builder().build());
     match settings.endpoint {
-        Some(_) => told.or_else(Region::new(NO_REGION)),
-        None => told.or_else(ImdsRegionProvider::builder().build()),
+        Some(_) => told,
+        None => {
+            let provider = ProviderConfig::without_region().with_http_client(http);
+            told.or_else(ImdsRegionProvider::builder().configure(&provider).build())
+        }
     }
 }
 
