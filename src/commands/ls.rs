@@ -45,7 +45,7 @@ async fn rows_of(destination: &Destination) -> Result<Vec<Row>, DestinationError
     rows.buffered(AT_ONCE).try_collect().await
 }
 
-/// What a manifest says; one that is not true is told of, and hides no other run.
+/// What a manifest says; one that cannot be read or is not true is told of, and hides no other run.
 async fn row(destination: &Destination, listed: Listed) -> Result<Row, DestinationError> {
     let state = match destination.find(&listed.run_id).await {
         Ok(Found::Complete(manifest)) => return Ok(described(*manifest, &listed)),
@@ -54,6 +54,10 @@ async fn row(destination: &Destination, listed: Listed) -> Result<Row, Destinati
         Ok(Found::Untrue(error)) => {
             eprintln!("{error}");
             "untrue"
+        }
+        Err(error) if error.permanent => {
+            eprintln!("{error}");
+            "unknown"
         }
         Err(error) => return Err(error),
     };

@@ -54,9 +54,9 @@ impl Hold {
         }
     }
 
-    /// Whether it is lost, so that another may be at this run.
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost.borrow().is_some()
+    /// Whether the lock is held, so that nobody else can be at this run.
+    pub(super) async fn is_held(&self) -> bool {
+        self.held.lock().await.is_some() && self.lost.borrow().is_none()
     }
 
     /// The record, while the lock is held.

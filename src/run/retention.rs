@@ -118,7 +118,10 @@ fn outdated<'a>(
     // This run is one of the newest.
     let mut places = retention.keep.unwrap_or(1) - 1;
     let read = stream::iter(earlier).map(async |(finished, run): (_, RunId)| {
-        let found = destination.find(&run).await?;
+        let found = match destination.find(&run).await {
+            Err(error) if error.permanent => Found::Untrue(error),
+            found => found?,
+        };
         Ok((finished, run, found))
     });
     read.buffered(AT_ONCE)

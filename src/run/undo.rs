@@ -35,7 +35,8 @@ pub(super) async fn abort(job: &Job) {
     let stays = "what was uploaded of the archive stays, unfinished";
     let all = async {
         for destination in job.destinations() {
-            if let Err(error) = destination.abort(!job.site.hold.is_lost()).await {
+            let is_alone = job.site.hold.is_held().await;
+            if let Err(error) = destination.abort(is_alone).await {
                 tracing::warn!(%error, "{stays}");
             }
         }

@@ -1,6 +1,7 @@
 //! Objects of a bucket, one request each.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::RequestChecksumCalculation;
@@ -12,12 +13,16 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use super::client;
 use super::fault::Failed;
 use crate::chain::chain;
 use crate::config::S3Config;
 use crate::destination::fault::DestinationError;
+
+/// For looking for what others left: a run does not wait long for that.
+const SWEEP: Duration = Duration::from_secs(15);
 
 /// A bucket, below a prefix.
 #[derive(Debug, Clone)]
@@ -34,7 +39,7 @@ struct Inner {
 #[derive(Debug)]
 pub(super) struct Unfinished {
     pub(super) key: String,
-    /// `None` where the answer that has it did not come.
+    /// `None` where it is completed, or the answer that has it did not come: there may be others.
     pub(super) id: Option<String>,
 }
 
@@ -208,8 +213,15 @@ impl Objects {
         }
     }
 
-    /// Aborts the multipart uploads of a key: nobody else can be at one, for the run has the lock.
+    /// Aborts the multipart uploads of a key, as far as there is time: nobody else can be at one, for the run
+    /// has the lock.
     pub(super) async fn sweep(&self, key: &str) {
+        if timeout(SWEEP, self.sweep_all(key)).await.is_err() {
+            tracing::info!(key, "uploads that nobody goes on with may stay");
+        }
+    }
+
+    async fn sweep_all(&self, key: &str) {
         let Ok(client) = self.client().await else {
             return;
         };
@@ -221,7 +233,7 @@ impl Objects {
             Ok(listed) => listed,
             Err(error) => {
                 let error = Failed::new("list the uploads of", self.uri(key), error).error;
-                tracing::info!(%error, "what a killed attempt may have begun stays");
+                tracing::info!(%error, "uploads that nobody goes on with may stay");
                 return;
             }
         };
@@ -230,8 +242,8 @@ impl Objects {
                 continue;
             };
             match self.give_up(key, id).await {
-                Ok(()) => tracing::info!(key, "aborted the upload that a killed attempt had begun"),
-                Err(error) => tracing::warn!(%error, "what a killed attempt had begun stays"),
+                Ok(()) => tracing::info!(key, "aborted an upload that nobody went on with"),
+                Err(error) => tracing::warn!(%error, "an upload that nobody goes on with stays"),
             }
         }
     }

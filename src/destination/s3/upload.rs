@@ -129,15 +129,17 @@ impl S3Upload {
         if let Some(id) = &self.id {
             return Ok(id.clone());
         }
-        let begun = |id| {
-            let key = self.key.clone();
-            *self.objects.unfinished() = Some(Unfinished { key, id });
-        };
-        begun(None);
+        self.note(None);
         let id = self.objects.create_multipart(&self.key).await?;
-        begun(Some(id.clone()));
+        self.note(Some(id.clone()));
         self.id = Some(id.clone());
         Ok(id)
+    }
+
+    /// Says what is to be given up if the run fails.
+    fn note(&self, id: Option<String>) {
+        let key = self.key.clone();
+        *self.objects.unfinished() = Some(Unfinished { key, id });
     }
 
     /// Sends what is left, and has the object appear.
@@ -156,6 +158,7 @@ impl S3Upload {
             self.is_whole(heard).await?;
             // One that was begun by a try whose answer was lost is nobody's.
             self.objects.sweep(&self.key).await;
+            *self.objects.unfinished() = None;
         } else {
             let body = Bytes::from(std::mem::take(&mut self.filling));
             self.objects
@@ -194,7 +197,7 @@ impl S3Upload {
                 Err(failed) => return Err(failed.error),
                 Ok(_) => true,
             };
-        *self.objects.unfinished() = None;
+        self.note(None);
         Ok(heard)
     }
 
