@@ -1,6 +1,7 @@
 """Tekton cuts nothing off, and a Pipeline gives its Tasks what they ask for."""
 
 import re
+from functools import partial
 
 from ..render import title
 from .runs import seconds
@@ -14,15 +15,15 @@ def faults(renders):
     for render in renders:
         for one in render.of_kind("Pipeline"):
             for task in one["spec"]["tasks"]:
-                for fault in of_call(task, tasks, one["spec"]):
+                for fault in of_call(task, tasks, partial(argument, {}, one["spec"])):
                     yield f"{render.name}: {title(one)}, {task['name']}: {fault}"
         for one in render.of_kind("TaskRun", "PipelineRun"):
             for fault in of_run(one, tasks, pipelines):
                 yield f"{render.name}: {title(one)}: {fault}"
 
 
-def of_call(task, tasks, pipeline):
-    """A PipelineTask, or a TaskRun's spec, against its Task. What a Pipeline hands on is its own default."""
+def of_call(task, tasks, handed):
+    """A PipelineTask, or a TaskRun's spec, against its Task, with what the Pipeline hands on."""
     if "taskRef" not in task:
         return
     spec = tasks.get(task["taskRef"]["name"])
@@ -31,9 +32,9 @@ def of_call(task, tasks, pipeline):
         return
     yield from of_arguments(task, spec)
     deadline = argument(task, spec, "deadline")
-    handed = re.fullmatch(r"\$\(params\.(.+)\)", deadline or "")
-    if handed:
-        deadline = argument({}, pipeline, handed[1])
+    variable = re.fullmatch(r"\$\(params\.(.+)\)", deadline or "")
+    if variable:
+        deadline = handed(variable[1])
     if deadline and seconds(task.get("timeout", "1h")) <= seconds(deadline):
         yield f"its timeout is not more than the deadline, {deadline}"
 
@@ -62,10 +63,12 @@ def argument(call, spec, name):
 
 def of_run(one, tasks, pipelines):
     if one["kind"] == "TaskRun":
-        yield from of_call(one["spec"], tasks, {})
+        yield from of_call(one["spec"], tasks, None)
         return
     pipeline = pipelines[one["spec"]["pipelineRef"]["name"]]
     yield from of_arguments(one["spec"], pipeline)
+    for task in pipeline["tasks"]:
+        yield from of_call(task, tasks, partial(argument, one["spec"], pipeline))
     timeouts = {name: seconds(text) for name, text in one["spec"]["timeouts"].items()}
     window = seconds(argument(one["spec"], pipeline, "max-window"))
     longest = max(seconds(task.get("timeout", "1h")) for task in pipeline["tasks"])
