@@ -86,6 +86,7 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
         .retry_classifier(Connections)
         .force_path_style(settings.path_style.unwrap_or(custom));
     config.set_endpoint_url(endpoint);
+    // Of a profile's URL one hears only now.
     if custom && shared.region().is_none() {
         config.set_region(Some(Region::new(NO_REGION)));
     }
@@ -147,7 +148,7 @@ fn region(settings: &S3Settings, http: SharedHttpClient) -> impl ProvideRegion +
     let told =
         RegionProviderChain::first_try(said).or_else(ProfileFileRegionProvider::builder().build());
     match settings.endpoint {
-        Some(_) => told,
+        Some(_) => told.or_else(Region::new(NO_REGION)),
         None => {
             let provider = ProviderConfig::without_region().with_http_client(http);
             told.or_else(ImdsRegionProvider::builder().configure(&provider).build())
