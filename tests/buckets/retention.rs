@@ -6,7 +6,8 @@ use crate::server::Server;
 
 pub(crate) async fn newest(server: &Server) {
     let (standin, bucket) = (standin().await, Bucket::new(server, "retention"));
-    for run in ["older", "newer"] {
+    // Of two that end in one second the one whose id comes first is the earlier.
+    for run in ["1-older", "2-newer"] {
         let place = bucket.place(&standin).with("PROFILER_RUN_ID", run);
         let ended = place.with("PROFILER_KEEP", 1).run().await;
         assert_eq!(ended.code, 0, "{}", ended.log);
