@@ -10,14 +10,10 @@ const PREFIX: &str = "nightly/a";
 /// A place whose runs go into the bucket.
 pub(crate) fn into(bucket: &Bucket, standin: &Standin) -> Place {
     let place = Place::new(standin);
-    std::fs::write(place.path("bucket-ca.pem"), bucket.ca_pem()).expect("a file");
-    let ca = place.path("bucket-ca.pem").display().to_string();
-    place
-        .with("PROFILER_DESTINATION", format!("s3://{BUCKET}/{PREFIX}"))
-        .with("AWS_ENDPOINT_URL", bucket.url())
-        .with("AWS_CA_BUNDLE", ca)
-        .with("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        .with("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    let set = bucket.environment(&place.path("")).expect("a file");
+    let place = place.with("PROFILER_DESTINATION", format!("s3://{BUCKET}/{PREFIX}"));
+    set.into_iter()
+        .fold(place, |place, (name, value)| place.with(name, value))
 }
 
 pub(crate) fn key(suffix: &str) -> String {
@@ -121,12 +117,15 @@ async fn what_is_wrong_with_a_bucket_is_told_before_the_cluster_is_touched() {
         (Answer::Refused(400, "ExpiredToken"), "have expired"),
         (Answer::Refused(501, "NotImplemented"), "PROFILER_S3_TAGS"),
     ] {
-        bucket.clear_faults();
-        for method in ["HEAD", "GET", "PUT"] {
-            bucket.fault(Fault::always(method, "", answer.clone()));
+        // To everything, or only to what is written before the run.
+        for (methods, holds) in [(&["HEAD", "GET", "PUT"][..], ""), (&["PUT"], "probe")] {
+            bucket.clear_faults();
+            for method in methods {
+                bucket.fault(Fault::always(method, holds, answer.clone()));
+            }
+            let ended = into(&bucket, &standin).run().await;
+            assert_says(&ended, 4, &[words, "s3://profiles/nightly/a"]);
         }
-        let ended = into(&bucket, &standin).run().await;
-        assert_says(&ended, 4, &[words, "s3://profiles/nightly/a"]);
     }
     bucket.clear_faults();
     let place = into(&bucket, &standin);

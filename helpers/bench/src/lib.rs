@@ -27,22 +27,15 @@ pub enum Place {
 impl Place {
     /// What is set for it; files that are needed are written into the directory.
     fn environment(&self, scratch: &Path) -> Result<Vec<(&'static str, String)>> {
-        Ok(match self {
-            Self::Directory(path) => {
-                vec![("PROFILER_DESTINATION", format!("file://{}", path.display()))]
-            }
+        let (uri, mut set) = match self {
+            Self::Directory(path) => (format!("file://{}", path.display()), Vec::new()),
             Self::Bucket(bucket) => {
-                let ca = scratch.join("bucket-ca.pem");
-                std::fs::write(&ca, bucket.ca_pem())?;
-                vec![
-                    ("PROFILER_DESTINATION", format!("s3://{}", bucket::BUCKET)),
-                    ("AWS_ENDPOINT_URL", bucket.url().to_owned()),
-                    ("AWS_CA_BUNDLE", ca.display().to_string()),
-                    ("AWS_ACCESS_KEY_ID", bucket::ACCESS_KEY.to_owned()),
-                    ("AWS_SECRET_ACCESS_KEY", bucket::SECRET_KEY.to_owned()),
-                ]
+                let uri = format!("s3://{}", bucket::BUCKET);
+                (uri, bucket.environment(scratch)?.into())
             }
-        })
+        };
+        set.push(("PROFILER_DESTINATION", uri));
+        Ok(set)
     }
 
     /// The file that is there under a name.
@@ -97,8 +90,8 @@ pub async fn build(build: Build) -> Result<PathBuf> {
     path.context("cargo did not say where the binary is")
 }
 
-/// Runs the binary once against a stand-in, into a directory that must not have the run yet, or into the
-/// bucket that lies there. The log goes where ours goes. Returns the manifest.
+/// Runs the binary once against a stand-in, into a place that must not have the run yet. The log goes where
+/// ours goes. Returns the manifest.
 ///
 /// # Errors
 /// It did not exit with 0.

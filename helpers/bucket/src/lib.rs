@@ -128,6 +128,21 @@ impl Bucket {
         &self.ca_pem
     }
 
+    /// What is set to reach it with its account; its authority's certificate is written into the directory.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn environment(&self, directory: &Path) -> std::io::Result<[(&'static str, String); 4]> {
+        let ca = directory.join("bucket-ca.pem");
+        std::fs::write(&ca, &self.ca_pem)?;
+        Ok([
+            ("AWS_ENDPOINT_URL", self.url.clone()),
+            ("AWS_CA_BUNDLE", ca.display().to_string()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ])
+    }
+
     /// Does this to requests from now on.
     pub fn fault(&self, fault: Fault) {
         self.shared

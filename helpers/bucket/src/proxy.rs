@@ -1,17 +1,20 @@
 //! A proxy for HTTPS, as HTTPS_PROXY names one: whatever it is asked to reach, it reaches one server.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
+/// What it was asked to reach.
+type Asked = Arc<Mutex<Vec<String>>>;
+
 /// A proxy; it ends with this value.
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
-    asked: Arc<std::sync::Mutex<Vec<String>>>,
+    asked: Asked,
     serving: AbortHandle,
 }
 
@@ -23,7 +26,7 @@ impl Proxy {
     pub async fn start(server: String) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let asked = Arc::default();
+        let asked = Asked::default();
         let serving = tokio::spawn(serve(listener, server, Arc::clone(&asked)));
         Ok(Self {
             url,
@@ -49,7 +52,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, server: String, asked: Arc<std::sync::Mutex<Vec<String>>>) {
+async fn serve(listener: TcpListener, server: String, asked: Asked) {
     let mut tunnels = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
@@ -62,11 +65,7 @@ async fn serve(listener: TcpListener, server: String, asked: Arc<std::sync::Mute
 }
 
 /// One tunnel (RFC 9110, 9.3.6). How it ends is the client's business.
-async fn tunnel(
-    client: TcpStream,
-    server: String,
-    asked: Arc<std::sync::Mutex<Vec<String>>>,
-) -> std::io::Result<()> {
+async fn tunnel(client: TcpStream, server: String, asked: Asked) -> std::io::Result<()> {
     let mut client = BufReader::new(client);
     let mut line = String::new();
     client.read_line(&mut line).await?;
