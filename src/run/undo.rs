@@ -34,8 +34,8 @@ pub(super) async fn abort(job: &Job) {
     };
     let stays = "what was uploaded of the archive stays, unfinished";
     let all = async {
+        let is_alone = job.site.hold.is_held().await;
         for destination in job.destinations() {
-            let is_alone = job.site.hold.is_held().await;
             if let Err(error) = destination.abort(is_alone).await {
                 tracing::warn!(%error, "{stays}");
             }

@@ -136,10 +136,11 @@ fn endpoint(settings: &S3Settings, shared: &SdkConfig) -> Option<String> {
             .env("AWS_ENDPOINT_URL");
         shared.service_config()?.load_config(key.build().ok()?)
     };
-    let said = settings.endpoint.clone();
-    let of_service = said.or_else(of_service).filter(|url| !url.is_empty());
-    let of_all = || shared.endpoint_url().map(str::to_owned);
-    of_service.or_else(of_all).filter(|url| !url.is_empty())
+    let of_all = shared.endpoint_url().map(str::to_owned);
+    let mut said = [settings.endpoint.clone(), of_service(), of_all]
+        .into_iter()
+        .flatten();
+    said.find(|url| !url.is_empty())
 }
 
 /// Where the server is not AWS nobody is asked for the region who could only be asked in AWS.

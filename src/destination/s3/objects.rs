@@ -105,7 +105,8 @@ impl Objects {
 
     pub(super) async fn create_multipart(&self, key: &str) -> Result<String, DestinationError> {
         let settings = &self.0.config.settings;
-        let create = self.client().await?.create_multipart_upload();
+        let client = self.client().await?;
+        let create = client.create_multipart_upload();
         let create = create
             .bucket(self.bucket())
             .key(key)
@@ -115,8 +116,7 @@ impl Objects {
             .set_ssekms_key_id(settings.kms_key.clone())
             .set_storage_class(settings.storage_class.clone())
             .set_tagging(settings.tags.clone());
-        let client = self.client().await?.config();
-        let unsummed = client.request_checksum_calculation()
+        let unsummed = client.config().request_checksum_calculation()
             == Some(&RequestChecksumCalculation::WhenRequired);
         // Parts have one then, and a server has to be told which.
         let create = create.set_checksum_algorithm((!unsummed).then_some(ChecksumAlgorithm::Crc32));
