@@ -9,12 +9,15 @@ mod hold;
 mod ls;
 mod ready;
 mod stop;
+mod undo;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+
+pub use undo::undo;
 
 use crate::config::{RunId, SignalFiles, places, signal_files};
 use crate::destination::Destination;

@@ -13,8 +13,10 @@ mod stream;
 mod sweep;
 
 use std::collections::BTreeSet;
-use std::future::Future;
+use std::fmt::Debug;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use crate::cluster::call::CallError;
@@ -22,8 +24,8 @@ use crate::config::{Config, EngineConfig};
 use dump::{CLUSTER_PROFILER, DumpPlan, NATIVE, PodDump};
 pub use program::Program;
 
-/// Fetches dumps. Start and stop are the run's own, whatever the engine.
-pub trait Engine: Send + Sync + 'static {
+/// An engine: it fetches dumps. Start and stop are the run's own, whatever the engine.
+pub trait Engine: Debug + Send + Sync {
     /// Its name in the log and the manifest.
     fn name(&self) -> &'static str;
 
@@ -38,10 +40,26 @@ pub trait Engine: Send + Sync + 'static {
         &self,
         plan: DumpPlan,
         out: mpsc::Sender<PodDump>,
-    ) -> impl Future<Output = Result<(), CallError>> + Send;
+    ) -> BoxFuture<'_, Result<(), CallError>>;
 }
 
-/// Fetches pods one at a time by a token each, several at once.
+/// The engine that the configuration names.
+pub fn configured(config: &Config) -> Box<dyn Engine> {
+    let concurrency = config.concurrency;
+    match &config.engine {
+        EngineConfig::Native => Box::new(Native { concurrency }),
+        EngineConfig::ClusterProfiler { program, page_size } => Box::new(ClusterProfiler {
+            program: Program {
+                path: program.clone(),
+                page_size: *page_size,
+                kubeconfig: config.kubeconfig.clone(),
+            },
+            concurrency,
+        }),
+    }
+}
+
+/// The native engine: it fetches pods one at a time by a token each, several at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Native {
     /// Pods fetched at once.
@@ -53,18 +71,25 @@ impl Engine for Native {
         NATIVE
     }
 
-    async fn dump(&self, plan: DumpPlan, out: mpsc::Sender<PodDump>) -> Result<(), CallError> {
-        native::dump(&plan, self.concurrency, &BTreeSet::new(), &out).await?;
-        Ok(())
+    fn dump(
+        &self,
+        plan: DumpPlan,
+        out: mpsc::Sender<PodDump>,
+    ) -> BoxFuture<'_, Result<(), CallError>> {
+        async move {
+            native::dump(&plan, self.concurrency, &BTreeSet::new(), &out).await?;
+            Ok(())
+        }
+        .boxed()
     }
 }
 
-/// Runs upstream's program; what it does not deliver whole is fetched natively.
+/// The upstream engine: it runs upstream's program, and fetches natively what that does not deliver whole.
 #[derive(Debug, Clone)]
 pub struct ClusterProfiler {
     /// The program.
     pub program: Program,
-    /// Pods fetched at once, of those that it does not deliver.
+    /// Pods fetched at once, of those that the program does not deliver.
     pub concurrency: usize,
 }
 
@@ -73,52 +98,11 @@ impl Engine for ClusterProfiler {
         CLUSTER_PROFILER
     }
 
-    async fn dump(&self, plan: DumpPlan, out: mpsc::Sender<PodDump>) -> Result<(), CallError> {
-        bundled::dump(&plan, &self.program, self.concurrency, &out).await
-    }
-}
-
-/// The engine that the configuration names.
-#[derive(Debug, Clone)]
-pub enum Configured {
-    /// This program's own.
-    Native(Native),
-    /// Upstream's program.
-    ClusterProfiler(ClusterProfiler),
-}
-
-impl Configured {
-    /// The engine of a configuration.
-    pub fn new(config: &Config) -> Self {
-        let concurrency = config.concurrency;
-        match &config.engine {
-            EngineConfig::Native => Self::Native(Native { concurrency }),
-            EngineConfig::ClusterProfiler { program, page_size } => {
-                Self::ClusterProfiler(ClusterProfiler {
-                    program: Program {
-                        path: program.clone(),
-                        page_size: *page_size,
-                        kubeconfig: config.kubeconfig.clone(),
-                    },
-                    concurrency,
-                })
-            }
-        }
-    }
-}
-
-impl Engine for Configured {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Native(engine) => engine.name(),
-            Self::ClusterProfiler(engine) => engine.name(),
-        }
-    }
-
-    async fn dump(&self, plan: DumpPlan, out: mpsc::Sender<PodDump>) -> Result<(), CallError> {
-        match self {
-            Self::Native(engine) => engine.dump(plan, out).await,
-            Self::ClusterProfiler(engine) => engine.dump(plan, out).await,
-        }
+    fn dump(
+        &self,
+        plan: DumpPlan,
+        out: mpsc::Sender<PodDump>,
+    ) -> BoxFuture<'_, Result<(), CallError>> {
+        async move { bundled::dump(&plan, &self.program, self.concurrency, &out).await }.boxed()
     }
 }

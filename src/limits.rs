@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 /// How long calls may take, how often they are tried, and other times that no user sets.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -44,3 +46,29 @@ impl Default for Limits {
         }
     }
 }
+
+// run
+
+/// What is kept of the grace for finishing the archive once the dump was ended.
+pub const SHIPPING_RESERVE: Duration = Duration::from_secs(15);
+
+/// What is kept of the grace once the stop is given up.
+pub const STOP_RESERVE: Duration = Duration::from_secs(5);
+
+/// What a run that was told to stop has for removing an upload, of the grace that is left after the stop.
+pub const ABORT_RESERVE: Duration = Duration::from_secs(2);
+
+/// For a change of the gate that is under way when the run is told to stop.
+pub const WRITE_LIMIT: Duration = Duration::from_secs(6);
+
+/// For a start that is under way when the run is told to stop: virt-api gives a pod five seconds.
+pub const POD_LIMIT: Duration = Duration::from_secs(6);
+
+/// For writing the Event of a run's end.
+pub const EVENT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often a progress bar moves.
+pub const BAR_TICK: Duration = Duration::from_millis(250);
+
+/// How far the clocks of nodes may differ. A cpu profile that is further from the window is stale.
+pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);

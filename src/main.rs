@@ -19,7 +19,7 @@ fn main() -> std::io::Result<ExitCode> {
     let code = match command {
         None => runtime.block_on(run::run(environment, signals(&runtime)?)),
         Some(Command::Stop { exit_code }) => commands::stop(environment, exit_code),
-        Some(Command::Undo) => runtime.block_on(run::undo(environment, Limits::default())),
+        Some(Command::Undo) => runtime.block_on(commands::undo(environment, Limits::default())),
         Some(Command::Convert {
             source,
             dest,

@@ -1,55 +1,44 @@
 //! One run: configured from the environment, supervised, and told of when it has ended.
+//!
+//! [`work`] has its phases, in order.
 
-mod cpu;
-mod deliver;
+pub(crate) mod context;
 mod dry_run;
-mod event;
-mod fault;
-mod finish;
-mod gate;
-mod hold;
-mod job;
-mod lock;
-mod logging;
-mod memory;
+pub(crate) mod held_lease;
+mod outcome;
 pub mod phase;
-mod preflight;
-mod profile;
-mod progress;
-mod record;
-mod report;
+mod phase_results;
+pub(crate) mod phases;
+mod pod_results;
+mod profiler_switch;
 mod resume;
 mod retention;
-mod ship;
-mod signal_files;
-mod site;
-mod start;
-mod stop;
+mod rollback;
+mod shutdown;
+pub(crate) mod status;
 pub mod supervisor;
-mod target;
-mod told;
-mod undo;
-mod undo_left;
-mod vouch;
-mod work;
 
 use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Mutex, mpsc};
 
-pub use fault::Fault;
-use hold::Hold;
-use job::Job;
-use phase::{Clock, Undo};
-use progress::Progress;
-use site::Site;
-use told::Told;
+use context::{Context, LockedCluster, Target};
+use held_lease::HeldLease;
+pub use outcome::Fault;
+use outcome::Finished;
+use phase::{Clock, Phase, Undo};
+use phase_results::{Locked, Preflight};
+use phases::{dump, gate, lock, preflight, report, restore, start, stop, window};
+use shutdown::Shutdown;
+use status::progress::Progress;
+use status::{event, log, signal_files, termination};
 
 use crate::cluster::connect;
-use crate::config::{Config, LogFormat, from_environment, undo_config};
+use crate::cluster::profiler::Gate;
+use crate::config::{Config, from_environment};
 use crate::destination::Destination;
-use crate::engine::{Configured, Engine};
+use crate::engine::{self, Engine};
 use crate::limits::Limits;
 use crate::outcome::ExitCode;
 
@@ -60,89 +49,67 @@ pub async fn run(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     signals: mpsc::Receiver<ExitCode>,
 ) -> ExitCode {
-    run_with(environment, signals, Limits::default(), Configured::new).await
-}
-
-/// Undoes what a run left that died: stops, puts its gate back, and takes its record away.
-pub async fn undo(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    limits: Limits,
-) -> ExitCode {
-    let (telling, config) = undo_config(environment);
-    logging::init(
-        telling.log.or(Some(LogFormat::Text)),
-        telling.log_filter.as_deref(),
-    );
-    let ended = match config {
-        Ok(config) => undo_left::undo(config, limits).await,
-        Err(faults) => Err(Fault::new(ExitCode::Usage, faults.to_string())),
-    };
-    match ended {
-        Ok(done) => {
-            println!("{done}");
-            ExitCode::Complete
-        }
-        Err(Fault { code, message, .. }) => {
-            eprintln!("{message}");
-            code
-        }
-    }
+    run_with(environment, signals, Limits::default(), engine::configured).await
 }
 
 /// Runs with an engine and limits of the caller's.
-pub async fn run_with<E: Engine>(
+pub async fn run_with(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     signals: mpsc::Receiver<ExitCode>,
     limits: Limits,
-    engine: impl FnOnce(&Config) -> E,
+    engine: impl FnOnce(&Config) -> Box<dyn Engine>,
 ) -> ExitCode {
     let (mut telling, config) = from_environment(environment);
-    let watched = logging::init(telling.log, telling.log_filter.as_deref());
-    let (run_id, ended) = match config {
-        Ok(config) => {
-            let run_id = Some(config.run_id.clone());
-            let engine = engine(&config);
-            // A dry run may go on beside a real one, whose files these are.
-            let prepared = if config.dry_run {
-                telling.done_file = None;
-                Ok(())
-            } else {
-                signal_files::prepare(&config, telling.done_file.as_deref())
-            };
-            let ended = match prepared {
-                Ok(()) => supervised(config, signals, limits, engine, watched).await,
-                Err(fault) => Err(fault),
-            };
-            (run_id, ended)
+    let watched = log::init(telling.log, telling.log_filter.as_deref());
+    let config = match config {
+        Ok(config) => config,
+        Err(faults) => {
+            return termination::tell(&telling, None, Err(Fault::usage(faults.to_string())));
         }
-        Err(faults) => (None, Err(Fault::new(ExitCode::Usage, faults.to_string()))),
     };
-    report::tell(&telling, run_id.as_ref(), ended)
+    let run_id = config.run_id.clone();
+    // A dry run may go on beside a real one, whose files these are.
+    let prepared = if config.dry_run {
+        telling.done_file = None;
+        Ok(())
+    } else {
+        signal_files::prepare(&config, telling.done_file.as_deref())
+    };
+    let ended = match prepared {
+        Ok(()) => {
+            let engine = engine(&config);
+            supervised(config, signals, limits, engine, watched).await
+        }
+        Err(fault) => Err(fault),
+    };
+    termination::tell(&telling, Some(&run_id), ended)
 }
 
-async fn supervised<E: Engine>(
+/// Runs the work under the supervisor, which rolls back what a run that fails has done.
+async fn supervised(
     config: Config,
     signals: mpsc::Receiver<ExitCode>,
     limits: Limits,
-    engine: E,
+    engine: Box<dyn Engine>,
     watched: bool,
-) -> Result<report::Finished, Fault> {
+) -> Result<Finished, Fault> {
     let every = limits.progress;
-    let (told, listen) = Told::listen(signals, config.patience);
+    let (shutdown, listen) = Shutdown::listen(signals, config.patience);
     let (clock, phase) = Clock::new();
-    let job = Arc::new(Job {
-        site: Site {
+    let context = Arc::new(Context {
+        cluster: LockedCluster {
             connection: connect::connect(&config.kubeconfig, limits).await?,
-            hold: Hold::new(),
+            lease: HeldLease::new(),
             run_id: config.run_id.to_string(),
-            feature_gate: config.feature_gate,
+            enable_policy: config.feature_gate,
             stop_wait: config.patience.stop_wait,
         },
         destination: Destination::new(&config.destination),
         fallback: config.fallback.as_ref().map(Destination::new),
+        engine,
         progress: Progress::new(watched),
-        told,
-        confirmation: Mutex::new(None),
+        shutdown,
+        stop: Mutex::new(None),
         install: OnceLock::new(),
         gate: std::sync::Mutex::default(),
         config,
@@ -150,20 +117,109 @@ async fn supervised<E: Engine>(
     // Tasks of their own: neither a panic nor a log that blocks may keep the supervisor from undoing.
     let listening = tokio::spawn(listen);
     let telling = tokio::spawn({
-        let (job, phase) = (Arc::clone(&job), phase.clone());
-        async move { job.progress.tell(phase, every).await }
+        let (context, phase) = (Arc::clone(&context), phase.clone());
+        async move { context.progress.tell(phase, every).await }
     });
-    let undo = async |step: Undo| undo::undo(&job, step).await;
-    let work = work::work(Arc::clone(&job), engine, clock);
-    let lost = async { Fault::new(ExitCode::Retry, job.site.hold.lost().await) };
+    let undo = async |step: Undo| rollback::undo(&context, step).await;
+    let work = work(Arc::clone(&context), clock);
+    let lost = async { Fault::may_pass(context.cluster.lease.lost().await) };
     let ended = supervisor::supervise(work, &phase, lost, undo).await;
     if ended.is_err() {
         // A run that has lost its Lease undoes nothing of the cluster, but its upload is its own.
-        undo::abort(&job).await;
+        rollback::remove_upload(&context).await;
     }
-    event::write(&job, &ended).await;
+    event::write(&context, &ended).await;
     listening.abort();
     telling.abort();
-    job.progress.clear();
+    context.progress.clear();
     ended
+}
+
+/// The work of a run: every phase, in order. It undoes nothing, for that is the supervisor's, and enters
+/// each phase before the phase changes anything.
+///
+/// # Errors
+/// The first thing that failed.
+async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault> {
+    let context = &*context;
+
+    let ready = match preflight::prove(context).await {
+        Ok(Preflight::Ready(ready)) => ready,
+        Ok(Preflight::AlreadyThere(manifest)) => return Finished::already_there(*manifest),
+        Err(refused) => {
+            if refused.clean_up_in.is_some() {
+                clock.enter(Phase::Lock);
+            }
+            return Err(lock::clean_up_for_refused(context, refused).await);
+        }
+    };
+    context.gate().before = ready.profiler == Gate::On;
+    if context.config.dry_run {
+        let pods = preflight::ready_pods(context).await?;
+        return dry_run::tell(context, &ready, &pods).await;
+    }
+
+    clock.enter(Phase::Lock);
+    let (resumed, may_be_off) = match lock::take(context, ready).await? {
+        Locked::Held {
+            resumed,
+            may_be_off,
+        } => (resumed, may_be_off),
+        Locked::AlreadyThere(manifest) => {
+            rollback::unlock(context, true).await;
+            return Finished::already_there(*manifest);
+        }
+    };
+
+    if may_be_off {
+        clock.enter(Phase::Gate);
+        gate::turn_on(context, resumed.is_some()).await?;
+    }
+
+    let over = match resumed {
+        Some(journal) => resume::take_up(context, journal).await?,
+        None => {
+            let pods = preflight::ready_pods(context).await?;
+
+            clock.enter(Phase::Start);
+            let started = start::start(context, pods).await?;
+
+            clock.enter(Phase::Window);
+            window::wait(context, started).await?
+        }
+    };
+
+    clock.enter(Phase::Stop);
+    let stopped = stop::stop(context, over).await?;
+
+    // The pods keep their data until the next start: where the destination fails, they are dumped once
+    // more, for the fallback.
+    let mut failed = None;
+    let finished = loop {
+        let target = Target::after(context, failed.as_ref());
+        let delivered = async {
+            if failed.is_some() {
+                dump::prepare_again(context).await?;
+            }
+            clock.enter(Phase::Dump);
+            let dumped = dump::dump(context, &stopped, &target).await?;
+
+            clock.enter(Phase::Restore);
+            let restored = restore::restore(context, dumped).await?;
+
+            clock.enter(Phase::Report);
+            report::report(context, &stopped, restored, &target, clock.past()).await
+        };
+        match (Box::pin(delivered).await, failed.take()) {
+            (Err(fault), None) if context.may_fall_back(&fault) => {
+                tracing::warn!(%fault, "the destination failed: dumping again, for the fallback");
+                rollback::remove_upload(context).await;
+                failed = Some(fault);
+            }
+            (Err(second), Some(first)) => return Err(Fault::of_both(&first, second)),
+            (delivered, _) => break delivered?,
+        }
+    };
+    rollback::unlock(context, finished.code.is_final()).await;
+    Ok(finished)
 }

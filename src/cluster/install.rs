@@ -4,6 +4,7 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::Value;
 
 use super::call::{CallError, Connection};
+use crate::manifest::KubeVirt;
 
 /// Where KubeVirt usually is: OpenShift Virtualization, upstream HCO, plain KubeVirt.
 pub const USUAL_NAMESPACES: [&str; 3] = ["openshift-cnv", "kubevirt-hyperconverged", "kubevirt"];
@@ -29,6 +30,15 @@ impl Install {
     /// Whether HyperConverged's word counts, and not the KubeVirt object's own.
     pub fn is_hyperconverged(&self) -> bool {
         self.hyperconverged.is_some()
+    }
+
+    /// The installation, as the manifest names it.
+    pub fn kubevirt(&self) -> KubeVirt {
+        KubeVirt {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            version: self.version.clone(),
+        }
     }
 }
 

@@ -1,81 +1,99 @@
-//! A run that only says what it would do.
+//! Dry run: preflight, and then only words about what a run would do.
 
+use std::path::Path;
+
+use futures::TryStreamExt;
 use humantime::format_duration;
 
-use super::preflight::{Clear, Pods};
-use super::report::Finished;
+use super::context::Context;
+use super::outcome::{Fault, Finished};
+use super::phase_results::{Ready, ReadyPods};
+use super::retention;
 use crate::cluster::lease;
 use crate::cluster::profiler::Gate;
-use crate::config::{Config, FeatureGate, RunId};
-use crate::outcome::ExitCode;
+use crate::config::{FeatureGate, RunId, WindowConfig};
 
-/// Tells each step that a run would go through from here.
-pub(super) fn tell(
-    config: &Config,
-    engine: &str,
-    clear: &Clear,
-    (pods, going): &(Pods, Vec<RunId>),
-) -> Finished {
-    let step = |step: &str, what: String| tracing::info!(step, "would {what}");
-    let (ready, expected) = (pods.ready.len(), pods.expected.len());
-    let namespace = &clear.install.namespace;
-    step(
+/// Logs each step that the run would go through from here.
+///
+/// # Errors
+/// The KubeVirt is not known: a defect.
+pub(super) async fn tell(
+    context: &Context,
+    ready: &Ready,
+    pods: &ReadyPods,
+) -> Result<Finished, Fault> {
+    let config = &context.config;
+    let outdated = outdated_runs(context).await;
+    let namespace = &context.install()?.namespace;
+    say(
         "lock",
-        format!("take the Lease {} in {namespace}", lease::NAME),
+        &format!("take the Lease {} in {namespace}", lease::NAME),
     );
-    if clear.gate == Gate::Off {
-        step("gate", gate(config.feature_gate).to_owned());
+    if ready.profiler == Gate::Off {
+        say("gate", turning_on(config.feature_gate));
     }
-    step(
+    let count = pods.ready.len();
+    say(
         "start",
-        format!("start profiling in all {ready} component pods"),
+        &format!("start profiling in all {count} component pods"),
     );
-    let window = &config.window;
-    let (settle, longest) = (format_duration(window.settle), format_duration(window.max));
-    let stop = config.signals.stop.display();
-    let end = match window.settle_after_stop_file {
-        true => format!("{settle} after {stop} appears"),
-        false => format!("after {settle}, or once {stop} appears"),
-    };
-    step(
+    say(
         "window",
-        format!("end the window {end}, after {longest} at the latest"),
+        &end_of_window(&config.window, &config.signals.stop),
     );
-    step(
-        "stop",
-        format!(
-            "stop profiling, for up to {}",
-            format_duration(config.patience.stop_wait)
-        ),
-    );
-    step(
+    let stop_wait = format_duration(config.patience.stop_wait);
+    say("stop", &format!("stop profiling, for up to {stop_wait}"));
+    let count = pods.expected.len();
+    let engine = context.engine.name();
+    say(
         "dump",
-        format!("dump {expected} pods with the engine {engine}"),
+        &format!("dump {count} pods with the engine {engine}"),
     );
-    let (place, stem) = (&config.destination, config.run_id.stem());
-    step(
+    let stem = config.run_id.stem();
+    let place = &config.destination;
+    say(
         "ship",
-        format!("write {place}{stem}.tar.gz and then {stem}.json"),
+        &format!("write {place}{stem}.tar.gz and then {stem}.json"),
     );
     if let Some(place) = &config.fallback {
-        step(
+        say(
             "ship",
-            format!("dump again, if that fails, and write to {place}"),
+            &format!("dump again, if that fails, and write to {place}"),
         );
     }
-    for run in going {
-        step("report", format!("remove the earlier run {run}"));
+    for run in outdated {
+        say("report", &format!("remove the earlier run {run}"));
     }
-    Finished {
-        code: ExitCode::Complete,
-        reason: "dry run: nothing was changed".to_owned(),
-        archive: None,
-        workload_exit_code: None,
-    }
+    Ok(Finished::dry_run())
 }
 
-fn gate(feature_gate: FeatureGate) -> &'static str {
-    match feature_gate {
+fn say(step: &str, what: &str) {
+    tracing::info!(step, "would {what}");
+}
+
+/// The earlier runs that the destination would not keep, as far as they can be known.
+async fn outdated_runs(context: &Context) -> Vec<RunId> {
+    let going = retention::going(context, &context.destination);
+    going.try_collect().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "which earlier runs would be removed is not known");
+        Vec::new()
+    })
+}
+
+fn end_of_window(window: &WindowConfig, stop_file: &Path) -> String {
+    let settle = format_duration(window.settle);
+    let longest = format_duration(window.max);
+    let stop_file = stop_file.display();
+    let end = if window.settle_after_stop_file {
+        format!("{settle} after {stop_file} appears")
+    } else {
+        format!("after {settle}, or once {stop_file} appears")
+    };
+    format!("end the window {end}, after {longest} at the latest")
+}
+
+fn turning_on(policy: FeatureGate) -> &'static str {
+    match policy {
         FeatureGate::Require => "fail, for the profiler is off",
         FeatureGate::Enable => "turn the profiler on, and leave it on",
         FeatureGate::EnableAndRestore => "turn the profiler on, and off again after the dump",

@@ -1,57 +1,71 @@
-//! Going on where an attempt of the same run was when it died: what it profiled lies in the pods.
+//! An attempt that died: what it profiled lies in the pods, and its journal says in which.
 
 use jiff::Timestamp;
 
-use super::fault::Fault;
-use super::job::Job;
-use super::lock;
-use super::start::StartFailed;
+use super::context::{Context, LockedCluster};
+use super::outcome::Fault;
+use super::phase_results::{StartFailed, Started, WindowOver};
+use crate::cluster::call::CallError;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
-use crate::cluster::lease::Record;
-use crate::manifest::{EndedBy, ExpectedPod, Window};
-use crate::window::Ended;
+use crate::cluster::lease::{Record, StartedPod};
+use crate::cluster::pods;
+use crate::manifest::{EndedBy, ExpectedPod};
 
-/// What an attempt left.
-pub(super) struct Resumed {
-    pub(super) window: Window,
-    pub(super) ended: Ended,
-    pub(super) failed: Option<StartFailed>,
-    pub(super) expected: Vec<ExpectedPod>,
-    pub(super) confirmation: Confirmation,
-}
-
-/// Takes up what the record says.
+/// Takes up the window of an attempt of this run that died: what comes next is its stop.
 ///
 /// # Errors
 /// The API server failed.
-pub(super) async fn resume(job: &Job, install: &Install, left: &Record) -> Result<Resumed, Fault> {
-    let started = lock::started(&job.site, install, left).await?;
-    let chosen = started
-        .iter()
-        .filter(|pod| job.config.components.contains(&pod.component));
-    let expected: Vec<_> = chosen.cloned().collect();
+pub(super) async fn take_up(context: &Context, journal: Record) -> Result<WindowOver, Fault> {
+    let install = context.install()?;
+    let pods = started_pods(&context.cluster, install, &journal).await?;
+    let chosen = |pod: &&ExpectedPod| context.config.components.contains(&pod.component);
+    let expected: Vec<_> = pods.iter().filter(chosen).cloned().collect();
     tracing::warn!(
         pods = expected.len(),
-        stage = ?left.stage,
+        stage = ?journal.stage,
         "an attempt of this run died: stopping, and dumping what it profiled"
     );
+    let connection = context.cluster.connection.clone();
+    let confirmation = Confirmation::new(connection, install.namespace.clone(), pods);
+    *context.stop.lock().await = Some(confirmation);
     let now = Timestamp::now();
-    let by = left.ended_by.unwrap_or(EndedBy::Died);
-    let failed = left.start_failed.clone();
-    let (connection, namespace) = (job.site.connection.clone(), install.namespace.clone());
-    Ok(Resumed {
-        window: Window {
-            start: left.started.unwrap_or(now),
-            stop: left.stopped.unwrap_or(now),
-            ended_by: by,
+    let failed = journal.start_failed;
+    Ok(WindowOver {
+        started: Started {
+            at: journal.started.unwrap_or(now),
+            failed: failed.map(|(pod, why)| StartFailed { pod, why }),
+            expected,
         },
-        ended: Ended {
-            by,
-            workload_exit_code: left.workload_exit_code,
-        },
-        failed: failed.map(|(pod, why)| StartFailed { pod, why }),
-        confirmation: Confirmation::new(connection, namespace, started),
-        expected,
+        ended_by: journal.ended_by.unwrap_or(EndedBy::Died),
+        workload_exit_code: journal.workload_exit_code,
+        stopped: Some(journal.stopped.unwrap_or(now)),
     })
+}
+
+/// The pods that a journal names, as they are now, but with the restarts that they had. Of one that
+/// is gone only its name is known. A journal of a run that died before it could name them is of all.
+///
+/// # Errors
+/// The API server failed.
+pub(super) async fn started_pods(
+    cluster: &LockedCluster,
+    install: &Install,
+    journal: &Record,
+) -> Result<Vec<ExpectedPod>, CallError> {
+    let now = pods::list(&cluster.connection, &install.namespace).await?;
+    if journal.pods.is_empty() {
+        return Ok(now.into_iter().map(|pod| pod.pod).collect());
+    }
+    let find = |StartedPod(name, uid, restarts): &StartedPod| {
+        let mut there = now.iter().map(|pod| &pod.pod);
+        let same = |pod: &&ExpectedPod| pod.name == *name && pod.uid.starts_with(uid);
+        let found = there.find(same).cloned();
+        let pod = found.or_else(|| ExpectedPod::gone(name, uid))?;
+        Some(ExpectedPod {
+            restarts: *restarts,
+            ..pod
+        })
+    };
+    Ok(journal.pods.iter().filter_map(find).collect())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::job::Job;
+use super::context::Context;
 use crate::config::{Retention, RunId};
 use crate::destination::fault::DestinationError;
 use crate::destination::{Destination, Found, Listed};
@@ -24,18 +24,18 @@ const AT_ONCE: usize = 8;
 
 /// Removes the runs that are not kept, each as soon as it is known. What could not be removed is returned,
 /// for nothing of it is this run's fault.
-pub(super) async fn retain(job: &Job, destination: &Destination) -> Vec<String> {
+pub(super) async fn retain(context: &Context, destination: &Destination) -> Vec<String> {
     let (mut warnings, end) = (Vec::new(), Instant::now() + LIMIT);
-    let mut going = pin!(going(job, destination));
+    let mut going = pin!(going(context, destination));
     loop {
         let next = tokio::select! {
             biased;
-            () = job.told.hurry() => Err(()),
+            _ = context.shutdown.requested() => Err(()),
             () = sleep_until(end) => Err(()),
             next = going.next() => Ok(next),
         };
         match next {
-            Ok(Some(Ok(run))) => warnings.extend(remove(job, destination, &run).await),
+            Ok(Some(Ok(run))) => warnings.extend(remove(context, destination, &run).await),
             Ok(None) => break,
             Ok(Some(Err(error))) => {
                 warnings.push(format!("earlier runs stay: {error}"));
@@ -54,10 +54,10 @@ pub(super) async fn retain(job: &Job, destination: &Destination) -> Vec<String> 
 }
 
 /// Removes one; a warning says that it could not be.
-async fn remove(job: &Job, destination: &Destination, run: &RunId) -> Option<String> {
+async fn remove(context: &Context, destination: &Destination, run: &RunId) -> Option<String> {
     let given_up = async {
         tokio::select! {
-            () = job.told.hurry() => {}
+            _ = context.shutdown.requested() => {}
             () = sleep(REMOVAL) => {}
         }
         sleep(MOMENT).await;
@@ -79,16 +79,16 @@ async fn remove(job: &Job, destination: &Destination, run: &RunId) -> Option<Str
 /// ones cannot be known: the destination cannot be listed, or a manifest cannot be read. What comes after
 /// it does not count.
 pub(super) fn going<'a>(
-    job: &'a Job,
+    context: &'a Context,
     destination: &'a Destination,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
-    let retention = &job.config.retention;
+    let retention = &context.config.retention;
     let listed = async move {
         let listed = match retention.keeps_all() {
             true => Vec::new(),
             false => destination.list().await?,
         };
-        let earlier = earlier(listed, &job.config.run_id);
+        let earlier = earlier(listed, &context.config.run_id);
         Ok(outdated(destination, earlier, retention))
     };
     stream::once(listed).try_flatten()

@@ -8,9 +8,8 @@ use futures::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
-use super::fault::Fault;
+use super::outcome::Fault;
 use super::phase::{Phase, Undo};
-use crate::outcome::ExitCode;
 
 /// Runs the work to its end, or until what it must not go on without is `lost`: then nothing is
 /// undone any more, for it is somebody else's by now. Else, unless it succeeded, undoes what its last
@@ -64,10 +63,7 @@ fn flatten<T>(ended: Result<Result<T, Fault>, JoinError>) -> Result<T, Fault> {
         let text = panic
             .as_ref()
             .map_or("its work was aborted", |panic| panic_text(&**panic));
-        Err(Fault::new(
-            ExitCode::Panic,
-            format!("a defect in this program: {text}"),
-        ))
+        Err(Fault::defect(text))
     })
 }
 

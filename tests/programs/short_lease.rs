@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cluster_profiler_job::engine::Configured;
+use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
-use cluster_profiler_job::{outcome, run};
+use cluster_profiler_job::{commands, outcome, run};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -20,7 +20,7 @@ async fn main() -> std::io::Result<ExitCode> {
     };
     let environment = std::env::vars_os();
     if std::env::args().nth(1).as_deref() == Some("undo") {
-        return Ok(run::undo(environment, limits).await.into());
+        return Ok(commands::undo(environment, limits).await.into());
     }
     let (sender, signals) = mpsc::channel(1);
     let mut term = signal(SignalKind::terminate())?;
@@ -29,6 +29,6 @@ async fn main() -> std::io::Result<ExitCode> {
             let _ = sender.send(outcome::ExitCode::Terminated).await;
         }
     });
-    let code = run::run_with(environment, signals, limits, Configured::new).await;
+    let code = run::run_with(environment, signals, limits, configured).await;
     Ok(code.into())
 }

@@ -67,8 +67,8 @@ async fn in_process(standin: &Standin, during: impl FnOnce(&str)) -> (ExitCode, 
     };
     let (_signals, receiver) = mpsc::channel(1);
     let environment = place.with("PROFILER_SETTLE", "0s");
-    let run = run_with(environment.variables(), receiver, limits, |_| Native {
-        concurrency: 8,
+    let run = run_with(environment.variables(), receiver, limits, |_| {
+        Box::new(Native { concurrency: 8 })
     });
     let meddle = async {
         // Time passes in the window, more than the stop takes: ten processes' worth of it.

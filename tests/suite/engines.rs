@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cluster_profiler_job::engine::Configured;
+use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::outcome::ExitCode;
@@ -390,7 +390,7 @@ async fn a_hang_is_ended() {
         };
         let (_signals, receiver) = mpsc::channel(1);
         // This process has no KUBECONFIG of its own that the program could find.
-        let code = run_with(place.variables(), receiver, limits, Configured::new).await;
+        let code = run_with(place.variables(), receiver, limits, configured).await;
         assert_eq!(code, ExitCode::Complete, "{script}");
         assert_eq!(calls(&place).len(), 1, "it was called again");
         assert_eq!(fetched_natively(&standin), 12, "{script}");

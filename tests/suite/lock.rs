@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use cluster_profiler_job::engine::Configured;
+use cluster_profiler_job::commands::undo;
+use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::EndedBy;
 use cluster_profiler_job::outcome::ExitCode;
-use cluster_profiler_job::run::{run_with, undo};
+use cluster_profiler_job::run::run_with;
 use serde_json::{Value, json};
 use standin::Fault::StartFails;
 use standin::{Options, Standin, Times};
@@ -28,7 +29,7 @@ pub(crate) fn limits() -> Limits {
 
 pub(crate) async fn run(place: &Place) -> ExitCode {
     let (_signals, receiver) = mpsc::channel(1);
-    run_with(place.variables(), receiver, limits(), Configured::new).await
+    run_with(place.variables(), receiver, limits(), configured).await
 }
 
 pub(crate) fn record(standin: &Standin) -> Option<Value> {
@@ -303,7 +304,7 @@ async fn a_refused_run_beside_a_live_one_obeys_a_signal() {
             .await;
         signals.send(ExitCode::Terminated).await.expect("it runs");
     };
-    let run = run_with(blocked.variables(), receiver, limits, Configured::new);
+    let run = run_with(blocked.variables(), receiver, limits, configured);
     let (code, ()) = tokio::join!(run, told);
     assert_eq!(code, ExitCode::DestinationRefused);
 }

@@ -7,11 +7,14 @@ use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::phase::{Clock, Phase, Undo};
 use cluster_profiler_job::run::{Fault, run_with, supervisor};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use standin::{Options, Standin};
 use tokio::sync::mpsc;
 
 use crate::harness::{Place, listing};
 
+#[derive(Debug)]
 struct Panicking;
 
 impl Engine for Panicking {
@@ -19,8 +22,8 @@ impl Engine for Panicking {
         "panicking"
     }
 
-    async fn dump(&self, _: DumpPlan, _: mpsc::Sender<PodDump>) -> Result<(), CallError> {
-        panic!("an engine's defect")
+    fn dump(&self, _: DumpPlan, _: mpsc::Sender<PodDump>) -> BoxFuture<'_, Result<(), CallError>> {
+        async { panic!("an engine's defect") }.boxed()
     }
 }
 
@@ -32,7 +35,7 @@ async fn an_engine_that_panics_gives_101_and_a_stop() {
     let place = Place::new(&standin);
     let (_signals, receiver) = mpsc::channel(1);
     let code = run_with(place.variables(), receiver, Limits::default(), |_| {
-        Panicking
+        Box::new(Panicking)
     })
     .await;
     assert_eq!(code, ExitCode::Panic);

@@ -100,8 +100,10 @@ async fn a_dump_that_stalls_is_given_up_and_costs_that_pod_alone() {
         ..Limits::default()
     };
     let (_signals, receiver) = mpsc::channel(1);
-    let native = |_: &_| Native { concurrency: 8 };
-    let code = run_with(place.variables(), receiver, limits, native).await;
+    let code = run_with(place.variables(), receiver, limits, |_| {
+        Box::new(Native { concurrency: 8 })
+    })
+    .await;
     assert_eq!(code, ExitCode::Incomplete);
     let shipped = place.shipped();
     let why = shipped.pod(&pod).why.as_deref().unwrap_or_default();

@@ -46,8 +46,10 @@ async fn lines_tell_phase_pods_and_bytes_while_it_works() {
         ..Limits::default()
     };
     let (_signals, receiver) = mpsc::channel(1);
-    let engine = |_: &_| Native { concurrency: 1 };
-    let code = run_with(place.variables(), receiver, limits, engine).await;
+    let code = run_with(place.variables(), receiver, limits, |_| {
+        Box::new(Native { concurrency: 1 })
+    })
+    .await;
     assert_eq!(code, ExitCode::Complete);
     let log = String::from_utf8(log.0.lock().expect("no panic here").clone()).expect("text");
     let lines = log.lines().map(serde_json::from_str::<serde_json::Value>);

@@ -93,6 +93,14 @@ impl Record {
         }
     }
 
+    /// Makes it the journal of a run that has changed nothing yet, but for changes that are still to be put
+    /// back.
+    pub fn begin_again(&mut self, run_id: String) {
+        let gate = std::mem::take(&mut self.gate);
+        *self = Self::new(run_id);
+        self.gate = gate;
+    }
+
     /// Takes its last change of the gate out.
     pub fn forget_change(&mut self) {
         self.gate.pop();

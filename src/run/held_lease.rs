@@ -1,4 +1,4 @@
-//! The cluster's lock while the run has it, and the record that lies in it.
+//! The cluster's Lease while a run holds it, and the run's journal that lies in it.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 
-use super::fault::Fault;
 use crate::cluster::lease::{Lock, LockError, Record, Stage};
 
-/// The lock, once there is one.
+/// The Lease, from when it is taken until it is released or lost. Before that, nothing is written to
+/// the journal.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(crate) struct HeldLease {
     held: Mutex<Option<Held>>,
     lost: watch::Sender<Option<String>>,
 }
@@ -19,20 +19,21 @@ pub(super) struct Hold {
 #[derive(Debug)]
 struct Held {
     lock: Arc<Lock>,
-    record: Record,
+    journal: Record,
     renewing: AbortHandle,
 }
 
-impl Hold {
-    pub(super) fn new() -> Self {
+impl HeldLease {
+    /// A Lease that is not taken yet.
+    pub(crate) fn new() -> Self {
         Self {
             held: Mutex::new(None),
             lost: watch::channel(None).0,
         }
     }
 
-    /// Keeps a lock, whose Lease is renewed from now on.
-    pub(super) async fn keep(&self, lock: Lock, record: Record) {
+    /// Holds a Lease that was taken, and renews it from now on.
+    pub(super) async fn hold(&self, lock: Lock, journal: Record) {
         let lock = Arc::new(lock);
         let renewing = tokio::spawn({
             let (lock, lost) = (Arc::clone(&lock), self.lost.clone());
@@ -40,13 +41,13 @@ impl Hold {
         });
         *self.held.lock().await = Some(Held {
             lock,
-            record,
+            journal,
             renewing: renewing.abort_handle(),
         });
     }
 
-    /// Resolves when the lock is lost, with the reason.
-    pub(super) async fn lost(&self) -> String {
+    /// Resolves when the Lease is lost, with the reason.
+    pub(crate) async fn lost(&self) -> String {
         let mut lost = self.lost.subscribe();
         match lost.wait_for(Option::is_some).await.map(|why| why.clone()) {
             Ok(Some(why)) => why,
@@ -54,35 +55,35 @@ impl Hold {
         }
     }
 
-    /// Whether the lock is held, so that nobody else can be at this run.
+    /// Whether the Lease is held, so that nobody else can be at this run.
     pub(super) async fn is_held(&self) -> bool {
         self.held.lock().await.is_some() && self.lost.borrow().is_none()
     }
 
-    /// The record, while the lock is held.
-    pub(super) async fn record(&self) -> Option<Record> {
+    /// The journal, while the Lease is held.
+    pub(crate) async fn journal(&self) -> Option<Record> {
         let held = self.held.lock().await;
-        held.as_ref().map(|held| held.record.clone())
+        held.as_ref().map(|held| held.journal.clone())
     }
 
-    /// Changes the record, where others see it: before what it tells of is done.
+    /// Changes the journal, where others see it: before what it tells of is done.
     ///
     /// # Errors
-    /// The lock is lost, or the API server failed: then it must not be done.
-    pub(super) async fn note(&self, change: impl FnOnce(&mut Record)) -> Result<(), Fault> {
+    /// The Lease is lost, or the API server failed: then it must not be done.
+    pub(super) async fn note(&self, change: impl FnOnce(&mut Record)) -> Result<(), LockError> {
         let mut held = self.held.lock().await;
         let Some(held) = held.as_mut() else {
             return Ok(());
         };
-        let mut changed = held.record.clone();
+        let mut changed = held.journal.clone();
         change(&mut changed);
-        if changed != held.record {
+        if changed != held.journal {
             let written = held.lock.write(&changed).await;
             if let Err(lost @ LockError::Lost(_)) = &written {
                 self.lost.send_replace(Some(lost.to_string()));
             }
             written?;
-            held.record = changed;
+            held.journal = changed;
         }
         Ok(())
     }
@@ -91,12 +92,12 @@ impl Hold {
     ///
     /// # Errors
     /// As of [`Self::note`].
-    pub(super) async fn note_stopped(&self) -> Result<(), Fault> {
-        self.note(|record| {
-            if record.stage == Stage::Started {
+    pub(super) async fn note_stopped(&self) -> Result<(), LockError> {
+        self.note(|journal| {
+            if journal.stage == Stage::Started {
                 // Of a window whose regular end nobody saw, this is the end.
-                record.stopped.get_or_insert_with(Timestamp::now);
-                record.stage = Stage::Stopped;
+                journal.stopped.get_or_insert_with(Timestamp::now);
+                journal.stage = Stage::Stopped;
             }
         })
         .await
@@ -106,21 +107,20 @@ impl Hold {
     ///
     /// # Errors
     /// As of [`Self::note`].
-    pub(super) async fn note_cancelled(&self) -> Result<(), Fault> {
-        self.note(|record| {
-            let gate = std::mem::take(&mut record.gate);
-            *record = Record::new(record.run_id.clone());
-            record.gate = gate;
-        })
-        .await
+    pub(super) async fn note_cancelled(&self) -> Result<(), LockError> {
+        self.note(|journal| journal.begin_again(journal.run_id.clone()))
+            .await
     }
 
-    /// Gives the lock up, and leaves the record there or takes it away.
-    pub(super) async fn release(&self, keep_record: bool) -> Result<(), LockError> {
+    /// Gives the Lease up, and leaves the journal there or takes it away.
+    ///
+    /// # Errors
+    /// The Lease is lost, or the API server failed: it dies by itself then.
+    pub(crate) async fn release(&self, keep_journal: bool) -> Result<(), LockError> {
         match self.held.lock().await.take() {
             Some(held) => {
                 held.renewing.abort();
-                held.lock.release(keep_record).await
+                held.lock.release(keep_journal).await
             }
             None => Ok(()),
         }

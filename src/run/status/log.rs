@@ -17,17 +17,17 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
 
-/// kube logs as an error what this program tries again.
+/// The default filter. kube logs as errors what this program tries again.
 const FILTER: &str = "info,kube_client=off";
 
-/// At the finest level these log requests as they are, with tokens in them. Nobody gets to see that.
+/// Modules that log requests as they are at the finest level, with tokens in them. Nobody gets to see that.
 const TELLTALES: [&str; 2] = ["aws_sigv4", "aws_smithy_runtime"];
 
-/// The bars on the terminal. Lines and bars share it, so lines go through here.
+/// The bars on the terminal. Log lines are written through them, for both share the terminal.
 pub(super) static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// Begins logging; says whether a person watches. A second call in one process changes nothing.
-pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
+/// Begins logging, and says whether a person watches. A second call in one process changes nothing.
+pub(crate) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
     let terminal = io::stdout().is_terminal();
     let filter = EnvFilter::new(filter.unwrap_or(FILTER));
     let discreet = filter_fn(|event| {
@@ -40,11 +40,7 @@ pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
         // Its own complaint about a line it could not write is a panic where stderr is closed.
         .log_internal_errors(false)
         .with_writer(|| Lines);
-    let text = match format {
-        Some(LogFormat::Text) => true,
-        Some(LogFormat::Json) => false,
-        None => terminal,
-    };
+    let text = format.map_or(terminal, |format| format == LogFormat::Text);
     let begun = if text {
         let lines = lines.with_timer(TimeOfDay).with_ansi(terminal);
         lines.finish().with(discreet).try_init()
@@ -58,7 +54,7 @@ pub(super) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
     text && terminal && io::stderr().is_terminal()
 }
 
-/// For a person: the day is known.
+/// The time of day, in UTC: for a person, who knows the day.
 struct TimeOfDay;
 
 impl FormatTime for TimeOfDay {

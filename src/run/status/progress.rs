@@ -1,4 +1,4 @@
-//! How far a run is: a line now and then in the log, or a bar for a person.
+//! Progress: how far a run is, as a line now and then in the log, or as a bar for a person.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -8,19 +8,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::logging::BARS;
-use super::phase::Phase;
+use super::log::BARS;
+use crate::limits::BAR_TICK;
+use crate::run::phase::Phase;
 
-/// How often a bar moves.
-const TICK: Duration = Duration::from_millis(250);
-
-/// Both fit 80 columns.
+/// The templates of the bars. Both fit 80 columns.
 const WINDOW: &str = "profiling {wide_bar} {elapsed_precise} of at most {msg}";
 const DUMP: &str = "dumping {wide_bar} {pos}/{len} pods {msg}";
 
-/// What is done of what.
+/// What is done so far, of what is expected.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(in crate::run) struct Progress {
     watched: bool,
     expected: AtomicUsize,
     done: AtomicUsize,
@@ -29,34 +27,34 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Nothing yet; with bars where a person watches.
-    pub(super) fn new(watched: bool) -> Self {
+    /// Begins with nothing done; with bars where a person watches.
+    pub(in crate::run) fn new(watched: bool) -> Self {
         Self {
             watched,
             ..Self::default()
         }
     }
 
-    /// The window opens, for at most so long.
-    pub(super) fn window(&self, longest: Duration) {
+    /// Shows a window that opens, and lasts for at most so long.
+    pub(in crate::run) fn show_window(&self, longest: Duration) {
         let text = humantime::format_duration(longest).to_string();
         self.show(longest.as_millis() as u64, WINDOW, text);
     }
 
-    /// So many pods are expected.
-    pub(super) fn expect(&self, pods: usize) {
+    /// Sets how many pods are expected.
+    pub(in crate::run) fn expect_pods(&self, pods: usize) {
         self.expected.store(pods, Relaxed);
     }
 
-    /// The dump of so many pods begins.
-    pub(super) fn dump(&self, pods: usize) {
+    /// Shows a dump of so many pods that begins.
+    pub(in crate::run) fn show_dump(&self, pods: usize) {
         self.done.store(0, Relaxed);
         self.bytes.store(0, Relaxed);
         self.show(pods as u64, DUMP, String::new());
     }
 
-    /// One more pod is shipped, so many bytes of profiles.
-    pub(super) fn shipped(&self, bytes: u64) {
+    /// Counts one more pod that is shipped, with so many bytes of profiles.
+    pub(in crate::run) fn count_pod(&self, bytes: u64) {
         let done = self.done.fetch_add(1, Relaxed) + 1;
         let bytes = self.bytes.fetch_add(bytes, Relaxed) + bytes;
         self.with_bar(|bar| {
@@ -65,22 +63,22 @@ impl Progress {
         });
     }
 
-    /// Nothing more is to come.
-    pub(super) fn clear(&self) {
+    /// Takes the bar away: nothing more is to come.
+    pub(in crate::run) fn clear(&self) {
         if let Some(bar) = self.slot().take() {
             bar.finish_and_clear();
             BARS.remove(&bar);
         }
     }
 
-    /// Tells of it for as long as it is polled; it never ends. Where nobody watches a bar, that is
-    /// a line every so often.
-    pub(super) async fn tell(&self, phase: watch::Receiver<Phase>, every: Duration) {
+    /// Tells of the progress for as long as the future is polled; it never ends. Where nobody watches a
+    /// bar, that is a line every so often.
+    pub(in crate::run) async fn tell(&self, phase: watch::Receiver<Phase>, every: Duration) {
         let begin = Instant::now();
         let mut opened = None;
         let mut ticks = tokio::time::interval_at(begin + every, every);
         if self.watched {
-            ticks = tokio::time::interval(TICK);
+            ticks = tokio::time::interval(BAR_TICK);
         }
         loop {
             ticks.tick().await;

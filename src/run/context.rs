@@ -1,0 +1,114 @@
+//! The context of a run: everything that its phases and its rollback are given.
+
+use std::sync::{MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::held_lease::HeldLease;
+use super::outcome::Fault;
+use super::shutdown::Shutdown;
+use super::status::progress::Progress;
+use crate::cluster::call::Connection;
+use crate::cluster::confirm::Confirmation;
+use crate::cluster::install::Install;
+use crate::config::{Config, FeatureGate};
+use crate::destination::fault::DestinationError;
+use crate::destination::{Destination, Found};
+use crate::engine::Engine;
+use crate::manifest::Gate;
+
+/// A configured run. The phases and whoever rolls them back share it.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) config: Config,
+    /// How the dump is fetched.
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) destination: Destination,
+    /// Where the run goes instead when the destination fails.
+    pub(super) fallback: Option<Destination>,
+    pub(super) cluster: LockedCluster,
+    pub(super) shutdown: Shutdown,
+    pub(super) progress: Progress,
+    /// The KubeVirt, once it is found.
+    pub(super) install: OnceLock<Box<Install>>,
+    /// The stop of what was started. `None` until start is sent.
+    pub(super) stop: Mutex<Option<Confirmation>>,
+    /// What was done about what turns the profiler on, for the manifest.
+    pub(super) gate: std::sync::Mutex<Gate>,
+}
+
+/// The cluster as a run, or `undo`, works on it: under its Lease, with a journal of what was done.
+#[derive(Debug)]
+pub(crate) struct LockedCluster {
+    pub(crate) connection: Connection,
+    pub(crate) lease: HeldLease,
+    /// The id of the run, or the name of whoever holds the Lease in its place.
+    pub(crate) run_id: String,
+    /// What the user allows to be done about a profiler that is off.
+    pub(crate) enable_policy: FeatureGate,
+    /// How long stop is sent again.
+    pub(crate) stop_wait: Duration,
+}
+
+/// One of the places where a run may go.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    pub(super) destination: &'a Destination,
+    /// Of the fallback: why the run is not at its destination.
+    pub(super) fallback_reason: Option<String>,
+}
+
+impl<'a> Target<'a> {
+    /// The destination; or the fallback, after the destination failed.
+    pub(super) fn after(context: &'a Context, failed: Option<&Fault>) -> Self {
+        Self {
+            destination: match (failed, &context.fallback) {
+                (Some(_), Some(fallback)) => fallback,
+                (None, _) | (_, None) => &context.destination,
+            },
+            fallback_reason: failed.map(|fault| fault.message.clone()),
+        }
+    }
+}
+
+impl Context {
+    /// The KubeVirt that preflight found.
+    ///
+    /// # Errors
+    /// It is asked for before preflight: a defect.
+    pub(super) fn install(&self) -> Result<&Install, Fault> {
+        let found = self.install.get().map(|install| &**install);
+        found.ok_or_else(|| Fault::defect("the KubeVirt is not known yet"))
+    }
+
+    /// Whether a run that failed may still go to the fallback. One that was told to stop has no time to
+    /// dump again: its next attempt does.
+    pub(super) fn may_fall_back(&self, fault: &Fault) -> bool {
+        fault.of_destination && self.fallback.is_some() && !self.shutdown.is_requested()
+    }
+
+    /// The places where the run may be, the one where it should be first.
+    pub(super) fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        [&self.destination].into_iter().chain(&self.fallback)
+    }
+
+    /// Finds the run, wherever it is.
+    ///
+    /// # Errors
+    /// None has the run complete, and one cannot be read or has a manifest that cannot be understood.
+    pub(super) async fn find(&self) -> Result<Found, DestinationError> {
+        let found = Destination::find_among(self.destinations(), &self.config.run_id).await;
+        Ok(found?.0)
+    }
+
+    /// Whether this run turned the profiler on.
+    pub(super) fn turned_on(&self) -> bool {
+        self.gate().changed.is_some()
+    }
+
+    /// What was done about what turns the profiler on, so far.
+    pub(super) fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,286 @@
+//! How a run ends: its exit code, and the reason in words. No other file of a run picks an exit code.
+
+use std::io;
+
+use super::shutdown::ShutdownRequest;
+use crate::archive::{EntryError, PathError};
+use crate::cluster::call::CallError;
+use crate::cluster::connect::ConnectError;
+use crate::cluster::gate::GateError;
+use crate::cluster::install::InstallError;
+use crate::cluster::lease::LockError;
+use crate::cluster::rights::RightsError;
+use crate::destination::fault::DestinationError;
+use crate::manifest::{Archive, Manifest};
+use crate::outcome::ExitCode;
+
+/// A run that came to its end, whatever it found.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// What the process exits with.
+    pub(crate) code: ExitCode,
+    /// Why.
+    pub(crate) reason: String,
+    /// The archive; a dry run has none.
+    pub(crate) archive: Option<Archive>,
+    /// The workload's exit code, if it told.
+    pub(crate) workload_exit_code: Option<u8>,
+}
+
+impl Finished {
+    /// A run that another attempt has shipped.
+    ///
+    /// # Errors
+    /// Its manifest has an exit code that this program does not know.
+    pub(crate) fn already_there(manifest: Manifest) -> Result<Self, Fault> {
+        let Manifest {
+            run_id, exit_code, ..
+        } = manifest;
+        let code = ExitCode::from_number(exit_code).ok_or_else(|| {
+            let message =
+                format!("the manifest of run {run_id} has the unknown exit code {exit_code}");
+            Fault::new(ExitCode::DestinationRefused, message)
+        })?;
+        Ok(Self {
+            code,
+            reason: format!("run {run_id} is already there: {}", manifest.reason),
+            archive: Some(manifest.archive),
+            workload_exit_code: manifest.workload_exit_code,
+        })
+    }
+
+    /// A dry run that found nothing in the way.
+    pub(super) fn dry_run() -> Self {
+        Self {
+            code: ExitCode::Complete,
+            reason: "dry run: nothing was changed".to_owned(),
+            archive: None,
+            workload_exit_code: None,
+        }
+    }
+}
+
+/// What decides on the exit code of a run that has shipped its archive.
+#[derive(Debug)]
+pub(super) struct Shipped<'a> {
+    /// How many of the expected pods are complete, in words.
+    pub(super) completeness: String,
+    /// Whether that is enough, by PROFILER_MIN_COMPLETE.
+    pub(super) is_enough: bool,
+    /// What is left in the cluster, for a person; what matters most comes first.
+    pub(super) left_behind: Vec<String>,
+    /// That the run was told to stop.
+    pub(super) shutdown: Option<ShutdownRequest>,
+    /// The workload's exit code, if it told.
+    pub(super) workload_exit_code: Option<u8>,
+    /// Why the run is at the fallback, if it is.
+    pub(super) fallback_reason: Option<&'a str>,
+}
+
+impl Shipped<'_> {
+    /// The exit code, and the reason.
+    ///
+    /// A run that was told to stop says so whatever it shipped. No run that leaves something in the
+    /// cluster is complete. A workload that failed is told of only where the run gives no other
+    /// reason to look.
+    pub(super) fn outcome(&self) -> (ExitCode, String) {
+        let mut code = ExitCode::Incomplete;
+        if self.is_enough && self.left_behind.is_empty() {
+            code = ExitCode::Complete;
+        }
+        let mut reason = self.completeness.clone();
+        for left in self.left_behind.iter().rev() {
+            reason = format!("{left}; {reason}");
+        }
+        if let Some(request) = self.shutdown {
+            code = request.code;
+            reason = format!("{}; {reason}", request.why());
+        } else if let (ExitCode::Complete, Some(failure @ 1..)) = (code, self.workload_exit_code) {
+            code = ExitCode::Workload;
+            reason = format!("the workload exited with {failure}; {reason}");
+        }
+        if let Some(why) = self.fallback_reason {
+            // First, since the message of a run's end is cut at its own end.
+            reason = format!("at PROFILER_FALLBACK, for the destination failed ({why}): {reason}");
+        }
+        (code, reason)
+    }
+}
+
+/// A run's failure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What the process exits with.
+    pub code: ExitCode,
+    /// What failed, on which object, and what to do.
+    pub message: String,
+    /// Whether it was the destination that failed.
+    pub(super) of_destination: bool,
+}
+
+impl Fault {
+    /// A failure with this exit code.
+    pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            of_destination: false,
+        }
+    }
+
+    /// The environment or the file system is not as the configuration says.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, message)
+    }
+
+    /// A right is missing, or the profiler is off and stays so.
+    pub(crate) fn not_allowed(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::NotAllowed, message)
+    }
+
+    /// The same run may succeed a little later.
+    pub(crate) fn may_pass(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Retry, message)
+    }
+
+    /// The run was told to stop before it started anything.
+    pub(super) fn before_start(request: ShutdownRequest) -> Self {
+        let message = format!("{} before profiling had begun", request.why());
+        Self::new(request.code, message)
+    }
+
+    /// This program has a defect.
+    pub(super) fn defect(what: &str) -> Self {
+        Self::new(ExitCode::Panic, format!("a defect in this program: {what}"))
+    }
+
+    /// The stop is asked for before start: a defect.
+    pub(super) fn stop_before_start() -> Self {
+        Self::defect("nothing was started that could be stopped")
+    }
+
+    /// Whether the same run may succeed a little later.
+    pub(super) fn is_passing(&self) -> bool {
+        self.code == ExitCode::Retry
+    }
+
+    /// Whether somebody has to change something in the cluster first.
+    pub(super) fn is_not_allowed(&self) -> bool {
+        self.code == ExitCode::NotAllowed
+    }
+
+    /// Puts what somebody has to know besides, if there is anything, before the message.
+    pub(super) fn preface(&mut self, first: Option<String>) {
+        if let Some(first) = first {
+            self.message = format!("{first}\nThe run failed: {}", self.message);
+        }
+    }
+
+    /// The failure of both destinations: of the first one, and then of the fallback. What may pass
+    /// at either is worth a retry.
+    pub(super) fn of_both(first: &Self, mut second: Self) -> Self {
+        if second.code == ExitCode::DestinationRefused {
+            second.code = first.code;
+        }
+        second.message = format!("{first}; and the fallback failed too: {second}");
+        second
+    }
+}
+
+/// A run that was told to stop and has no time to ship.
+impl From<ShutdownRequest> for Fault {
+    fn from(request: ShutdownRequest) -> Self {
+        let message = format!(
+            "{}, and the run is not shipped: the pods have their data until the next start, and the \
+             next attempt of this run ships it",
+            request.why()
+        );
+        Self::new(request.code, message)
+    }
+}
+
+impl From<ConnectError> for Fault {
+    fn from(error: ConnectError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        if error.is_definite() {
+            Self::not_allowed(error.to_string())
+        } else {
+            Self::may_pass(error.to_string())
+        }
+    }
+}
+
+impl From<InstallError> for Fault {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::NotFound { .. } => Self::not_allowed(error.to_string()),
+            InstallError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<LockError> for Fault {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { .. } | LockError::Lost(_) => Self::may_pass(error.to_string()),
+            LockError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<GateError> for Fault {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Refused { .. } | GateError::Denied { .. } | GateError::NoPatch { .. } => {
+                Self::not_allowed(error.to_string())
+            }
+            GateError::Busy { .. } => Self::may_pass(error.to_string()),
+            GateError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<RightsError> for Fault {
+    fn from(error: RightsError) -> Self {
+        match error {
+            RightsError::Missing { .. } => Self::not_allowed(error.to_string()),
+            RightsError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<DestinationError> for Fault {
+    fn from(error: DestinationError) -> Self {
+        Self {
+            of_destination: true,
+            ..Self::new(error.exit_code(), error.to_string())
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::may_pass(format!("a temporary file: {error}"))
+    }
+}
+
+impl From<PathError> for Fault {
+    fn from(error: PathError) -> Self {
+        Self::usage(format!("{error}; use a shorter PROFILER_RUN_ID"))
+    }
+}
+
+impl From<EntryError> for Fault {
+    fn from(error: EntryError) -> Self {
+        match error {
+            EntryError::Path(error) => error.into(),
+            EntryError::Temporary(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What each phase of a run hands to the next.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::outcome::Fault;
+use super::pod_results::PodResults;
+use crate::cluster::install::Install;
+use crate::cluster::lease::Record;
+use crate::cluster::pods::ComponentPod;
+use crate::cluster::profiler::Gate;
+use crate::destination::Found;
+use crate::manifest::{Archive, EndedBy, ExpectedPod, File, Manifest, Window};
+
+/// Preflight's result.
+#[derive(Debug)]
+pub(super) enum Preflight {
+    /// The run can begin.
+    Ready(Ready),
+    /// The run is at the destination already, for good.
+    AlreadyThere(Box<Manifest>),
+}
+
+/// A run that can begin.
+#[derive(Debug)]
+pub(super) struct Ready {
+    /// Whether the profiler is on.
+    pub(super) profiler: Gate,
+    /// What there is of the run at its destinations.
+    pub(super) found: Found,
+}
+
+/// A run that cannot begin.
+pub(super) struct Refused {
+    /// Why.
+    pub(super) fault: Fault,
+    /// The KubeVirt in which a dead run may have left something. That is dealt with first.
+    pub(super) clean_up_in: Option<Box<Install>>,
+}
+
+/// The component pods of a run.
+#[derive(Debug)]
+pub(super) struct ReadyPods {
+    /// Every pod that start will reach.
+    pub(super) ready: Vec<ComponentPod>,
+    /// Those of them that are expected in the dump.
+    pub(super) expected: Vec<ExpectedPod>,
+}
+
+/// The lock phase's result.
+#[derive(Debug)]
+pub(super) enum Locked {
+    /// The run has the lock.
+    Held {
+        /// The journal of an attempt of this run that died after it had sent start.
+        resumed: Option<Record>,
+        /// Whether the profiler may be off.
+        may_be_off: bool,
+    },
+    /// Another attempt has shipped the run.
+    AlreadyThere(Box<Manifest>),
+}
+
+/// A pod at which start went on failing while the others profile.
+#[derive(Debug, Clone)]
+pub(super) struct StartFailed {
+    pub(super) pod: String,
+    pub(super) why: String,
+}
+
+/// Profiling that was started.
+#[derive(Debug)]
+pub(super) struct Started {
+    /// When start had been answered.
+    pub(super) at: Timestamp,
+    pub(super) failed: Option<StartFailed>,
+    /// The pods that are expected in the dump.
+    pub(super) expected: Vec<ExpectedPod>,
+}
+
+/// A window that is over.
+#[derive(Debug)]
+pub(super) struct WindowOver {
+    pub(super) started: Started,
+    pub(super) ended_by: EndedBy,
+    /// The workload's exit code, if the stop file had one.
+    pub(super) workload_exit_code: Option<u8>,
+    /// When it ended, of a window that an attempt had opened which died.
+    pub(super) stopped: Option<Timestamp>,
+}
+
+/// Profiling that was stopped, or will be beside the dump.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    pub(super) window: Window,
+    pub(super) workload_exit_code: Option<u8>,
+    pub(super) start_failed: Option<StartFailed>,
+    /// The pods that are expected in the dump.
+    pub(super) expected: Vec<ExpectedPod>,
+    /// When the stop is given up, confirmed or not.
+    pub(super) stop_until: Instant,
+}
+
+/// An archive that is at its destination, and has no manifest yet.
+#[derive(Debug)]
+pub(super) struct Dumped {
+    pub(super) archive: Archive,
+    /// `cluster.json`, as it lies in the archive.
+    pub(super) cluster_file: File,
+    pub(super) pods: PodResults,
+    /// The pods that may go on profiling.
+    pub(super) unstopped: Vec<String>,
+}
+
+/// A dump after which the profiler is as it was before the run, as far as it could be put back.
+#[derive(Debug)]
+pub(super) struct Restored {
+    pub(super) dumped: Dumped,
+    /// That the profiler is left on, and what to do about it.
+    pub(super) left_on: Option<String>,
+}

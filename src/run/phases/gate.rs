@@ -1,0 +1,59 @@
+//! Gate: the profiler is turned on, where it is off and the run may.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::limits::WRITE_LIMIT;
+use crate::manifest::Gate;
+use crate::run::context::Context;
+use crate::run::outcome::Fault;
+use crate::run::profiler_switch;
+use crate::run::shutdown::{Shutdown, ShutdownRequest};
+
+/// Sees that the profiler is on. A run that takes up what an attempt left has to be able to stop it, and
+/// so goes on for as long as a stop may, even when it is told to stop.
+///
+/// # Errors
+/// The profiler is off and must not, or cannot, be turned on; or the run was told to stop.
+pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Result<(), Fault> {
+    let install = context.install()?;
+    let cluster = &context.cluster;
+    // A write that is under way when the run is told to stop is let come to its end.
+    let switched = tokio::select! {
+        request = given_up(&context.shutdown, is_resumed, WRITE_LIMIT) => {
+            return Err(Fault::before_start(request));
+        }
+        switched = profiler_switch::switch_on(cluster, install) => switched?,
+    };
+    let inherited = profiler_switch::last_change(cluster).await;
+    let changed = switched
+        .as_ref()
+        .and_then(|switched| switched.object.clone());
+    let changed = changed.or_else(|| inherited.map(|change| change.object(install)));
+    *context.gate() = Gate {
+        before: changed.is_none(),
+        changed,
+        ..Gate::default()
+    };
+    if let Some(switched) = switched {
+        tokio::select! {
+            request = given_up(&context.shutdown, is_resumed, Duration::ZERO) => {
+                return Err(Fault::before_start(request));
+            }
+            spread = profiler_switch::wait_until_on(cluster, install, &switched) => spread?,
+        }
+    }
+    Ok(())
+}
+
+/// Resolves when the run is told to stop and the time is over that it may still take.
+async fn given_up(shutdown: &Shutdown, is_resumed: bool, wait: Duration) -> ShutdownRequest {
+    let request = shutdown.requested().await;
+    if is_resumed {
+        shutdown.stop_time_is_over().await;
+    } else {
+        sleep(wait).await;
+    }
+    request
+}

@@ -1,0 +1,222 @@
+//! Lock: the cluster's Lease is taken, and what a dead run left is dealt with.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cluster::confirm::Confirmation;
+use crate::cluster::install::Install;
+use crate::cluster::lease::{self, Acquired, LockError, Record, Stage};
+use crate::cluster::profiler::Gate;
+use crate::destination::Found;
+use crate::run::context::{Context, LockedCluster};
+use crate::run::outcome::Fault;
+use crate::run::phase_results::{Locked, Ready, Refused};
+use crate::run::{profiler_switch, resume};
+
+/// Takes the lock for a run that can begin, and decides how the run goes on.
+///
+/// # Errors
+/// The run was told to stop, a live run keeps the lock, what a dead one left cannot be undone,
+/// something that is no run bears the run's name at a destination, or the API server or a destination
+/// failed.
+pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Locked, Fault> {
+    let shutdown = &context.shutdown;
+    let begun = tokio::select! {
+        request = shutdown.requested() => return Err(Fault::before_start(request)),
+        begun = begin(context) => begun?,
+    };
+    let held = Locked::Held {
+        may_be_off: begun.was_contended || ready.profiler == Gate::Off,
+        resumed: begun.resumed,
+    };
+    if matches!(
+        &held,
+        Locked::Held {
+            resumed: Some(_),
+            ..
+        }
+    ) {
+        return Ok(held);
+    }
+    let mut found = ready.found;
+    if begun.was_contended {
+        // Whoever had the lock before may have shipped this run.
+        found = tokio::select! {
+            request = shutdown.requested() => return Err(Fault::before_start(request)),
+            found = context.find() => found?,
+        };
+    }
+    match found {
+        Found::Complete(manifest) => return Ok(Locked::AlreadyThere(manifest)),
+        Found::Untrue(error) => return Err(error.into()),
+        Found::Unfinished => {
+            let run_id = &context.config.run_id;
+            tracing::warn!(%run_id, "an archive without a manifest is replaced");
+        }
+        Found::Absent | Found::Unknown => {}
+    }
+    Ok(held)
+}
+
+/// A lock that was taken for this run.
+struct Begun {
+    /// The journal of an attempt of this run that died after it had sent start.
+    resumed: Option<Record>,
+    /// Whether another holder was waited for, or cleaned up after: the profiler may have been turned
+    /// off since preflight.
+    was_contended: bool,
+}
+
+/// Takes the lock. What an attempt of this run left is taken up; what another run left is undone and
+/// discarded, for this run's start clears it.
+async fn begin(context: &Context) -> Result<Begun, Fault> {
+    let cluster = &context.cluster;
+    let install = context.install()?;
+    let taken = take_lease(cluster, install, context.config.patience.lock_wait).await?;
+    let Some(left) = taken.left else {
+        return Ok(Begun {
+            resumed: None,
+            was_contended: taken.waited,
+        });
+    };
+    let has_started = left.stage > Stage::Begun;
+    let is_own = left.run_id == cluster.run_id;
+    if is_own && has_started {
+        return Ok(Begun {
+            resumed: Some(left),
+            was_contended: true,
+        });
+    }
+    if let Some(remains) = clean_up(cluster, install, &left).await? {
+        tracing::error!("{remains}");
+    }
+    if has_started {
+        tracing::warn!(
+            run_id = left.run_id,
+            pods = left.pods.len(),
+            "discarding what it had profiled and not shipped"
+        );
+    }
+    let run_id = cluster.run_id.clone();
+    // A gate that could not be put back stays to be.
+    let noted = cluster.lease.note(|journal| journal.begin_again(run_id));
+    noted.await?;
+    Ok(Begun {
+        resumed: None,
+        was_contended: true,
+    })
+}
+
+/// Deals with what a dead run left, for a run that cannot begin, and gives the fault of that one with
+/// what could not be undone.
+pub(in crate::run) async fn clean_up_for_refused(context: &Context, refused: Refused) -> Fault {
+    let Refused {
+        mut fault,
+        clean_up_in,
+    } = refused;
+    let Some(install) = clean_up_in else {
+        return fault;
+    };
+    let install = context.install.get_or_init(|| install);
+    let cleaned_up = tokio::select! {
+        _ = context.shutdown.requested() => return fault,
+        cleaned_up = clean_up_if_dead(&context.cluster, install) => cleaned_up,
+    };
+    fault.preface(cleaned_up.unwrap_or_else(|other| Some(other.message)));
+    fault
+}
+
+/// Whether its holder is dead shows within a Lease's life; a live one does not need to be waited for.
+async fn clean_up_if_dead(
+    cluster: &LockedCluster,
+    install: &Install,
+) -> Result<Option<String>, Fault> {
+    let limits = &cluster.connection.limits;
+    match take_lease(cluster, install, limits.lease + limits.lease_renewal).await {
+        Ok(Taken {
+            left: Some(left), ..
+        }) => clean_up(cluster, install, &left).await,
+        Ok(Taken { left: None, .. }) | Err(LockError::Held { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A Lease that was taken.
+pub(crate) struct Taken {
+    /// The journal of its last holder, if there is anything in it to deal with. It stays in the Lease
+    /// until somebody has.
+    pub(crate) left: Option<Record>,
+    /// Whether there was a holder to wait for.
+    pub(crate) waited: bool,
+}
+
+/// Takes the Lease, waiting that long for a live holder, and holds it from now on.
+///
+/// # Errors
+/// A live run keeps it, or the API server failed.
+pub(crate) async fn take_lease(
+    cluster: &LockedCluster,
+    install: &Install,
+    wait: Duration,
+) -> Result<Taken, LockError> {
+    let run_id = cluster.run_id.clone();
+    let until = Instant::now() + wait;
+    let Acquired { lock, left, waited } =
+        lease::acquire(&cluster.connection, &install.namespace, &run_id, until).await?;
+    let left = left.filter(Record::is_open);
+    let journal = left.clone().unwrap_or_else(|| Record::new(run_id));
+    cluster.lease.hold(lock, journal).await;
+    Ok(Taken { left, waited })
+}
+
+/// Stops what a dead run left profiling, and puts back what turned its profiler on. The journal stays,
+/// for the pods keep the run's data. What nobody can undo now, such as the stop in a pod that is not
+/// Ready, is returned, for a person; the profiler then stays on.
+///
+/// # Errors
+/// The stop failed, so that nothing else may be done.
+pub(crate) async fn clean_up(
+    cluster: &LockedCluster,
+    install: &Install,
+    left: &Record,
+) -> Result<Option<String>, Fault> {
+    tracing::warn!(
+        run_id = left.run_id,
+        stage = ?left.stage,
+        "a run died here: dealing with what it left"
+    );
+    if left.stage == Stage::Started {
+        if let Some(remains) = stop(cluster, install, left).await? {
+            return Ok(Some(remains));
+        }
+        cluster.lease.note_stopped().await?;
+    }
+    Ok(profiler_switch::turn_off(cluster, install, std::future::pending()).await)
+}
+
+/// Stops the pods of a dead run. Those that no stop can reach now are returned, for a person.
+async fn stop(
+    cluster: &LockedCluster,
+    install: &Install,
+    left: &Record,
+) -> Result<Option<String>, Fault> {
+    profiler_switch::turn_on(cluster, install).await?;
+    let pods = resume::started_pods(cluster, install, left).await?;
+    let connection = cluster.connection.clone();
+    let mut confirmation = Confirmation::new(connection, install.namespace.clone(), pods);
+    confirmation.attempt().await;
+    let end = Instant::now() + cluster.stop_wait;
+    confirmation.until(end).await;
+    if confirmation.is_confirmed() {
+        tracing::info!("profiling is off");
+        return Ok(None);
+    }
+    let remains = confirmation.remains();
+    let Some(error) = confirmation.error() else {
+        return Ok(remains.map(|remains| format!("of the run {}: {remains}", left.run_id)));
+    };
+    let why = remains.unwrap_or_else(|| error.to_string());
+    let message = format!("what the run {} left cannot be stopped: {why}", left.run_id);
+    Err(Fault::may_pass(message))
+}

@@ -1,0 +1,158 @@
+//! Report: the manifest is written, and earlier runs that are not to be kept are removed.
+
+use std::io;
+
+use crate::cluster::profiler;
+use crate::destination::{Destination, Found};
+use crate::manifest::{Manifest, PhaseSeconds, SCHEMA_VERSION};
+use crate::run::context::{Context, Target};
+use crate::run::outcome::{Fault, Finished, Shipped};
+use crate::run::phase_results::{Dumped, Restored, Stopped};
+use crate::run::retention;
+
+/// Writes the manifest: from here on the archive can be trusted. Only then earlier runs are removed.
+///
+/// # Errors
+/// The destination failed, or the run was told to stop and has no time left.
+pub(in crate::run) async fn report(
+    context: &Context,
+    stopped: &Stopped,
+    restored: Restored,
+    target: &Target<'_>,
+    phases: Vec<PhaseSeconds>,
+) -> Result<Finished, Fault> {
+    let finished = finish(context, stopped, &restored, target);
+    let manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
+    let write = write(context, target.destination, manifest);
+    Box::pin(context.shutdown.within(write)).await??;
+    Ok(finished)
+}
+
+/// Decides on the exit code and the reason.
+fn finish(
+    context: &Context,
+    stopped: &Stopped,
+    restored: &Restored,
+    target: &Target<'_>,
+) -> Finished {
+    let Restored { dumped, left_on } = restored;
+    let (completeness, is_enough) = dumped.pods.completeness(&context.config.min_complete);
+    let profiling = still_profiling(&dumped.unstopped);
+    let shipped = Shipped {
+        completeness,
+        is_enough,
+        left_behind: profiling.into_iter().chain(left_on.clone()).collect(),
+        shutdown: context.shutdown.request(),
+        workload_exit_code: stopped.workload_exit_code,
+        fallback_reason: target.fallback_reason.as_deref(),
+    };
+    let (code, reason) = shipped.outcome();
+    Finished {
+        code,
+        reason,
+        archive: Some(dumped.archive.clone()),
+        workload_exit_code: stopped.workload_exit_code,
+    }
+}
+
+fn still_profiling(unstopped: &[String]) -> Option<String> {
+    if unstopped.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "{} pods may still be PROFILING ({}): kubectl get --raw {}",
+        unstopped.len(),
+        unstopped.join(" "),
+        profiler::path("stop")
+    ))
+}
+
+/// Gathers what the manifest says.
+fn manifest(
+    context: &Context,
+    stopped: &Stopped,
+    dumped: Dumped,
+    finished: &Finished,
+    target: &Target<'_>,
+    phases: Vec<PhaseSeconds>,
+) -> Result<Manifest, Fault> {
+    let config = &context.config;
+    let mut results = dumped.pods;
+    Ok(Manifest {
+        schema_version: SCHEMA_VERSION,
+        run_id: config.run_id.to_string(),
+        labels: config.labels.clone(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: context.engine.name().to_owned(),
+        kubevirt: context.install()?.kubevirt(),
+        components: config.components.iter().copied().collect(),
+        gate: context.gate().clone(),
+        originals_kept: config.keep_originals,
+        window: stopped.window,
+        unstopped: dumped.unstopped,
+        uncounted: std::mem::take(&mut results.uncounted),
+        refused: std::mem::take(&mut results.refused),
+        pods: results.into_pods(),
+        cluster_file: dumped.cluster_file,
+        archive: dumped.archive,
+        fallback_reason: target.fallback_reason.clone(),
+        phases,
+        warnings: Vec::new(),
+        workload_exit_code: stopped.workload_exit_code,
+        peak_memory_bytes: peak_memory(),
+        exit_code: finished.code.number(),
+        reason: finished.reason.clone(),
+    })
+}
+
+/// Writes the manifest, removes earlier runs, and writes it once more where these could not be removed.
+async fn write(
+    context: &Context,
+    destination: &Destination,
+    mut manifest: Manifest,
+) -> Result<(), Fault> {
+    put(context, destination, &manifest).await?;
+    // Nothing older goes before this one is there, and a run that was told to stop has no time for it.
+    if context.shutdown.is_requested() {
+        return Ok(());
+    }
+    manifest.warnings = retention::retain(context, destination).await;
+    if !manifest.warnings.is_empty() {
+        put_warnings(context, destination, &manifest).await;
+    }
+    Ok(())
+}
+
+/// Writes the manifest once more, unless another cluster's run has removed this one by now.
+async fn put_warnings(context: &Context, destination: &Destination, manifest: &Manifest) {
+    let found = destination.find(&context.config.run_id).await;
+    let written = match found {
+        Ok(Found::Complete(_)) => put(context, destination, manifest).await,
+        Ok(_) => return,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(fault) = written {
+        tracing::warn!(%fault, "the manifest stays without its warnings");
+    }
+}
+
+async fn put(
+    context: &Context,
+    destination: &Destination,
+    manifest: &Manifest,
+) -> Result<(), Fault> {
+    let json = serde_json::to_vec_pretty(manifest).map_err(io::Error::from)?;
+    Ok(destination
+        .put_manifest(&context.config.run_id, json)
+        .await?)
+}
+
+/// The peak of resident memory so far in bytes, as Linux tells it (VmHWM in proc(5)).
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}

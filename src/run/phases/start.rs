@@ -1,0 +1,175 @@
+//! Start: profiling is started in all pods at once, and again when some did not start.
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::call::CallError;
+use crate::cluster::confirm::Confirmation;
+use crate::cluster::lease::Stage;
+use crate::cluster::pods::ComponentPod;
+use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
+use crate::component::{Component, selector};
+use crate::limits::POD_LIMIT;
+use crate::run::context::Context;
+use crate::run::outcome::Fault;
+use crate::run::phase_results::{ReadyPods, StartFailed, Started};
+
+/// Starts profiling in every Ready component pod, and notes in the journal which pods they are before it
+/// is sent. A start that fails is stopped and tried again; one that goes on failing at one pod is no
+/// reason to go without the others. A run that is told to stop goes on to the stop.
+///
+/// # Errors
+/// Start is not allowed, fails for another reason than one pod, or the journal cannot be written.
+pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<Started, Fault> {
+    let install = context.install()?;
+    tracing::info!(
+        run_id = %context.config.run_id,
+        kubevirt = install.version,
+        namespace = install.namespace,
+        pods = pods.expected.len(),
+        engine = context.engine.name(),
+        "ready to profile"
+    );
+    let started: Vec<_> = pods.ready.iter().map(|pod| pod.pod.clone()).collect();
+    let mut stop = context.stop.lock().await;
+    let lease = &context.cluster.lease;
+    let noted = lease.note(|journal| {
+        journal.stage = Stage::Started;
+        journal.started = Some(Timestamp::now());
+        journal.pods = started.iter().map(Into::into).collect();
+    });
+    noted.await?;
+    let connection = context.cluster.connection.clone();
+    let confirmation = Confirmation::new(connection, install.namespace.clone(), started);
+    let confirmation = stop.insert(confirmation);
+    let failed = send_start(context, &pods, confirmation).await?;
+    let at = Timestamp::now();
+    let noted = lease.note(|journal| {
+        journal.started = Some(at);
+        journal.pods = confirmation.waiting().iter().map(Into::into).collect();
+        journal.start_failed = failed.as_ref().map(|f| (f.pod.clone(), f.why.clone()));
+    });
+    noted.await?;
+    Ok(Started {
+        at,
+        failed,
+        expected: pods.expected,
+    })
+}
+
+/// Sends start until it reached all pods, or all but one that goes on failing.
+async fn send_start(
+    context: &Context,
+    pods: &ReadyPods,
+    confirmation: &mut Confirmation,
+) -> Result<Option<StartFailed>, Fault> {
+    let connection = &context.cluster.connection;
+    let mut tries = 1;
+    // Whether start may have reached a pod, and whether it was sent again.
+    let mut reached = false;
+    let mut again = false;
+    // That the profiler is on is known to one component after the other.
+    let spreads = Instant::now() + connection.limits.gate;
+    let failed = loop {
+        let sent = tokio::select! {
+            sent = profiler::start(connection) => sent,
+            () = told_and_waited(context) => break None,
+        };
+        reached |= sent.as_ref().is_err_and(CallError::may_pass);
+        let error = match sent {
+            Ok(()) => break None,
+            Err(error)
+                if profiler::is_spreading(&error, context.turned_on())
+                    && Instant::now() < spreads =>
+            {
+                tracing::info!(%error, "a component does not know yet that the profiler is on");
+                between_starts(context).await;
+                again = true;
+                continue;
+            }
+            Err(error) if !error.may_pass() => {
+                if !reached {
+                    confirmation.note_refused();
+                }
+                return Err(refused(error));
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(%error, tries, "start failed");
+        let failed = at_one_pod(&error, &pods.ready);
+        if context.shutdown.is_requested() {
+            break failed;
+        }
+        if tries >= context.config.patience.start_tries {
+            let others = failed.is_some() && somebody_profiles(context, pods).await;
+            break Some(failed.filter(|_| others).ok_or(Fault::from(error))?);
+        }
+        between_starts(context).await;
+        tries += 1;
+        again = true;
+    };
+    if again {
+        confirmation.note_started().await;
+    }
+    Ok(failed)
+}
+
+/// Stops before the next try, since some pods may have started: it must find them all alike.
+async fn between_starts(context: &Context) {
+    if let Err(error) = profiler::stop(&context.cluster.connection).await {
+        tracing::warn!(%error, "the stop in between failed, too");
+    }
+    sleep(context.cluster.connection.limits.first_pause).await;
+}
+
+/// Whether any pod profiles, though start failed at one: virt-api names one pod, whether one failed or all
+/// did. A pod that saw stop without a start fails its dump; one that profiles does not. So the first pod
+/// of each component is asked, until one does.
+async fn somebody_profiles(context: &Context, pods: &ReadyPods) -> bool {
+    for component in Component::ALL {
+        let request = DumpRequest {
+            label_selector: selector(&[component].into()),
+            continue_token: String::new(),
+            page_size: 1,
+        };
+        let answer = profiler::dump(&context.cluster.connection, &request).await;
+        if matches!(answer, Ok(DumpAnswer::Page(_))) {
+            return true;
+        }
+    }
+    let pods = pods.ready.len();
+    tracing::warn!(pods, "start failed at a pod of every component");
+    false
+}
+
+/// Waits until the run is told to stop, and then lets a start that is under way reach its pods, so that the
+/// stop comes after it, but for no longer than virt-api waits for a pod.
+async fn told_and_waited(context: &Context) {
+    context.shutdown.requested().await;
+    sleep(POD_LIMIT).await;
+    tracing::warn!("start is under way for too long; stopping all the same");
+}
+
+fn refused(error: CallError) -> Fault {
+    if profiler::is_off(&error) {
+        let message = format!("the profiler was turned off after it had been found on: {error}");
+        return Fault::not_allowed(message);
+    }
+    error.into()
+}
+
+/// The pod that the error is about: virt-api names it, or its address in a URL.
+fn at_one_pod(error: &CallError, pods: &[ComponentPod]) -> Option<StartFailed> {
+    let text = error.to_string();
+    let is_named = |pod: &&ComponentPod| {
+        let ip = pod.ip.as_deref().unwrap_or("no address");
+        text.contains(&pod.pod.name)
+            || text.contains(&format!("//{ip}:"))
+            || text.contains(&format!("//[{ip}]:"))
+    };
+    let pod = pods.iter().find(is_named)?.pod.name.clone();
+    Some(StartFailed {
+        pod,
+        why: format!("start failed: {text}"),
+    })
+}

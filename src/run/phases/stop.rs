@@ -1,0 +1,103 @@
+//! Stop: profiling is stopped, until every pod has seen it.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::cluster::call::CallError;
+use crate::cluster::confirm::Confirmation;
+use crate::cluster::profiler;
+use crate::manifest::Window;
+use crate::run::context::Context;
+use crate::run::outcome::Fault;
+use crate::run::phase_results::{Stopped, WindowOver};
+use crate::run::profiler_switch;
+use crate::run::status::signal_files;
+
+/// Sends stop until it is confirmed, for PROFILER_STOP_WAIT at the longest, or until the run is told to
+/// stop; then the rest of it is done beside the dump.
+///
+/// # Errors
+/// No stop was answered well, so that nothing can be dumped; or the Lease is lost.
+pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<Stopped, Fault> {
+    let stopped = match over.stopped {
+        Some(stopped) => stopped,
+        None => close_window(context, &over).await,
+    };
+    let stop_until = Instant::now() + context.config.patience.stop_wait;
+    let mut stop = context.stop.lock().await;
+    let confirmation = stop.as_mut().ok_or_else(Fault::stop_before_start)?;
+    send_stop(context, confirmation, stop_until).await?;
+    if confirmation.is_confirmed() {
+        context.cluster.lease.note_stopped().await?;
+        tracing::info!(ended_by = ?over.ended_by, "profiling is off");
+    }
+    Ok(Stopped {
+        window: Window {
+            start: over.started.at,
+            stop: stopped,
+            ended_by: over.ended_by,
+        },
+        workload_exit_code: over.workload_exit_code,
+        start_failed: over.started.failed,
+        expected: over.started.expected,
+        stop_until,
+    })
+}
+
+/// Notes that the window is over, and gives the time.
+async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
+    signal_files::remove_ready(&context.config.signals);
+    let now = Timestamp::now();
+    let noted = context.cluster.lease.note(|journal| {
+        journal.stopped = Some(now);
+        journal.ended_by = Some(over.ended_by);
+        journal.workload_exit_code = over.workload_exit_code;
+    });
+    // The stop waits for nothing: should this not be written, it is sent all the same.
+    if let Err(error) = noted.await {
+        tracing::warn!(%error, "the journal of this run could not be written");
+    }
+    now
+}
+
+async fn send_stop(
+    context: &Context,
+    confirmation: &mut Confirmation,
+    until: Instant,
+) -> Result<(), Fault> {
+    let install = context.install()?;
+    let shutdown = &context.shutdown;
+    let confirmed = async {
+        confirmation.attempt().await;
+        profiler_switch::turn_on_again_to_stop(context, install, confirmation).await;
+        tokio::select! {
+            () = confirmation.until(until) => {}
+            _ = shutdown.requested() => {}
+        }
+    };
+    tokio::select! {
+        () = confirmed => {}
+        () = shutdown.stop_time_is_over() => {}
+    }
+    let Some(error) = confirmation.error().cloned() else {
+        return Ok(());
+    };
+    if profiler::is_off(&error) {
+        return Err(profiler_switch::was_turned_off(&context.cluster, install).await);
+    }
+    // A run that was told to stop tries on beside the dump.
+    let may_dump = confirmation.was_answered() || is_about_pods(&error) || shutdown.is_requested();
+    if may_dump { Ok(()) } else { Err(error.into()) }
+}
+
+/// Whether virt-api reached the pods and some of them failed: the others have stopped.
+fn is_about_pods(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Answer {
+            code: 500,
+            status: false,
+            ..
+        }
+    )
+}

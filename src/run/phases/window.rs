@@ -1,0 +1,52 @@
+//! Window: profiling is on, until the time, the stop file or a request to stop ends it.
+
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use crate::run::context::Context;
+use crate::run::outcome::Fault;
+use crate::run::phase_results::{Started, WindowOver};
+use crate::run::status::signal_files;
+use crate::window::{self, Ended};
+
+/// Says that profiling is on, and waits for the window's end. A window that is over before it opens is
+/// not told of.
+///
+/// # Errors
+/// The ready file cannot be written.
+pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<WindowOver, Fault> {
+    let ended = match context.shutdown.request() {
+        Some(request) => Ended {
+            by: request.by,
+            workload_exit_code: None,
+        },
+        None => wait_for_end(context).await?,
+    };
+    Ok(WindowOver {
+        started,
+        ended_by: ended.by,
+        workload_exit_code: ended.workload_exit_code,
+        stopped: None,
+    })
+}
+
+async fn wait_for_end(context: &Context) -> Result<Ended, Fault> {
+    let config = &context.config;
+    signal_files::write_ready(&config.signals)?;
+    let longest = longest(context);
+    tracing::info!(longest = %format_duration(longest), "profiling is on");
+    context.progress.show_window(longest);
+    let told = async { context.shutdown.requested().await.by };
+    Ok(window::wait(&config.window, &config.signals.stop, told).await)
+}
+
+/// How long the window can last, as far as is known when it opens.
+fn longest(context: &Context) -> Duration {
+    let window = &context.config.window;
+    if window.settle_after_stop_file {
+        window.max
+    } else {
+        window.settle
+    }
+}

@@ -1,0 +1,294 @@
+//! Turning the profiler on where the run may, and putting back what was changed for that.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::context::{Context, LockedCluster};
+use super::outcome::Fault;
+use crate::cluster::confirm::Confirmation;
+use crate::cluster::enable::{self, Advice};
+use crate::cluster::gate::{self, Change, GateError, Switch, Tries, Written};
+use crate::cluster::install::Install;
+use crate::cluster::lease::Record;
+use crate::cluster::profiler::{self, Gate};
+use crate::cluster::schema;
+use crate::config::FeatureGate;
+
+/// A profiler that was switched on, and may not be known everywhere to be.
+pub(super) struct SwitchedOn {
+    switch: Switch,
+    /// The object that was changed for that, unless somebody else did.
+    pub(super) object: Option<String>,
+}
+
+/// Sees that the profiler is on everywhere, and turns it on where the run may. Gives the object that was
+/// changed.
+///
+/// # Errors
+/// It is off and must not, or cannot, be turned on; or the API server failed.
+pub(super) async fn turn_on(
+    cluster: &LockedCluster,
+    install: &Install,
+) -> Result<Option<String>, Fault> {
+    let Some(switched) = switch_on(cluster, install).await? else {
+        return Ok(None);
+    };
+    wait_until_on(cluster, install, &switched).await?;
+    Ok(switched.object)
+}
+
+/// Switches the profiler on where the run may; `None` if it is on.
+///
+/// # Errors
+/// It is off and must not, or cannot, be turned on; or the API server failed.
+pub(super) async fn switch_on(
+    cluster: &LockedCluster,
+    install: &Install,
+) -> Result<Option<SwitchedOn>, Fault> {
+    let connection = &cluster.connection;
+    if profiler::probe(connection).await? == Gate::On {
+        return Ok(None);
+    }
+    if !cluster.enable_policy.may_enable() {
+        return Err(is_off(cluster, install).await);
+    }
+    let switch = schema::switch(connection).await?;
+    let mut tries = Tries::new(connection);
+    // The object, from when it may have been changed by a try that was not answered.
+    let mut unsure = None;
+    let object = loop {
+        let plan = gate::plan(connection, install, switch).await;
+        let Some(plan) = plan.map_err(cannot_turn_on)? else {
+            break unsure;
+        };
+        note_change(cluster, plan.change, unsure.is_some()).await?;
+        let object = plan.object().to_owned();
+        let applied = plan.apply().await;
+        if let Ok(Written::Done) = applied {
+            tracing::info!(object, "turned the profiler on");
+            break Some(object);
+        }
+        if let Ok(Written::Unknown(_)) = applied {
+            unsure = Some(object.clone());
+        }
+        if unsure.is_none() {
+            forget_change(cluster).await?;
+        }
+        tries
+            .again(applied.map_err(cannot_turn_on)?, &object)
+            .await?;
+    };
+    Ok(Some(SwitchedOn { switch, object }))
+}
+
+/// Notes a change in the journal before it is made, if it is to be put back. An unsure change is the same
+/// one, tried again.
+async fn note_change(cluster: &LockedCluster, change: Change, unsure: bool) -> Result<(), Fault> {
+    if cluster.enable_policy != FeatureGate::EnableAndRestore {
+        return Ok(());
+    }
+    let noted = cluster.lease.note(|journal| {
+        if unsure {
+            journal.forget_change();
+        }
+        journal.gate.push(change);
+    });
+    Ok(noted.await?)
+}
+
+/// Takes the last change out of the journal: it was not made.
+async fn forget_change(cluster: &LockedCluster) -> Result<(), Fault> {
+    if cluster.enable_policy == FeatureGate::EnableAndRestore {
+        cluster.lease.note(Record::forget_change).await?;
+    }
+    Ok(())
+}
+
+fn cannot_turn_on(error: GateError) -> Fault {
+    let mut fault = Fault::from(error);
+    if fault.is_not_allowed() {
+        fault.message +=
+            "; or turn the profiler on yourself, and use PROFILER_FEATURE_GATE=require";
+    }
+    fault
+}
+
+/// Waits until the operator has acted on the configuration and virt-api knows it. What each component
+/// knows shows when it is started.
+///
+/// # Errors
+/// That takes too long, or the API server failed.
+pub(super) async fn wait_until_on(
+    cluster: &LockedCluster,
+    install: &Install,
+    switched: &SwitchedOn,
+) -> Result<(), Fault> {
+    let limits = &cluster.connection.limits;
+    let end = Instant::now() + limits.gate;
+    let mut pause = limits.first_pause;
+    while !has_reached(cluster, install, switched.switch, Gate::On).await? {
+        if Instant::now() >= end {
+            return Err(Fault::may_pass(format!(
+                "the profiler of KubeVirt {}/{} is turned on, but not on after {:?}: see its \
+                 status.phase and observedGeneration, and virt-api's log",
+                install.namespace, install.name, limits.gate
+            )));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(limits.longest_pause);
+    }
+    Ok(())
+}
+
+async fn has_reached(
+    cluster: &LockedCluster,
+    install: &Install,
+    switch: Switch,
+    state: Gate,
+) -> Result<bool, Fault> {
+    let connection = &cluster.connection;
+    Ok(
+        gate::is_settled(connection, install, (switch, state == Gate::On)).await?
+            && profiler::probe(connection).await? == state,
+    )
+}
+
+/// The fault of a profiler that is off, with the command that turns it on.
+pub(super) async fn is_off(cluster: &LockedCluster, install: &Install) -> Fault {
+    let advice = enable::advice(&cluster.connection, install).await;
+    let Install {
+        namespace, name, ..
+    } = install;
+    let version = install.version.as_deref().unwrap_or("of unknown version");
+    let message =
+        format!("the profiler is off in KubeVirt {version} ({namespace}/{name}); {advice}");
+    match advice {
+        Advice::Wait => Fault::may_pass(message),
+        Advice::Command(_) => Fault::not_allowed(message),
+    }
+}
+
+/// Turns a profiler on again that somebody turned off while it was profiling, where the run may, and
+/// sends stop once more: nobody could stop otherwise.
+pub(super) async fn turn_on_again_to_stop(
+    context: &Context,
+    install: &Install,
+    confirmation: &mut Confirmation,
+) {
+    let off = confirmation.error().is_some_and(profiler::is_off);
+    if !off || !context.config.feature_gate.may_enable() {
+        return;
+    }
+    let rivals = rivals(&context.cluster, install).await;
+    tracing::warn!("the profiler was turned off while it was profiling: {rivals}");
+    match turn_on(&context.cluster, install).await {
+        Ok(changed) => {
+            if changed.is_some() {
+                context.gate().changed = changed;
+            }
+            confirmation.attempt().await;
+        }
+        Err(fault) => tracing::error!(%fault, "it cannot be turned on again to be stopped"),
+    }
+}
+
+/// The fault of a profiler that somebody turned off while it was profiling: nobody can stop it until it is
+/// on again.
+pub(super) async fn was_turned_off(cluster: &LockedCluster, install: &Install) -> Fault {
+    let advice = enable::advice(&cluster.connection, install).await;
+    let rivals = rivals(cluster, install).await;
+    let stop = profiler::path("stop");
+    Fault::not_allowed(format!(
+        "the profiler was turned off while it was profiling: pods that had not stopped go on, and \
+         none can be stopped. {rivals}; {advice}\nthen stop it: kubectl get --raw {stop}"
+    ))
+}
+
+/// Puts back what the journal says was changed, and waits until that has taken effect, so that whoever
+/// comes next does not find the profiler on; `hurry` ends the waiting. What cannot be put back is
+/// returned, for a person.
+pub(super) async fn turn_off(
+    cluster: &LockedCluster,
+    install: &Install,
+    hurry: impl Future<Output = ()>,
+) -> Option<String> {
+    let limits = &cluster.connection.limits;
+    let restored = tokio::time::timeout(limits.gate, put_back(cluster, install));
+    let switch = match restored.await {
+        Ok(Ok(switch)) => switch?,
+        Ok(Err(why)) => return Some(why),
+        Err(_) => return Some(left_on(&format!("no answer came for {:?}", limits.gate))),
+    };
+    tokio::select! {
+        () = wait_until_off(cluster, install, switch) => {}
+        () = hurry => {}
+        () = tokio::time::sleep(limits.lease) => {
+            tracing::warn!("the gate is as it was, but virt-api does not know it yet");
+        }
+    }
+    None
+}
+
+/// Puts all changes back, from the last to the first. Gives what was switched, if anything was.
+async fn put_back(cluster: &LockedCluster, install: &Install) -> Result<Option<Switch>, String> {
+    let mut switch = None;
+    while let Some(change) = last_change(cluster).await {
+        match gate::restore(&cluster.connection, install, &change).await {
+            Ok(true) => tracing::info!("the gate is as it was"),
+            Ok(false) => tracing::warn!("the gate had been put back by somebody else"),
+            Err(error) => return Err(left_on(&error.to_string())),
+        }
+        let noted = cluster.lease.note(Record::forget_change).await;
+        noted.map_err(|fault| {
+            format!("the gate is as it was, but the journal of it still says otherwise: {fault}")
+        })?;
+        switch = Some(change.switch);
+    }
+    Ok(switch)
+}
+
+/// The last change that is to be put back.
+pub(super) async fn last_change(cluster: &LockedCluster) -> Option<Change> {
+    cluster.lease.journal().await?.gate.last().copied()
+}
+
+/// Waits until the profiler is off, or until it is known that somebody else wants it on.
+async fn wait_until_off(cluster: &LockedCluster, install: &Install, switch: Switch) {
+    let wanted = gate::is_wanted(&cluster.connection, install, switch).await;
+    if wanted.unwrap_or(false) {
+        return tracing::info!("the profiler stays on, for somebody else has turned it on");
+    }
+    let limits = &cluster.connection.limits;
+    let mut pause = Duration::ZERO;
+    while !has_reached(cluster, install, switch, Gate::Off)
+        .await
+        .unwrap_or(false)
+    {
+        pause = (pause * 2).clamp(limits.first_pause, limits.longest_pause);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn left_on(why: &str) -> String {
+    format!(
+        "the profiler is STILL TURNED ON: {why}; when that is mended: cluster-profiler-job undo"
+    )
+}
+
+/// What to say where the profiler was turned on and stays so, because a pod may still be profiling: turned
+/// off before every pod has stopped, it would leave that one profiling for good.
+pub(super) async fn stays_on(cluster: &LockedCluster) -> Option<String> {
+    let text = "the profiler stays turned on, for a pod may still be profiling; when it has stopped: \
+                cluster-profiler-job undo";
+    last_change(cluster).await.map(|_| text.to_owned())
+}
+
+/// Names who else writes what turns the profiler on, for a person.
+async fn rivals(cluster: &LockedCluster, install: &Install) -> String {
+    match gate::rivals(&cluster.connection, install).await {
+        Ok(rivals) if rivals.is_empty() => "nobody is known to have written it".to_owned(),
+        Ok(rivals) => format!("it was last written by {}", rivals.join(", ")),
+        Err(error) => format!("who wrote it is not known: {error}"),
+    }
+}

@@ -1,0 +1,127 @@
+//! Rollback: how each thing is undone that a run has done when it ends without success.
+
+use tokio::time::{Instant, sleep};
+
+use super::context::Context;
+use super::phase::Undo;
+use super::profiler_switch;
+use super::status::signal_files;
+use crate::cluster::lease::Stage;
+use crate::cluster::profiler;
+use crate::limits::ABORT_RESERVE;
+
+/// Undoes one thing, as far as it can be. What somebody has to know of the rest is returned.
+pub(super) async fn undo(context: &Context, step: Undo) -> Option<String> {
+    match step {
+        Undo::NotReady => signal_files::remove_ready(&context.config.signals),
+        Undo::CancelStart => return cancel_start(context).await,
+        Undo::Stop => return stop(context).await,
+        Undo::RemoveUpload => remove_upload(context).await,
+        Undo::Restore => return restore(context).await,
+        Undo::Unlock => unlock(context, false).await,
+    }
+    None
+}
+
+/// Removes what was begun at the destinations and not finished.
+pub(super) async fn remove_upload(context: &Context) {
+    let late = async {
+        context.shutdown.stop_time_is_over().await;
+        sleep(ABORT_RESERVE).await;
+    };
+    let stays = "what was uploaded of the archive stays, unfinished";
+    let all = async {
+        let is_alone = context.cluster.lease.is_held().await;
+        for destination in context.destinations() {
+            if let Err(error) = destination.abort(is_alone).await {
+                tracing::warn!(%error, "{stays}");
+            }
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        () = late => tracing::warn!("{stays}"),
+    }
+}
+
+/// Stops for PROFILER_STOP_WAIT, or for as long as the grace of a run that was told to stop allows, unless
+/// the stop phase did.
+async fn stop(context: &Context) -> Option<String> {
+    let mut stop = context.stop.lock().await;
+    let confirmation = stop.as_mut()?;
+    if confirmation.is_confirmed() {
+        return note_stopped(context).await;
+    }
+    // The stop phase has waited in vain already for a profiler that was turned off.
+    let waited = confirmation.error().is_some_and(profiler::is_off);
+    let send_stop = async {
+        confirmation.attempt().await;
+        if let Some(install) = context.install.get() {
+            profiler_switch::turn_on_again_to_stop(context, install, confirmation).await;
+        }
+        if !waited {
+            let end = Instant::now() + context.config.patience.stop_wait;
+            confirmation.until(end).await;
+        }
+    };
+    tokio::select! {
+        () = send_stop => {}
+        () = context.shutdown.stop_time_is_over() => {}
+    }
+    if let Some(remains) = confirmation.remains() {
+        tracing::error!("{remains}");
+        return Some(remains);
+    }
+    if !confirmation.is_confirmed() {
+        return None;
+    }
+    tracing::info!("profiling is off");
+    note_stopped(context).await
+}
+
+async fn note_stopped(context: &Context) -> Option<String> {
+    let noted = context.cluster.lease.note_stopped().await;
+    noted.err().map(|error| error.to_string())
+}
+
+/// Stops, and forgets a window that never opened: it is nothing to go on with, so that the next attempt
+/// starts anew.
+async fn cancel_start(context: &Context) -> Option<String> {
+    let remains = stop(context).await;
+    let lease = &context.cluster.lease;
+    let journal = lease.journal().await?;
+    if remains.is_none() && journal.stage == Stage::Stopped {
+        let noted = lease.note_cancelled().await;
+        return noted.err().map(|error| error.to_string());
+    }
+    remains
+}
+
+async fn restore(context: &Context) -> Option<String> {
+    let cluster = &context.cluster;
+    let journal = cluster.lease.journal().await?;
+    if journal.stage == Stage::Started {
+        return profiler_switch::stays_on(cluster).await;
+    }
+    let hurry = async {
+        context.shutdown.requested().await;
+    };
+    profiler_switch::turn_off(cluster, context.install.get()?, hurry).await
+}
+
+/// Gives the lock up. The journal goes unless somebody else still has something to do with it: a pod may be
+/// profiling, the profiler is to be turned off, or what the pods have is not shipped.
+pub(super) async fn unlock(context: &Context, is_shipped: bool) {
+    let lease = &context.cluster.lease;
+    let journal = lease.journal().await;
+    let keep = journal.is_some_and(|journal| {
+        if is_shipped {
+            journal.is_to_be_undone()
+        } else {
+            journal.is_open()
+        }
+    });
+    if let Err(error) = lease.release(keep).await {
+        tracing::warn!(%error, "the lock could not be given up; it dies by itself");
+    }
+}

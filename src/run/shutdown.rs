@@ -1,0 +1,149 @@
+//! The request to stop: a signal, a second signal, or the run's own deadline.
+//!
+//! It aborts nothing. It ends waits, and sets the times by which the stop and the dump are over.
+
+use std::future::pending;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::config::Patience;
+use crate::limits::{SHIPPING_RESERVE, STOP_RESERVE};
+use crate::manifest::EndedBy;
+use crate::outcome::ExitCode;
+
+/// What was asked of the run, and the times that follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ShutdownRequest {
+    /// What the process exits with then.
+    pub(super) code: ExitCode,
+    /// Why.
+    pub(super) by: EndedBy,
+    /// When the dump ends, whatever is missing then. A second signal brings it forward.
+    pub(super) dump_until: Instant,
+    /// When the stop is given up, whichever pods have not seen it.
+    pub(super) stop_until: Instant,
+}
+
+impl ShutdownRequest {
+    /// Why the run ends, for a person.
+    pub(super) fn why(&self) -> &'static str {
+        if self.by == EndedBy::Deadline {
+            "PROFILER_DEADLINE is near"
+        } else {
+            "told to stop"
+        }
+    }
+}
+
+/// The place where the request is seen, once there is one.
+#[derive(Debug, Clone)]
+pub(super) struct Shutdown(watch::Receiver<Option<ShutdownRequest>>);
+
+impl Shutdown {
+    /// Listens for signals, each the exit code for it, and to the deadline, for as long as the
+    /// returned future is polled; that one never ends.
+    pub(super) fn listen(
+        signals: mpsc::Receiver<ExitCode>,
+        patience: Patience,
+    ) -> (Self, impl Future<Output = ()>) {
+        let (sender, receiver) = watch::channel(None);
+        (Self(receiver), listen(signals, patience, sender))
+    }
+
+    /// The request, if there is one by now.
+    pub(super) fn request(&self) -> Option<ShutdownRequest> {
+        *self.0.borrow()
+    }
+
+    /// Whether the run was told to stop.
+    pub(super) fn is_requested(&self) -> bool {
+        self.request().is_some()
+    }
+
+    /// Waits for the request.
+    pub(super) async fn requested(&self) -> ShutdownRequest {
+        let mut receiver = self.0.clone();
+        let request = receiver.wait_for(Option::is_some).await;
+        match request.map(|request| *request) {
+            Ok(Some(request)) => request,
+            // Nobody listens any more, so nobody will tell.
+            Ok(None) | Err(_) => pending().await,
+        }
+    }
+
+    /// Resolves when the stop has to be given up; a second signal does not change that.
+    pub(super) async fn stop_time_is_over(&self) {
+        sleep_until(self.requested().await.stop_until).await;
+    }
+
+    /// Resolves when the dump has to end: when its time is over, at once at a second signal.
+    pub(super) async fn dump_time_is_over(&self) {
+        let mut receiver = self.0.clone();
+        loop {
+            receiver.mark_unchanged();
+            let until = self.requested().await.dump_until;
+            tokio::select! {
+                () = sleep_until(until) => return,
+                Ok(()) = receiver.changed() => {}
+            }
+        }
+    }
+
+    /// Does something that the run needs, but not for longer than a run that was told to stop has.
+    ///
+    /// # Errors
+    /// The request, when its time is over first.
+    pub(super) async fn within<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, ShutdownRequest> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.stop_time_is_over() => Err(self.requested().await),
+        }
+    }
+}
+
+async fn listen(
+    mut signals: mpsc::Receiver<ExitCode>,
+    patience: Patience,
+    sender: watch::Sender<Option<ShutdownRequest>>,
+) {
+    let deadline = async {
+        match patience.deadline {
+            Some(deadline) => sleep(deadline.saturating_sub(patience.grace)).await,
+            None => pending().await,
+        }
+    };
+    tokio::pin!(deadline);
+    let mut requested = false;
+    loop {
+        let (code, by) = tokio::select! {
+            Some(code) = signals.recv() => (code, EndedBy::Signal),
+            () = &mut deadline, if !requested => (ExitCode::Terminated, EndedBy::Deadline),
+            else => pending().await,
+        };
+        let now = Instant::now();
+        sender.send_modify(|request| match request {
+            // A second signal abandons the dump, never the stop.
+            Some(request) => request.dump_until = now,
+            None => {
+                let grace = patience.grace;
+                *request = Some(ShutdownRequest {
+                    code,
+                    by,
+                    dump_until: now + grace.saturating_sub(SHIPPING_RESERVE),
+                    // At most half of the grace: a stop matters more than what comes after it.
+                    stop_until: now + grace - STOP_RESERVE.min(grace / 2),
+                });
+            }
+        });
+        if requested {
+            tracing::warn!("told again: the dump ends here");
+        } else {
+            tracing::warn!(?by, "told to stop: stopping, then shipping what there is");
+        }
+        requested = true;
+    }
+}
