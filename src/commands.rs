@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::config::{RunId, SignalFiles, places, signal_files};
 use crate::destination::Destination;
-use crate::destination::fault::DestinationError;
+use crate::destination::DestinationError;
 use crate::outcome::ExitCode;
 
 /// `stop`: ends a run's window, with the workload's exit code if there is one.

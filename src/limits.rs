@@ -44,3 +44,31 @@ impl Default for Limits {
         }
     }
 }
+
+// destination
+
+/// Manifests that are read at the same time.
+pub const MANIFESTS_AT_ONCE: usize = 8;
+
+/// Tries of one request to a bucket, the first included, where AWS_MAX_ATTEMPTS does not say another number.
+/// Bursts of 503 SlowDown last for seconds.
+pub const S3_TRIES: u32 = 6;
+
+/// The pause after the first failed try of a request to a bucket; it doubles up to `S3_LONGEST_PAUSE`.
+pub const S3_FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between tries of a request to a bucket.
+pub const S3_LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// The longest time for a connection to a bucket.
+pub const S3_CONNECT: Duration = Duration::from_secs(10);
+
+/// The longest time for one try of a request to a bucket, such as a part of 5 MiB, of which two are sent at
+/// once: a slow bucket may take its time. The SDK notices earlier that one takes nothing at all.
+pub const S3_ATTEMPT: Duration = Duration::from_secs(2 * 60);
+
+/// The longest time for one try of completing a multipart upload, which may take a server minutes.
+pub const S3_COMPLETION: Duration = Duration::from_secs(5 * 60);
+
+/// The longest time for aborting the uploads that others left: a run does not wait long for that.
+pub const S3_ABORT_ALL: Duration = Duration::from_secs(15);

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use sha2::Digest;
 
 use crate::config::RunId;
-use crate::destination::fault::DestinationError;
+use crate::destination::DestinationError;
 use crate::destination::{Destination, Found};
 use crate::manifest::{Archive, Sha256};
 use crate::outcome::ExitCode;
@@ -42,7 +42,7 @@ fn missing(run: &RunId, found: &Found) -> String {
         Found::Unknown => format!(
             "run {run} is not there, or this account may not read it: see docs/s3.md for the rights"
         ),
-        Found::Untrue(error) => error.to_string(),
+        Found::Invalid(error) => error.to_string(),
         Found::Absent | Found::Complete(_) => {
             format!("there is no run {run}: cluster-profiler-job ls shows those that are there")
         }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::destination::fault::DestinationError;
+use crate::destination::DestinationError;
 use crate::destination::{Destination, Found, Listed};
 use crate::manifest::{Manifest, State};
 use crate::outcome::ExitCode;
@@ -51,7 +51,7 @@ async fn row(destination: &Destination, listed: Listed) -> Result<Row, Destinati
         Ok(Found::Complete(manifest)) => return Ok(described(*manifest, &listed)),
         Ok(Found::Absent | Found::Unfinished) => "unfinished",
         Ok(Found::Unknown) => "unknown",
-        Ok(Found::Untrue(error)) => {
+        Ok(Found::Invalid(error)) => {
             eprintln!("{error}");
             "untrue"
         }

@@ -16,8 +16,7 @@ use crate::archive::Spool;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::config::{FeatureGate, RunId};
-use crate::destination::fault::DestinationError;
-use crate::destination::{Destination, Found, Upload};
+use crate::destination::{Destination, DestinationError, Found, Upload};
 use crate::engine::Engine;
 use crate::engine::dump::DumpPlan;
 use crate::outcome::ExitCode;
@@ -108,7 +107,7 @@ fn unstopped(confirmation: &Confirmation, shipped: &Shipped) -> Vec<String> {
 async fn begin(destination: &Destination, run: &RunId) -> Result<Upload, DestinationError> {
     match destination.find(run).await? {
         Found::Absent | Found::Unfinished => {}
-        Found::Untrue(error) => return Err(error),
+        Found::Invalid(error) => return Err(error),
         Found::Complete(_) => destination.remove_manifest(run).await?,
         Found::Unknown => {
             if let Err(error) = destination.remove_manifest(run).await {

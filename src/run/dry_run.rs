@@ -6,7 +6,7 @@ use super::preflight::{Clear, Pods};
 use super::report::Finished;
 use crate::cluster::lease;
 use crate::cluster::profiler::Gate;
-use crate::config::{Config, FeatureGate, RunId};
+use crate::config::{Config, FeatureGate, RunFile, RunId};
 use crate::outcome::ExitCode;
 
 /// Tells each step that a run would go through from here.
@@ -52,10 +52,12 @@ pub(super) fn tell(
         "dump",
         format!("dump {expected} pods with the engine {engine}"),
     );
-    let (place, stem) = (&config.destination, config.run_id.stem());
+    let place = &config.destination;
+    let archive = config.run_id.file_name(RunFile::Archive);
+    let manifest = config.run_id.file_name(RunFile::Manifest);
     step(
         "ship",
-        format!("write {place}{stem}.tar.gz and then {stem}.json"),
+        format!("write {place}{archive} and then {manifest}"),
     );
     if let Some(place) = &config.fallback {
         step(

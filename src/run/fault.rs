@@ -9,7 +9,7 @@ use crate::cluster::gate::GateError;
 use crate::cluster::install::InstallError;
 use crate::cluster::lease::LockError;
 use crate::cluster::rights::RightsError;
-use crate::destination::fault::DestinationError;
+use crate::destination::DestinationError;
 use crate::outcome::ExitCode;
 
 /// A run's failure.

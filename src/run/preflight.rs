@@ -135,7 +135,7 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
         Ok(Found::Complete(manifest)) if manifest.is_final() => {
             return Ok(Preflight::Shipped(manifest));
         }
-        Ok(Found::Untrue(error)) => Err(error.into()),
+        Ok(Found::Invalid(error)) => Err(error.into()),
         Ok(found) => probe(job).await.map(|()| found),
         Err(fault) => Err(fault),
     };

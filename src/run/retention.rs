@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::job::Job;
 use crate::config::{Retention, RunId};
-use crate::destination::fault::DestinationError;
+use crate::destination::DestinationError;
 use crate::destination::{Destination, Found, Listed};
 
 /// All of it takes at most so long, for others wait for the lock: the next run goes on.
@@ -119,7 +119,7 @@ fn outdated<'a>(
     let mut places = retention.keep.unwrap_or(1) - 1;
     let read = stream::iter(earlier).map(async |(finished, run): (_, RunId)| {
         let found = match destination.find(&run).await {
-            Err(error) if error.permanent => Found::Untrue(error),
+            Err(error) if error.permanent => Found::Invalid(error),
             found => found?,
         };
         Ok((finished, run, found))
@@ -130,7 +130,7 @@ fn outdated<'a>(
             ready(match found {
                 Found::Unknown => Err(unreadable(&run)),
                 Found::Absent | Found::Unfinished => Ok(None),
-                Found::Untrue(error) => {
+                Found::Invalid(error) => {
                     tracing::info!(%error, "this is not taken for a run");
                     Ok(None)
                 }

@@ -75,7 +75,7 @@ pub(super) async fn work<E: Engine>(
             undo::unlock(&job, true).await;
             return Finished::already_there(*manifest);
         }
-        (None, Found::Untrue(error)) => return Err(error.into()),
+        (None, Found::Invalid(error)) => return Err(error.into()),
         (None, Found::Unfinished) => {
             tracing::warn!(run_id = %job.config.run_id, "an archive without a manifest is replaced");
         }
