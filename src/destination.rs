@@ -2,6 +2,7 @@
 
 mod directory;
 mod error;
+pub mod retention;
 mod runs;
 mod s3;
 

@@ -72,3 +72,34 @@ pub const S3_COMPLETION: Duration = Duration::from_secs(5 * 60);
 
 /// The longest time for aborting the uploads that others left: a run does not wait long for that.
 pub const S3_ABORT_ALL: Duration = Duration::from_secs(15);
+
+// engine
+
+/// Fresh tokens for one pod's page, taken because one went stale before virt-api used it.
+pub const FRESH_TOKENS: usize = 5;
+
+/// Checks, after upstream's program was killed, whether it is gone.
+pub const KILL_CHECKS: usize = 2000;
+
+/// The pause between two of these checks.
+pub const KILL_CHECK_PAUSE: Duration = Duration::from_millis(1);
+
+// retention
+
+/// The longest time for removing earlier runs, for others wait for the lock: the next run goes on with it.
+pub const RETENTION: Duration = Duration::from_secs(2 * 60);
+
+/// The longest time for removing one earlier run, because nobody removes what is left of half a run.
+pub const REMOVAL: Duration = Duration::from_secs(20);
+
+/// The time for one earlier run that is being removed when a run has to hurry, or after `REMOVAL`.
+pub const REMOVAL_GRACE: Duration = Duration::from_secs(2);
+
+// commands
+
+/// The pause between two looks of `ready` for the ready file.
+pub const READY_POLL: Duration = Duration::from_millis(250);
+
+/// How long `ready` ignores a done file: one that is there at first may be an earlier run's, which the next
+/// run removes.
+pub const OLD_DONE_FILE: Duration = Duration::from_secs(5);

@@ -49,7 +49,7 @@ pub(super) async fn work<E: Engine>(
     job.gate().before = clear.gate == profiler::Gate::On;
     if job.config.dry_run {
         let pods = preflight::pods(&job, install).await?;
-        let going = retention::going(&job, &job.destination);
+        let going = retention::outdated_runs(&job, &job.destination);
         let going = going.try_collect().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "which earlier runs would be removed is not known");
             Vec::new()
