@@ -56,11 +56,6 @@ impl Spool {
         &self.temporary
     }
 
-    /// Whether the texts of converted profiles are kept.
-    pub fn keep_originals(&self) -> bool {
-        self.keep_originals
-    }
-
     /// Begins an entry.
     ///
     /// # Errors

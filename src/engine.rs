@@ -1,16 +1,10 @@
 //! Engines: how the profiles of the expected pods are fetched once profiling has stopped.
 
-mod bundled;
-pub mod dump;
-mod landing;
 mod native;
-mod output;
 mod page;
-mod profile;
-mod program;
-mod refusal;
+mod pod_dump;
 mod stream;
-mod sweep;
+mod upstream;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -19,8 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::cluster::call::CallError;
 use crate::config::{Config, EngineConfig};
-use dump::{CLUSTER_PROFILER, DumpPlan, NATIVE, PodDump};
-pub use program::Program;
+use pod_dump::{CLUSTER_PROFILER, NATIVE};
+pub use pod_dump::{DumpPlan, PodDump};
+pub use upstream::program::Program;
 
 /// Fetches dumps. Start and stop are the run's own, whatever the engine.
 pub trait Engine: Send + Sync + 'static {
@@ -74,7 +69,7 @@ impl Engine for ClusterProfiler {
     }
 
     async fn dump(&self, plan: DumpPlan, out: mpsc::Sender<PodDump>) -> Result<(), CallError> {
-        bundled::dump(&plan, &self.program, self.concurrency, &out).await
+        upstream::dump(&plan, &self.program, self.concurrency, &out).await
     }
 }
 

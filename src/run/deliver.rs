@@ -17,8 +17,7 @@ use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::config::{FeatureGate, RunId};
 use crate::destination::{Destination, DestinationError, Found, Upload};
-use crate::engine::Engine;
-use crate::engine::dump::DumpPlan;
+use crate::engine::{DumpPlan, Engine};
 use crate::outcome::ExitCode;
 
 /// Dump and ship, the gate, the manifest.

@@ -13,8 +13,7 @@ use super::job::Job;
 use super::record::{Judgement, Record};
 use crate::archive::{Entry, Framing, PodBundle};
 use crate::destination::Upload;
-use crate::engine::Engine;
-use crate::engine::dump::{DumpPlan, PodDump};
+use crate::engine::{DumpPlan, Engine, PodDump};
 use crate::manifest::{Archive, File, State, Window};
 use crate::outcome::ExitCode;
 
@@ -110,17 +109,17 @@ impl Writer {
                 record.uncounted.push(pod);
                 return Ok(None);
             }
-            PodDump::Refused(names) => {
+            PodDump::UnexpectedNames(names) => {
                 record.refused.extend(names);
                 return Ok(None);
             }
             PodDump::Expected {
                 pod,
                 result,
-                refused,
+                unexpected_names,
                 engine,
             } => {
-                record.refused.extend(refused);
+                record.refused.extend(unexpected_names);
                 (pod, result, engine)
             }
         };
