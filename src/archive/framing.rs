@@ -36,7 +36,7 @@ impl Framing {
     /// # Errors
     /// The path does not fit the header; nothing has changed.
     pub fn open(&mut self, path: &str, bytes: u64) -> Result<Vec<u8>, PathError> {
-        let header = header(path, bytes, self.modified)?;
+        let header = ustar_header(path, bytes, self.modified)?;
         let member = self.member(header.as_bytes());
         self.padding = bytes.next_multiple_of(BLOCK) - bytes;
         Ok(member)
@@ -64,10 +64,10 @@ impl Framing {
 /// # Errors
 /// The path does not fit the header, or is no plain relative path.
 pub fn check_path(path: &str) -> Result<(), PathError> {
-    header(path, 0, 0).map(|_| ())
+    ustar_header(path, 0, 0).map(|_| ())
 }
 
-fn header(path: &str, bytes: u64, modified: u64) -> Result<tar::Header, PathError> {
+fn ustar_header(path: &str, bytes: u64, modified: u64) -> Result<tar::Header, PathError> {
     let mut header = tar::Header::new_ustar();
     header.set_path(path).map_err(|source| PathError {
         path: path.to_owned(),

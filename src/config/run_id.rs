@@ -93,3 +93,27 @@ impl std::fmt::Display for RunId {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_the_run_and_the_file_that_have_it() {
+        let run = RunId::parse("nightly.3-x").expect("an id");
+        for file in RunFile::ALL {
+            let name = run.file_name(file);
+            assert_eq!(RunId::from_file_name(&name), Some((run.clone(), file)));
+        }
+        for other in [
+            "nightly.json",
+            "profile-.json",
+            "profile-Nightly.json",
+            "profile-nightly.tar",
+            "profile-nightly",
+            ".cluster-profiler-job.profile-nightly.json.0a1b2c3d.partial",
+        ] {
+            assert_eq!(RunId::from_file_name(other), None, "{other}");
+        }
+    }
+}

@@ -99,8 +99,8 @@ impl Directory {
             let path = &directory.path;
             let fault = |error: io::Error| DestinationError::io("list", path, &error);
             let mut files = Vec::new();
-            for entry in fs::read_dir(path).map_err(fault)? {
-                let entry = entry.map_err(fault)?;
+            for read in fs::read_dir(path).map_err(fault)? {
+                let entry = read.map_err(fault)?;
                 // One that is gone by now, or has no time, is no run to speak of.
                 if let Some(modified) = modified(&entry) {
                     let name = entry.file_name().to_string_lossy().into_owned();
@@ -225,9 +225,9 @@ impl DirectoryUpload {
             hash,
             bytes,
         } = self;
-        let file = file.into_std().await;
+        let blocking_file = file.into_std().await;
         let uri = format!("file://{}", temporary.target().display());
-        joined(tokio::task::spawn_blocking(move || temporary.publish(&file)).await)?;
+        joined(tokio::task::spawn_blocking(move || temporary.publish(&blocking_file)).await)?;
         let sha256 = Sha256(hash.finalize().into());
         Ok(Archive { uri, bytes, sha256 })
     }

@@ -111,17 +111,21 @@ mod tests {
     use super::RemoveReason::{TooMany, TooOld};
     use super::*;
 
-    const DAY: Duration = Duration::from_hours(24);
+    const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
     /// A run: the day on which it was finished, whether it is whole, and what becomes of it on day 100.
-    type Run = (u32, bool, Decision);
+    type Run = (u64, bool, Decision);
 
-    fn day(day: u32) -> Timestamp {
-        Timestamp::UNIX_EPOCH + DAY * day
+    fn days(days: u64) -> Duration {
+        Duration::from_secs(days * SECONDS_A_DAY)
     }
 
-    fn decides(keep: Option<u32>, keep_for: Option<u32>, runs: &[Run]) {
-        let keep_for = keep_for.map(|days| DAY * days);
+    fn day(day: u64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + days(day)
+    }
+
+    fn decides(keep: Option<u32>, keep_for_days: Option<u64>, runs: &[Run]) {
+        let keep_for = keep_for_days.map(days);
         let retention = Retention { keep, keep_for };
         let mut decider = Decider::new(&retention);
         for &(finished, is_whole, expected) in runs {
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_runs_that_were_finished_before_the_present_one_are_earlier() {
-        let listed = |id: &str, finished: Option<u32>| Listed {
+        let listed = |id: &str, finished: Option<u64>| Listed {
             run_id: RunId::parse(id).expect("an id"),
             finished: finished.map(day),
         };

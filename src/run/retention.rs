@@ -96,11 +96,11 @@ fn outdated_among<'a>(
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let mut decider = Decider::new(retention);
     let runs = stream::iter(earlier).map(async |run: EarlierRun| {
-        let is_whole = is_whole(destination, &run.run_id).await?;
-        Ok((run, is_whole))
+        let is_whole = check_whole(destination, &run.run_id).await?;
+        Ok(CheckedRun { run, is_whole })
     });
     runs.buffered(MANIFESTS_AT_ONCE)
-        .try_filter_map(move |(run, is_whole): (EarlierRun, bool)| {
+        .try_filter_map(move |CheckedRun { run, is_whole }| {
             let decision = decider.decide(run.finished, is_whole, Timestamp::now());
             tracing::debug!(run_id = %run.run_id, "retention: {decision:?}");
             ready(Ok(match decision {
@@ -110,8 +110,18 @@ fn outdated_among<'a>(
         })
 }
 
+/// An earlier run whose manifest was looked for.
+struct CheckedRun {
+    run: EarlierRun,
+    /// Whether its manifest is there and matches its archive.
+    is_whole: bool,
+}
+
 /// Whether a run has a manifest that matches its archive.
-async fn is_whole(destination: &Destination, run: &RunId) -> Result<bool, DestinationError> {
+///
+/// # Errors
+/// The destination cannot be read for now, or the account may not read it.
+async fn check_whole(destination: &Destination, run: &RunId) -> Result<bool, DestinationError> {
     let invalid = match destination.find(run).await {
         Ok(Found::Complete(_)) => return Ok(true),
         Ok(Found::Absent | Found::Unfinished) => return Ok(false),

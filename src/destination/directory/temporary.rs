@@ -37,8 +37,11 @@ impl Temporary {
         let (file, path) = created
             .map_err(|error| DestinationError::io("create", target, &error))?
             .into_parts();
-        let target = target.to_owned();
-        Ok((Self { path, target }, file))
+        let temporary = Self {
+            path,
+            target: target.to_owned(),
+        };
+        Ok((temporary, file))
     }
 
     pub(super) fn path(&self) -> &Path {

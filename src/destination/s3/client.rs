@@ -28,7 +28,7 @@ const NO_REGION: &str = "us-east-1";
 ///
 /// # Errors
 /// The certificates that are to be trusted cannot be read.
-pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationError> {
+pub(super) async fn new_client(settings: &S3Settings) -> Result<Client, DestinationError> {
     let retry = RetryConfig::standard()
         .with_max_attempts(settings.max_attempts.unwrap_or(S3_TRIES))
         .with_initial_backoff(S3_FIRST_PAUSE)
@@ -47,7 +47,7 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, DestinationE
         loader = loader.endpoint_url(endpoint);
     }
     let shared = loader.load().await;
-    let endpoint = endpoint(settings, &shared);
+    let endpoint = custom_endpoint(settings, &shared);
     let custom = endpoint.is_some();
     let mut config = Builder::from(&shared)
         .retry_classifier(ConnectionErrors)
@@ -96,7 +96,7 @@ impl ClassifyRetry for ConnectionErrors {
 
 /// The URL of a server that is not AWS, out of our settings or a profile. An empty one is none, though the
 /// SDK would use it.
-fn endpoint(settings: &S3Settings, shared: &SdkConfig) -> Option<String> {
+fn custom_endpoint(settings: &S3Settings, shared: &SdkConfig) -> Option<String> {
     let of_service = || {
         let key = ServiceConfigKey::builder()
             .service_id("S3")

@@ -43,8 +43,8 @@ impl Objects {
 
     /// The client, which is made when it is first used.
     pub(super) async fn client(&self) -> Result<&Client, DestinationError> {
-        let client = || client::client(self.settings());
-        self.0.client.get_or_try_init(client).await
+        let new_client = || client::new_client(self.settings());
+        self.0.client.get_or_try_init(new_client).await
     }
 
     pub(super) fn bucket(&self) -> &str {

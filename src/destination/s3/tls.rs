@@ -79,8 +79,8 @@ fn usable_certificates(
     }
     let unusable = all - certificates.len();
     if unusable > 0 {
-        let path = path.display();
-        tracing::warn!(variable, %path, "{unusable} of {all} certificates in it cannot be used");
+        let shown = path.display();
+        tracing::warn!(variable, path = %shown, "{unusable} of {all} certificates in it cannot be used");
     }
     Ok(certificates)
 }
