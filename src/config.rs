@@ -24,7 +24,7 @@ use std::path::PathBuf;
 pub use bucket::{ChecksumsSet, S3Config, S3Settings};
 pub use destination::DestinationConfig;
 pub use min_complete::MinComplete;
-pub use run_id::RunId;
+pub use run_id::{RunFile, RunId};
 pub use standard::OwnPod;
 pub use values::{
     Config, ConfigError, EngineConfig, FeatureGate, LogFormat, Patience, Retention, SignalFiles,

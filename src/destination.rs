@@ -1,59 +1,65 @@
-//! Where runs are kept. A run's names there are complete or do not exist.
+//! The places where runs are kept. A file of a run appears there whole, or not at all.
 
-mod dir;
-mod download;
-pub mod fault;
-mod found;
-mod listed;
+mod directory;
+mod error;
+pub mod retention;
+mod runs;
 mod s3;
 
 use bytes::Bytes;
 
-pub use dir::{Dir, DirUpload};
-pub use download::Download;
-use fault::DestinationError;
-pub use found::Found;
-pub use listed::Listed;
-pub use s3::{Bucket, S3Upload};
+pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
+pub use error::DestinationError;
+pub use runs::{Found, Listed};
+pub use s3::{Bucket, BucketDownload, BucketUpload};
 
-use crate::config::{DestinationConfig, RunId};
+use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::manifest::Archive;
 
 /// A place for runs.
 #[derive(Debug, Clone)]
 pub enum Destination {
     /// A directory, such as a mounted volume.
-    Dir(Dir),
+    Directory(Directory),
     /// A bucket.
     Bucket(Bucket),
 }
 
-/// An archive on its way.
+/// An archive that is being written to a destination.
 #[derive(Debug)]
 pub enum Upload {
     /// Into a directory.
-    Dir(DirUpload),
+    Directory(DirectoryUpload),
     /// Into a bucket.
-    Bucket(S3Upload),
+    Bucket(BucketUpload),
+}
+
+/// An archive that is being read from a destination.
+#[derive(Debug)]
+pub enum Download {
+    /// From a directory.
+    Directory(DirectoryDownload),
+    /// From a bucket.
+    Bucket(BucketDownload),
 }
 
 impl Destination {
     /// The destination that was configured.
     pub fn new(config: &DestinationConfig) -> Self {
         match config {
-            DestinationConfig::Directory(path) => Self::Dir(Dir::new(path.clone())),
+            DestinationConfig::Directory(path) => Self::Directory(Directory::new(path.clone())),
             DestinationConfig::Bucket(config) => Self::Bucket(Bucket::new((**config).clone())),
         }
     }
 
-    /// Proves that files can be written, with one of its own that is deleted again, and removes
-    /// what dead runs left under temporary names.
+    /// Proves that files can be written, by writing one and deleting it again. Removes what dead runs left
+    /// under temporary names.
     ///
     /// # Errors
-    /// They cannot.
+    /// The destination cannot be written.
     pub async fn probe(&self, run: &RunId) -> Result<(), DestinationError> {
         match self {
-            Self::Dir(dir) => dir.probe().await,
+            Self::Directory(directory) => directory.probe().await,
             Self::Bucket(bucket) => bucket.probe(run).await,
         }
     }
@@ -61,24 +67,26 @@ impl Destination {
     /// Looks for a run.
     ///
     /// # Errors
-    /// The destination cannot be read, or its manifest of the run cannot be understood.
+    /// The destination cannot be read, or something else has the archive's name.
     pub async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         match self {
-            Self::Dir(dir) => dir.find(run).await,
+            Self::Directory(directory) => directory.find(run).await,
             Self::Bucket(bucket) => bucket.find(run).await,
         }
     }
 
-    /// Looks for a run in several places, in order: in the first that has it for good, or else complete,
-    /// which comes beside, or else what there is of it anywhere.
+    /// Looks for a run in several places, in their order. The result is the run and its place from the first
+    /// place that has it for good, or else from the first that has it complete; if no place has it complete,
+    /// it is what there is of it anywhere, without a place.
     ///
     /// # Errors
-    /// None has it complete, and the first of these faults was in the way.
+    /// No place has it complete, and one of them cannot be read; the error is of the first such place.
     pub async fn find_among<'a>(
         places: impl IntoIterator<Item = &'a Self>,
         run: &RunId,
     ) -> Result<(Found, Option<&'a Self>), DestinationError> {
-        let (mut complete, mut other) = (None, Ok(Found::Absent));
+        let mut complete = None;
+        let mut incomplete = Ok(Found::Absent);
         for place in places {
             match place.find(run).await {
                 Ok(Found::Complete(manifest)) => {
@@ -90,34 +98,38 @@ impl Destination {
                     complete.get_or_insert(found);
                 }
                 Ok(Found::Absent) => {}
-                found if !matches!(other, Ok(Found::Untrue(_)) | Err(_)) => other = found,
-                _ => {}
+                // An invalid manifest and an error are not hidden by what comes after them.
+                found => {
+                    if !matches!(incomplete, Ok(Found::Invalid(_)) | Err(_)) {
+                        incomplete = found;
+                    }
+                }
             }
         }
         match complete {
             Some(found) => Ok(found),
-            None => Ok((other?, None)),
+            None => Ok((incomplete?, None)),
         }
     }
 
-    /// Removes a run's manifest, if there is one: its archive is about to be replaced.
+    /// Removes a run's manifest, if there is one, before its archive is replaced.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The manifest cannot be removed.
     pub async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
         match self {
-            Self::Dir(dir) => dir.remove_manifest(run).await,
-            Self::Bucket(bucket) => bucket.remove_manifest(run).await,
+            Self::Directory(directory) => directory.remove(run, RunFile::Manifest).await,
+            Self::Bucket(bucket) => bucket.remove(run, RunFile::Manifest).await,
         }
     }
 
-    /// The runs that are there, by their names, in the order of their ids.
+    /// The runs that are there, in the order of their ids. Their manifests are not read.
     ///
     /// # Errors
     /// The destination cannot be listed.
     pub async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
         match self {
-            Self::Dir(dir) => dir.list().await,
+            Self::Directory(directory) => directory.list().await,
             Self::Bucket(bucket) => bucket.list().await,
         }
     }
@@ -125,81 +137,94 @@ impl Destination {
     /// Opens a run's archive for reading.
     ///
     /// # Errors
-    /// It is not there, or cannot be read.
+    /// The archive is not there, or cannot be read.
     pub async fn open(&self, run: &RunId) -> Result<Download, DestinationError> {
         match self {
-            Self::Dir(dir) => dir.open(run).await,
-            Self::Bucket(bucket) => bucket.open(run).await,
+            Self::Directory(directory) => directory.open(run).await.map(Download::Directory),
+            Self::Bucket(bucket) => bucket.open(run).await.map(Download::Bucket),
         }
     }
 
-    /// Removes a run, its manifest first: what is left of one is unfinished, and never untrue.
+    /// Removes a run, its manifest first: what is left of one is unfinished, and never invalid.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// One of its files cannot be removed.
     pub async fn remove(&self, run: &RunId) -> Result<(), DestinationError> {
         self.remove_manifest(run).await?;
         match self {
-            Self::Dir(dir) => dir.remove_archive(run).await,
-            Self::Bucket(bucket) => bucket.remove_archive(run).await,
+            Self::Directory(directory) => directory.remove(run, RunFile::Archive).await,
+            Self::Bucket(bucket) => bucket.remove(run, RunFile::Archive).await,
         }
     }
 
-    /// Begins a run's archive, under a temporary name.
+    /// Begins to write a run's archive, which has no name until it is finished.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The archive cannot be written.
     pub async fn begin(&self, run: &RunId) -> Result<Upload, DestinationError> {
         match self {
-            Self::Dir(dir) => dir.begin(run).await.map(Upload::Dir),
+            Self::Directory(directory) => directory.begin(run).await.map(Upload::Directory),
             Self::Bucket(bucket) => bucket.begin(run).await.map(Upload::Bucket),
         }
     }
 
-    /// Removes what [`Self::begin`] began and nobody finished; where nobody else can be at the run, also
-    /// what a request began whose answer was lost.
+    /// Removes an archive that was begun and not finished. If this process is alone, so that no other one can
+    /// be writing the same archive, it also removes what a request began whose answer was lost.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The unfinished archive cannot be removed.
     pub async fn abort(&self, is_alone: bool) -> Result<(), DestinationError> {
         match self {
-            Self::Dir(dir) => dir.abort().await,
+            Self::Directory(directory) => directory.abort().await,
             Self::Bucket(bucket) => bucket.abort(is_alone).await,
         }
     }
 
-    /// Writes a run's manifest, the mark that its archive is whole.
+    /// Writes a run's manifest, which says that its archive is whole.
     ///
     /// # Errors
-    /// It cannot be written; there is no manifest then.
+    /// The manifest cannot be written; there is none then.
     pub async fn put_manifest(&self, run: &RunId, json: Vec<u8>) -> Result<(), DestinationError> {
         match self {
-            Self::Dir(dir) => dir.put_manifest(run, json).await,
+            Self::Directory(directory) => directory.put_manifest(run, json).await,
             Self::Bucket(bucket) => bucket.put_manifest(run, json).await,
         }
     }
 }
 
 impl Upload {
-    /// Adds to the archive.
+    /// Adds bytes to the archive.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The archive cannot be written.
     pub async fn write(&mut self, data: Bytes) -> Result<(), DestinationError> {
         match self {
-            Self::Dir(upload) => upload.write(data).await,
+            Self::Directory(upload) => upload.write(data).await,
             Self::Bucket(upload) => upload.write(data).await,
         }
     }
 
-    /// Gives the archive its name, once all of it is safe.
+    /// Gives the archive its name, after all of it is safely stored.
     ///
     /// # Errors
-    /// It cannot be written; the name does not exist then.
+    /// The archive cannot be written; nothing has its name then.
     pub async fn finish(self) -> Result<Archive, DestinationError> {
         match self {
-            Self::Dir(upload) => upload.finish().await,
+            Self::Directory(upload) => upload.finish().await,
             Self::Bucket(upload) => upload.finish().await,
+        }
+    }
+}
+
+impl Download {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// The archive cannot be read on; what was read before is not all of it.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, DestinationError> {
+        match self {
+            Self::Directory(download) => download.next().await,
+            Self::Bucket(download) => download.next().await,
         }
     }
 }

@@ -1,16 +1,10 @@
 //! Engines: how the profiles of the expected pods are fetched once profiling has stopped.
 
-mod bundled;
-pub mod dump;
-mod landing;
 mod native;
-mod output;
 mod page;
-mod profile;
-mod program;
-mod refusal;
+mod pod_dump;
 mod stream;
-mod sweep;
+mod upstream;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -21,8 +15,9 @@ use tokio::sync::mpsc;
 
 use crate::cluster::call::CallError;
 use crate::config::{Config, EngineConfig};
-use dump::{CLUSTER_PROFILER, DumpPlan, NATIVE, PodDump};
-pub use program::Program;
+use pod_dump::{CLUSTER_PROFILER, NATIVE};
+pub use pod_dump::{DumpPlan, PodDump};
+pub use upstream::program::Program;
 
 /// An engine: it fetches dumps. Start and stop are the run's own, whatever the engine.
 pub trait Engine: Debug + Send + Sync {
@@ -103,6 +98,6 @@ impl Engine for ClusterProfiler {
         plan: DumpPlan,
         out: mpsc::Sender<PodDump>,
     ) -> BoxFuture<'_, Result<(), CallError>> {
-        async move { bundled::dump(&plan, &self.program, self.concurrency, &out).await }.boxed()
+        async move { upstream::dump(&plan, &self.program, self.concurrency, &out).await }.boxed()
     }
 }

@@ -72,3 +72,62 @@ pub const BAR_TICK: Duration = Duration::from_millis(250);
 
 /// How far the clocks of nodes may differ. A cpu profile that is further from the window is stale.
 pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
+
+// destination
+
+/// Manifests that are read at the same time.
+pub const MANIFESTS_AT_ONCE: usize = 8;
+
+/// Tries of one request to a bucket, the first included, where AWS_MAX_ATTEMPTS does not say another number.
+/// Bursts of 503 SlowDown last for seconds.
+pub const S3_TRIES: u32 = 6;
+
+/// The pause after the first failed try of a request to a bucket; it doubles up to `S3_LONGEST_PAUSE`.
+pub const S3_FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between tries of a request to a bucket.
+pub const S3_LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// The longest time for a connection to a bucket.
+pub const S3_CONNECT: Duration = Duration::from_secs(10);
+
+/// The longest time for one try of a request to a bucket, such as a part of 5 MiB, of which two are sent at
+/// once: a slow bucket may take its time. The SDK notices earlier that one takes nothing at all.
+pub const S3_ATTEMPT: Duration = Duration::from_secs(2 * 60);
+
+/// The longest time for one try of completing a multipart upload, which may take a server minutes.
+pub const S3_COMPLETION: Duration = Duration::from_secs(5 * 60);
+
+/// The longest time for aborting the uploads that others left: a run does not wait long for that.
+pub const S3_ABORT_ALL: Duration = Duration::from_secs(15);
+
+// engine
+
+/// Fresh tokens for one pod's page, taken because one went stale before virt-api used it.
+pub const FRESH_TOKENS: usize = 5;
+
+/// Checks, after upstream's program was killed, whether it is gone.
+pub const KILL_CHECKS: usize = 2000;
+
+/// The pause between two of these checks.
+pub const KILL_CHECK_PAUSE: Duration = Duration::from_millis(1);
+
+// retention
+
+/// The longest time for removing earlier runs, for others wait for the lock: the next run goes on with it.
+pub const RETENTION: Duration = Duration::from_secs(2 * 60);
+
+/// The longest time for removing one earlier run, because nobody removes what is left of half a run.
+pub const REMOVAL: Duration = Duration::from_secs(20);
+
+/// The time for one earlier run that is being removed when a run has to hurry, or after `REMOVAL`.
+pub const REMOVAL_GRACE: Duration = Duration::from_secs(2);
+
+// commands
+
+/// The pause between two looks of `ready` for the ready file.
+pub const READY_POLL: Duration = Duration::from_millis(250);
+
+/// How long `ready` ignores a done file: one that is there at first may be an earlier run's, which the next
+/// run removes.
+pub const OLD_DONE_FILE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! What stands between the entries' data: ustar headers, padding, and the end of the archive.
+//! The bytes between the entries' data: ustar headers, padding, and the end of the archive.
 
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ pub struct PathError {
     source: io::Error,
 }
 
-/// What stands between the entries' data: headers, padding and the end.
+/// A maker of the bytes between the entries' data, each time as a gzip member.
 #[derive(Debug)]
 pub struct Framing {
     modified: u64,
@@ -31,18 +31,18 @@ impl Framing {
         }
     }
 
-    /// The gzip member that goes before an entry's data.
+    /// The gzip member before an entry's data: the padding of the entry before it, and its header.
     ///
     /// # Errors
     /// The path does not fit the header; nothing has changed.
     pub fn open(&mut self, path: &str, bytes: u64) -> Result<Vec<u8>, PathError> {
-        let header = header(path, bytes, self.modified)?;
+        let header = ustar_header(path, bytes, self.modified)?;
         let member = self.member(header.as_bytes());
         self.padding = bytes.next_multiple_of(BLOCK) - bytes;
         Ok(member)
     }
 
-    /// The gzip member that ends the archive.
+    /// The gzip member that ends the archive, with the padding of its last entry.
     pub fn close(self) -> Vec<u8> {
         self.member(&[0; 2 * BLOCK as usize])
     }
@@ -59,15 +59,15 @@ impl Framing {
     }
 }
 
-/// Whether an entry can have this path.
+/// Checks that an entry can have this path.
 ///
 /// # Errors
-/// It does not fit the header, or is no plain relative path.
+/// The path does not fit the header, or is no plain relative path.
 pub fn check_path(path: &str) -> Result<(), PathError> {
-    header(path, 0, 0).map(|_| ())
+    ustar_header(path, 0, 0).map(|_| ())
 }
 
-fn header(path: &str, bytes: u64, modified: u64) -> Result<tar::Header, PathError> {
+fn ustar_header(path: &str, bytes: u64, modified: u64) -> Result<tar::Header, PathError> {
     let mut header = tar::Header::new_ustar();
     header.set_path(path).map_err(|source| PathError {
         path: path.to_owned(),

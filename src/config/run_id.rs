@@ -1,4 +1,4 @@
-//! The name of a run.
+//! A run's id, and the names and media types of the files that a run leaves at a destination.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,9 +10,37 @@ const MAX_LENGTH: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(String);
 
+/// One of the two files that a run leaves at a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunFile {
+    /// The archive, `profile-RUN_ID.tar.gz`.
+    Archive,
+    /// The manifest, `profile-RUN_ID.json`, which is written when the archive is whole.
+    Manifest,
+}
+
+impl RunFile {
+    const ALL: [Self; 2] = [Self::Archive, Self::Manifest];
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Archive => ".tar.gz",
+            Self::Manifest => ".json",
+        }
+    }
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Archive => "application/gzip",
+            Self::Manifest => "application/json",
+        }
+    }
+}
+
 impl RunId {
-    /// What the names of all runs' files begin with.
-    pub const STEM: &str = "profile-";
+    /// The beginning of the names of all runs' files.
+    pub const FILE_PREFIX: &str = "profile-";
 
     /// Checks an id that somebody chose.
     ///
@@ -28,15 +56,30 @@ impl RunId {
             .ok_or_else(|| format!("[a-z0-9][a-z0-9.-]*, at most {MAX_LENGTH} characters"))
     }
 
-    /// Makes an id out of a time and chance.
+    /// Makes an id from a time and a random number.
     pub fn generate(now: Timestamp, random: u32) -> Self {
         let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dt%H%M%Sz");
         Self(format!("{time}-{:06x}", random & 0x00ff_ffff))
     }
 
-    /// What the run's files are called, without their endings: `profile-RUN_ID`.
+    /// The names of the run's files without their extensions, `profile-RUN_ID`. The archive's one top
+    /// directory has this name, too.
     pub fn stem(&self) -> String {
-        format!("{}{}", Self::STEM, self.0)
+        format!("{}{}", Self::FILE_PREFIX, self.0)
+    }
+
+    /// The name of one of the run's files.
+    pub fn file_name(&self, file: RunFile) -> String {
+        format!("{}{}", self.stem(), file.extension())
+    }
+
+    /// The run and the file that a name stands for; `None` for a name that no run's file has.
+    pub fn from_file_name(name: &str) -> Option<(Self, RunFile)> {
+        let id_and_extension = name.strip_prefix(Self::FILE_PREFIX)?;
+        RunFile::ALL.into_iter().find_map(|file| {
+            let id = id_and_extension.strip_suffix(file.extension())?;
+            Some((Self::parse(id).ok()?, file))
+        })
     }
 
     /// The id itself.
@@ -48,5 +91,29 @@ impl RunId {
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_the_run_and_the_file_that_have_it() {
+        let run = RunId::parse("nightly.3-x").expect("an id");
+        for file in RunFile::ALL {
+            let name = run.file_name(file);
+            assert_eq!(RunId::from_file_name(&name), Some((run.clone(), file)));
+        }
+        for other in [
+            "nightly.json",
+            "profile-.json",
+            "profile-Nightly.json",
+            "profile-nightly.tar",
+            "profile-nightly",
+            ".cluster-profiler-job.profile-nightly.json.0a1b2c3d.partial",
+        ] {
+            assert_eq!(RunId::from_file_name(other), None, "{other}");
+        }
     }
 }

@@ -1,95 +1,126 @@
-//! A bucket as destination. An object appears whole or not at all, so that nothing has a temporary
-//! name here; what is unfinished is a multipart upload.
+//! A bucket as destination. An object appears whole or not at all, so nothing has a temporary name here;
+//! what is unfinished is a multipart upload.
 
 mod client;
-mod fault;
+mod error;
+mod multipart;
 mod objects;
+mod tls;
 mod upload;
 
+use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use self::objects::{Objects, Unfinished};
-pub use self::upload::S3Upload;
-use super::download::Download;
-use super::fault::DestinationError;
-use super::found::{Found, judge};
-use super::listed::{Listed, gather};
-use crate::config::{RunId, S3Config};
+use self::objects::Objects;
+pub use self::upload::BucketUpload;
+use self::upload::{Unfinished, UnfinishedUpload};
+use super::error::DestinationError;
+use super::runs::{Found, Listed, check_manifest, from_files};
+use crate::chain::chain;
+use crate::config::{RunFile, RunId, S3Config};
 
 /// A bucket for runs.
 #[derive(Debug, Clone)]
-pub struct Bucket(Objects);
+pub struct Bucket {
+    objects: Objects,
+    unfinished: Unfinished,
+}
+
+/// An archive that is being read from a bucket.
+#[derive(Debug)]
+pub struct BucketDownload {
+    uri: String,
+    body: ByteStream,
+}
 
 impl Bucket {
     pub(super) fn new(config: S3Config) -> Self {
-        Self(Objects::new(config))
+        Self {
+            objects: Objects::new(config),
+            unfinished: Unfinished::default(),
+        }
     }
 
-    fn archive(&self, run: &RunId) -> String {
-        self.0.key(&format!("{}.tar.gz", run.stem()))
+    fn key(&self, run: &RunId, file: RunFile) -> String {
+        self.objects.key(&run.file_name(file))
     }
 
-    fn manifest(&self, run: &RunId) -> String {
-        self.0.key(&format!("{}.json", run.stem()))
-    }
-
-    /// Writes an object of its own, which is deleted again: nothing tells better what is missing.
+    /// Writes an object of its own and deletes it again: nothing tells better what is missing.
     pub(super) async fn probe(&self, run: &RunId) -> Result<(), DestinationError> {
-        let key = self.0.key(&format!(".cluster-profiler-job.probe-{run}"));
+        let objects = &self.objects;
+        let key = objects.key(&format!(".cluster-profiler-job.probe-{run}"));
         let body = Bytes::from_static(b"cluster-profiler-job writes here\n");
-        self.0.put(&key, body, "text/plain").await?;
-        if let Err(failed) = self.0.delete(&key).await {
+        objects.put(&key, body, "text/plain").await?;
+        if let Err(failed) = objects.delete(&key).await {
             tracing::warn!(error = %failed.error, "the probe cannot be deleted again; going on");
         }
         Ok(())
     }
 
-    /// The manifest is asked for first: a refusal to give it says why, and one to a HEAD has no body.
+    /// Asks for the manifest first: a refusal to give it says why, and one to a HEAD has no body.
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
-        let (archive, manifest) = (self.archive(run), self.manifest(run));
-        let json = match self.0.get(&manifest).await {
+        let manifest = self.key(run, RunFile::Manifest);
+        let json = match self.objects.get(&manifest).await {
+            Ok(json) => Some(json),
             Err(failed) if failed.is_absent() => None,
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether the run is there is not known");
                 return Ok(Found::Unknown);
             }
-            json => Some(json.map_err(|failed| failed.error)?),
+            Err(failed) => return Err(failed.error),
         };
-        let there = self.0.size(&archive).await;
-        Ok(match (json, there) {
-            (json, Err(failed)) if failed.is_denied() => {
+        let uri = self.objects.uri(&manifest);
+        match self.objects.size(&self.key(run, RunFile::Archive)).await {
+            Ok(size) => Ok(match json {
+                Some(json) => check_manifest(&uri, &json, |bytes| size == Some(bytes)),
+                None => size.map_or(Found::Absent, |_| Found::Unfinished),
+            }),
+            Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether its archive is there is not known");
-                json.map_or(Found::Unknown, |json| {
-                    judge(&self.0.uri(&manifest), &json, |_| true)
+                Ok(match json {
+                    Some(json) => check_manifest(&uri, &json, |_| true),
+                    None => Found::Unknown,
                 })
             }
-            (_, Err(failed)) => return Err(failed.error),
-            (Some(json), Ok(there)) => {
-                judge(&self.0.uri(&manifest), &json, |bytes| there == Some(bytes))
-            }
-            (None, Ok(there)) => there.map_or(Found::Absent, |_| Found::Unfinished),
-        })
+            Err(failed) => Err(failed.error),
+        }
     }
 
-    /// Begins an archive, and gives up what a killed attempt of the same run had begun.
-    pub(super) async fn begin(&self, run: &RunId) -> Result<S3Upload, DestinationError> {
-        let key = self.archive(run);
-        self.0.sweep(&key).await;
-        Ok(S3Upload::new(self.0.clone(), key))
+    pub(super) async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
+        Ok(from_files(self.objects.list(RunId::FILE_PREFIX).await?))
+    }
+
+    pub(super) async fn open(&self, run: &RunId) -> Result<BucketDownload, DestinationError> {
+        let key = self.key(run, RunFile::Archive);
+        match self.objects.open(&key).await {
+            Ok(body) => Ok(BucketDownload {
+                uri: self.objects.uri(&key),
+                body,
+            }),
+            Err(failed) => Err(failed.error),
+        }
+    }
+
+    /// Begins an archive, and aborts what a killed attempt of the same run had begun.
+    pub(super) async fn begin(&self, run: &RunId) -> Result<BucketUpload, DestinationError> {
+        let key = self.key(run, RunFile::Archive);
+        multipart::abort_all(&self.objects, &key).await;
+        let (objects, unfinished) = (self.objects.clone(), self.unfinished.clone());
+        Ok(BucketUpload::new(objects, key, unfinished))
     }
 
     pub(super) async fn abort(&self, is_alone: bool) -> Result<(), DestinationError> {
-        let Some(Unfinished { key, id }) = self.0.unfinished().take() else {
+        let Some(UnfinishedUpload { key, id }) = self.unfinished.take() else {
             return Ok(());
         };
-        let given_up = match id {
-            Some(id) => self.0.give_up(&key, &id).await,
+        let aborted = match id {
+            Some(id) => multipart::abort(&self.objects, &key, &id).await,
             None => Ok(()),
         };
         if is_alone {
-            self.0.sweep(&key).await;
+            multipart::abort_all(&self.objects, &key).await;
         }
-        given_up
+        aborted
     }
 
     pub(super) async fn put_manifest(
@@ -97,30 +128,25 @@ impl Bucket {
         run: &RunId,
         json: Vec<u8>,
     ) -> Result<(), DestinationError> {
-        let key = self.manifest(run);
-        self.0.put(&key, json.into(), "application/json").await
+        let file = RunFile::Manifest;
+        let key = self.key(run, file);
+        self.objects.put(&key, json.into(), file.media_type()).await
     }
 
-    pub(super) async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
-        self.remove(&self.manifest(run)).await
-    }
-
-    pub(super) async fn remove_archive(&self, run: &RunId) -> Result<(), DestinationError> {
-        self.remove(&self.archive(run)).await
-    }
-
-    async fn remove(&self, key: &str) -> Result<(), DestinationError> {
-        let removed = self.0.delete(key).await;
+    pub(super) async fn remove(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
+        let removed = self.objects.delete(&self.key(run, file)).await;
         removed.map_err(|failed| failed.error)
     }
+}
 
-    pub(super) async fn open(&self, run: &RunId) -> Result<Download, DestinationError> {
-        let key = self.archive(run);
-        let body = self.0.open(&key).await.map_err(|failed| failed.error)?;
-        Ok(Download::of_body(self.0.uri(&key), body))
-    }
-
-    pub(super) async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
-        Ok(gather(self.0.list(RunId::STEM).await?))
+impl BucketDownload {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, DestinationError> {
+        let chunk = self.body.try_next().await;
+        chunk.map_err(|error| DestinationError {
+            action: "read",
+            object: self.uri.clone(),
+            detail: chain(&error),
+            permanent: false,
+        })
     }
 }

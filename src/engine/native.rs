@@ -1,4 +1,4 @@
-//! The native engine: each pod by its own token, several at once.
+//! The native engine: it fetches each pod by a token of its own, several at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,26 +6,30 @@ use backon::{BackoffBuilder, ExponentialBackoff};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::dump::{DumpPlan, NATIVE, PodDump};
 use super::page::{self, Page};
+use super::pod_dump::{DumpPlan, NATIVE, PodDump};
 use super::stream;
 use crate::archive::Spool;
 use crate::cluster::call::CallError;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::{Component, selector};
+use crate::limits::FRESH_TOKENS;
 use crate::manifest::{ExpectedPod, Refused, Uncounted};
 use crate::task::joined;
 
-/// How often one pod's token is exchanged because it went stale before virt-api used it.
-const EXCHANGES: usize = 5;
+/// Why a pod has no dump.
+const GONE: &str = "the pod was gone when it was to be dumped";
 
-/// Dumps a plan's pods but for those `delivered` already, component after component. A pod's slot is
-/// free again once somebody has taken what it brought, so memory is bounded by `concurrency`
-/// whatever the destination's speed.
+/// Dumps a plan's pods except those that are `delivered` already, component after component. A pod's slot is
+/// free again once its dump was received, so memory is bounded by `concurrency` whatever the destination's
+/// speed.
 ///
-/// It walks all of the plan's components, so whatever is delivered, it tells of the same pods that
-/// were not expected. Their names come back.
+/// It walks all of the plan's components, so it hands over the same pods that do not count whatever is
+/// delivered. Their names are returned.
+///
+/// # Errors
+/// The API server failed for good: the pods cannot be listed, or no pod can be dumped.
 pub(super) async fn dump(
     plan: &DumpPlan,
     concurrency: usize,
@@ -35,8 +39,8 @@ pub(super) async fn dump(
     let mut tasks = JoinSet::new();
     let mut uncounted = BTreeSet::new();
     for component in Component::ALL {
-        let pods = plan.pods.iter().filter(|pod| pod.component == component);
-        let mut wanted: BTreeMap<_, _> = pods.map(|pod| (pod.name.as_str(), pod)).collect();
+        let of_component = plan.pods.iter().filter(|pod| pod.component == component);
+        let mut wanted: BTreeMap<_, _> = of_component.map(|pod| (pod.name.as_str(), pod)).collect();
         if wanted.is_empty() {
             continue;
         }
@@ -54,11 +58,11 @@ pub(super) async fn dump(
             if delivered.contains(&step.pod) {
                 continue;
             }
-            if let Some(other) = unexpected(&mut wanted, &step) {
-                if let PodDump::Uncounted(pod) = &other {
+            if let Some(undumped) = not_to_be_dumped(&step, wanted.remove(step.pod.as_str())) {
+                if let PodDump::Uncounted(pod) = &undumped {
                     uncounted.insert(pod.name.clone());
                 }
-                let _ = out.send(other).await;
+                let _ = out.send(undumped).await;
                 continue;
             }
             while tasks.len() >= concurrency {
@@ -74,8 +78,7 @@ pub(super) async fn dump(
             ));
         }
         for pod in wanted.into_keys() {
-            let why = "the pod was gone when it was to be dumped".to_owned();
-            let _ = out.send(missing(pod, why)).await;
+            let _ = out.send(missing(pod, GONE)).await;
         }
     }
     while let Some(task) = tasks.join_next().await {
@@ -84,35 +87,35 @@ pub(super) async fn dump(
     Ok(uncounted)
 }
 
-/// Takes the pod off the list of those wanted. If it is not the one that was expected, says why.
-fn unexpected(wanted: &mut BTreeMap<&str, &ExpectedPod>, step: &Step) -> Option<PodDump> {
-    match wanted.remove(step.pod.as_str()) {
+/// What is handed over in place of a dump, where the pod is not the one that is wanted under its name.
+fn not_to_be_dumped(step: &Step, wanted: Option<&ExpectedPod>) -> Option<PodDump> {
+    match wanted {
         None => Some(PodDump::Uncounted(Uncounted {
             name: step.pod.clone(),
             why: "it was not Ready when profiling started, or came later".to_owned(),
         })),
         Some(pod) if pod.uid != step.uid => {
-            let why = "the pod was replaced by another of the same name".to_owned();
+            let why = "the pod was replaced by another of the same name";
             Some(missing(&step.pod, why))
         }
         Some(_) => None,
     }
 }
 
-fn missing(pod: &str, why: String) -> PodDump {
+fn missing(pod: &str, why: &str) -> PodDump {
     PodDump::Expected {
         pod: pod.to_owned(),
-        result: Err(why),
-        refused: Vec::new(),
+        result: Err(why.to_owned()),
+        unexpected_names: Vec::new(),
         engine: NATIVE,
     }
 }
 
 /// Why there is no page of a pod.
 enum Fault {
-    /// The pod cannot be had.
+    /// The pod cannot be dumped.
     Pod(String),
-    /// No pod can: a right is gone, or the profiler was turned off.
+    /// No pod can be dumped: a right is gone, or the profiler was turned off.
     Run(CallError),
 }
 
@@ -127,63 +130,56 @@ async fn dump_and_send(
     out: mpsc::Sender<PodDump>,
 ) -> Result<(), CallError> {
     let pod = step.pod.clone();
-    let (result, refused) = match with_tries(&list, step, &spool).await {
+    let dump = match fetch_page(&list, step, &spool).await {
         Ok(Page {
-            bundle: Some(bundle),
-            refused,
-        }) => (Ok(bundle), refused),
-        Ok(Page {
-            bundle: None,
-            refused,
-        }) => (Err(not_in_page(&refused)), refused),
-        Err(Fault::Pod(why)) => (Err(why), Vec::new()),
+            bundle,
+            unexpected_names,
+        }) => PodDump::Expected {
+            pod,
+            result: bundle.ok_or_else(|| why_not_in_page(&unexpected_names)),
+            unexpected_names,
+            engine: NATIVE,
+        },
+        Err(Fault::Pod(why)) => missing(&pod, &why),
         Err(Fault::Run(error)) => return Err(error),
     };
-    let engine = NATIVE;
-    let _ = out
-        .send(PodDump::Expected {
-            pod,
-            result,
-            refused,
-            engine,
-        })
-        .await;
+    let _ = out.send(dump).await;
     Ok(())
 }
 
-fn not_in_page(refused: &[Refused]) -> String {
-    match refused.first() {
+fn why_not_in_page(unexpected_names: &[Refused]) -> String {
+    match unexpected_names.first() {
         Some(other) => format!("its page had {:?} in its place", other.name),
         None => "its page did not have it".to_owned(),
     }
 }
 
-/// One pod's page, tried again after every fault: a page that fails leaves nothing behind.
-async fn with_tries(list: &PodList, mut step: Step, spool: &Spool) -> Result<Page, Fault> {
+/// Fetches one pod's page, and tries again after every fault: a page that fails leaves nothing behind.
+async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Page, Fault> {
     let mut pauses: ExponentialBackoff = list.connection.pauses().build();
-    let mut exchanges = 0;
+    let mut fresh_tokens = 0;
     let mut tries = 1;
     loop {
-        let fault = match attempt(list, &step, spool).await {
+        let fault = match try_page(list, &step, spool).await {
             // Without a token a page begins with whatever is first by now.
-            Attempt::Done(Page { bundle: None, .. }) if step.token.is_empty() && tries == 1 => {
-                step.token = locate(list, &step.pod).await?;
+            Try::Done(Page { bundle: None, .. }) if step.token.is_empty() && tries == 1 => {
+                step.token = find_token(list, &step.pod).await?;
                 "its page had another pod".to_owned()
             }
-            Attempt::Done(page) => return Ok(page),
-            Attempt::Stale if exchanges < EXCHANGES => {
-                exchanges += 1;
+            Try::Done(page) => return Ok(page),
+            Try::Stale if fresh_tokens < FRESH_TOKENS => {
+                fresh_tokens += 1;
                 let fresh = list.refresh(&step.token).await;
                 step.token = fresh.map_err(|error| Fault::Pod(error.to_string()))?;
                 continue;
             }
-            Attempt::Stale => {
-                let why = format!("{EXCHANGES} fresh tokens were stale at once");
+            Try::Stale => {
+                let why = format!("{FRESH_TOKENS} fresh tokens were stale at once");
                 return Err(Fault::Pod(why));
             }
-            Attempt::Refused(error) if error.is_definite() => return Err(Fault::Run(error)),
-            Attempt::Refused(error) => return Err(Fault::Pod(error.to_string())),
-            Attempt::Failed(why) => why,
+            Try::FailedForGood(error) if error.is_definite() => return Err(Fault::Run(error)),
+            Try::FailedForGood(error) => return Err(Fault::Pod(error.to_string())),
+            Try::Failed(why) => why,
         };
         let Some(pause) = pauses.next() else {
             return Err(Fault::Pod(format!("{fault} ({tries} tries)")));
@@ -195,7 +191,7 @@ async fn with_tries(list: &PodList, mut step: Step, spool: &Spool) -> Result<Pag
 }
 
 /// The token of a pod's page, found by walking the list from its beginning.
-async fn locate(list: &PodList, pod: &str) -> Result<String, Fault> {
+async fn find_token(list: &PodList, pod: &str) -> Result<String, Fault> {
     let mut walker = Walker::new(list.clone());
     let fault = |error: CallError| Fault::Pod(error.to_string());
     while let Some(step) = walker.next().await.map_err(fault)? {
@@ -203,20 +199,22 @@ async fn locate(list: &PodList, pod: &str) -> Result<String, Fault> {
             return Ok(step.token);
         }
     }
-    Err(Fault::Pod(
-        "the pod was gone when it was to be dumped".to_owned(),
-    ))
+    Err(Fault::Pod(GONE.to_owned()))
 }
 
-/// What came of one try.
-enum Attempt {
+/// The result of one try to fetch a page.
+enum Try {
+    /// The page was read to its end.
     Done(Page),
+    /// The token is too old; a fresh one is needed.
     Stale,
-    Refused(CallError),
+    /// The call failed, and would fail again.
+    FailedForGood(CallError),
+    /// The page could not be had, and may be the next time.
     Failed(String),
 }
 
-async fn attempt(list: &PodList, step: &Step, spool: &Spool) -> Attempt {
+async fn try_page(list: &PodList, step: &Step, spool: &Spool) -> Try {
     let request = DumpRequest {
         label_selector: list.selector.clone(),
         continue_token: step.token.clone(),
@@ -224,19 +222,17 @@ async fn attempt(list: &PodList, step: &Step, spool: &Spool) -> Attempt {
     };
     let body = match profiler::dump(&list.connection, &request).await {
         Ok(DumpAnswer::Page(body)) => body,
-        Ok(DumpAnswer::Empty) => {
-            return Attempt::Failed("the pod is not Ready, or is gone".to_owned());
-        }
-        Ok(DumpAnswer::Expired) => return Attempt::Stale,
-        Err(error) if error.may_pass() => return Attempt::Failed(error.to_string()),
-        Err(error) => return Attempt::Refused(error),
+        Ok(DumpAnswer::Empty) => return Try::Failed("the pod is not Ready, or is gone".to_owned()),
+        Ok(DumpAnswer::Expired) => return Try::Stale,
+        Err(error) if error.may_pass() => return Try::Failed(error.to_string()),
+        Err(error) => return Try::FailedForGood(error),
     };
-    let (feeder, reader) = stream::channel();
+    let (sender, reader) = stream::channel();
     let (pod, spool) = (step.pod.clone(), spool.clone());
     let parse = tokio::task::spawn_blocking(move || page::read(reader, &pod, &spool));
-    feeder.feed(body, list.connection.limits.idle).await;
+    sender.send(body, list.connection.limits.idle).await;
     match joined(parse.await) {
-        Ok(page) => Attempt::Done(page),
-        Err(error) => Attempt::Failed(error.to_string()),
+        Ok(page) => Try::Done(page),
+        Err(error) => Try::Failed(error.to_string()),
     }
 }

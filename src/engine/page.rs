@@ -1,4 +1,4 @@
-//! virt-api's answer to a dump, read as it streams in:
+//! A page: virt-api's answer to a dump, read as it streams in:
 //! `{"componentResults":{"POD":{"pprofData":{"cpu.pprof":"BASE64",…}}},"continue":"TOKEN"}`.
 
 use std::io::Read;
@@ -7,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use base64::read::DecoderReader;
 use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 
-use super::profile::{self, ProfileError};
-use super::refusal::refuse;
-use crate::archive::{PodBundle, Spool};
+use super::pod_dump::note_unexpected_name;
+use crate::archive::{PodBundle, ProfileError, Spool};
 use crate::manifest::Refused;
 use crate::pprof::Kind;
 
@@ -19,7 +18,7 @@ pub(super) struct Page {
     /// The pod's profiles, if it is in the page.
     pub(super) bundle: Option<PodBundle>,
     /// Names that nobody asked for.
-    pub(super) refused: Vec<Refused>,
+    pub(super) unexpected_names: Vec<Refused>,
 }
 
 /// A page that cannot be used.
@@ -28,7 +27,7 @@ pub(super) enum PageError {
     /// It was cut, or is not the JSON that it should be.
     #[error("the dump was cut or malformed: {0}")]
     Json(#[from] ReaderError),
-    /// A profile in it could not be taken.
+    /// A profile in it could not be kept.
     #[error(transparent)]
     Profile(#[from] ProfileError),
     /// The pod is there twice.
@@ -36,10 +35,10 @@ pub(super) enum PageError {
     Twice(String),
 }
 
-/// Reads a page to its very end, keeping what was asked for.
+/// Reads a page to its very end, and keeps what was asked for.
 ///
 /// # Errors
-/// The page is unusable; nothing of it counts.
+/// The page cannot be used; nothing of it counts.
 pub(super) fn read(body: impl Read, pod: &str, spool: &Spool) -> Result<Page, PageError> {
     let mut json = JsonStreamReader::new(body);
     let mut page = Page::default();
@@ -67,6 +66,7 @@ fn enter<R: Read>(json: &mut Json<R>) -> Result<bool, ReaderError> {
     Ok(true)
 }
 
+/// Reads the results of all pods of the page.
 fn results<R: Read>(
     json: &mut Json<R>,
     pod: &str,
@@ -79,27 +79,24 @@ fn results<R: Read>(
     while json.has_next()? {
         let name = json.next_name_owned()?;
         if name != pod {
-            refuse(
-                &mut page.refused,
-                pod,
-                &name,
-                "no pod of this name was asked for",
-            );
+            let why = "no pod of this name was asked for";
+            note_unexpected_name(&mut page.unexpected_names, pod, &name, why);
             json.skip_value()?;
         } else if page.bundle.is_some() {
             return Err(PageError::Twice(name));
         } else {
-            page.bundle = Some(result(json, pod, spool, &mut page.refused)?);
+            page.bundle = Some(result(json, pod, spool, &mut page.unexpected_names)?);
         }
     }
     Ok(json.end_object()?)
 }
 
+/// Reads the result of the pod that was asked for.
 fn result<R: Read>(
     json: &mut Json<R>,
     pod: &str,
     spool: &Spool,
-    refused: &mut Vec<Refused>,
+    unexpected_names: &mut Vec<Refused>,
 ) -> Result<PodBundle, PageError> {
     let mut bundle = PodBundle::default();
     if !enter(json)? {
@@ -107,7 +104,7 @@ fn result<R: Read>(
     }
     while json.has_next()? {
         match json.next_name()? {
-            "pprofData" => profiles(json, pod, spool, &mut bundle, refused)?,
+            "pprofData" => profiles(json, pod, spool, &mut bundle, unexpected_names)?,
             _ => json.skip_value()?,
         }
     }
@@ -115,12 +112,13 @@ fn result<R: Read>(
     Ok(bundle)
 }
 
+/// Reads the profiles of a pod.
 fn profiles<R: Read>(
     json: &mut Json<R>,
     pod: &str,
     spool: &Spool,
     bundle: &mut PodBundle,
-    refused: &mut Vec<Refused>,
+    unexpected_names: &mut Vec<Refused>,
 ) -> Result<(), PageError> {
     if !enter(json)? {
         return Ok(());
@@ -128,12 +126,13 @@ fn profiles<R: Read>(
     while json.has_next()? {
         let name = json.next_name_owned()?;
         let Some(kind) = Kind::from_file_name(&name) else {
-            refuse(refused, pod, &name, "no profile has this file name");
+            let why = "no profile has this file name";
+            note_unexpected_name(unexpected_names, pod, &name, why);
             json.skip_value()?;
             continue;
         };
         let base64 = DecoderReader::new(json.next_string_reader()?, &STANDARD);
-        profile::take(base64, pod, kind, spool, bundle)?;
+        bundle.add_profile(pod, kind, base64, spool)?;
     }
     Ok(json.end_object()?)
 }

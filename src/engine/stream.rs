@@ -1,7 +1,7 @@
-//! From a response's body to a blocking reader, a chunk at a time.
+//! The way from a response's body to a blocking reader, a chunk at a time.
 //!
-//! The async side owns the timeout and is what gets cancelled; the reader then sees an error,
-//! never an end that is none.
+//! The async side owns the timeout and is what gets cancelled; the reader then sees an error, and never takes
+//! that for the end.
 
 use std::io::{self, Read};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use tokio::sync::mpsc;
 
 use crate::chain::chain;
 
-/// Chunks on the way: enough to keep both sides busy, little enough for memory.
+/// Chunks on the way: enough to keep both sides busy, few enough for memory.
 const CHUNKS: usize = 4;
 
-/// What is sent along.
+/// What is sent from one side to the other.
 #[derive(Debug)]
 enum Piece {
     Data(Bytes),
@@ -24,32 +24,32 @@ enum Piece {
     Failed(String),
 }
 
-/// The side that takes a body.
+/// The async side, which is given a body.
 #[derive(Debug)]
-pub(super) struct Feeder(mpsc::Sender<Piece>);
+pub(super) struct BodySender(mpsc::Sender<Piece>);
 
 /// The side that is read, on a thread that may block.
 #[derive(Debug)]
-pub(super) struct ChunkReader {
+pub(super) struct BodyReader {
     pieces: mpsc::Receiver<Piece>,
     current: Bytes,
     ended: bool,
 }
 
 /// Both sides.
-pub(super) fn channel() -> (Feeder, ChunkReader) {
+pub(super) fn channel() -> (BodySender, BodyReader) {
     let (sender, pieces) = mpsc::channel(CHUNKS);
-    let reader = ChunkReader {
+    let reader = BodyReader {
         pieces,
         current: Bytes::new(),
         ended: false,
     };
-    (Feeder(sender), reader)
+    (BodySender(sender), reader)
 }
 
-impl Feeder {
-    /// Passes a body on until it ends, fails, stalls for `idle`, or nobody reads any more.
-    pub(super) async fn feed(self, mut body: Body, idle: Duration) {
+impl BodySender {
+    /// Sends a body on until it ends, fails, stalls for `idle`, or nobody reads any more.
+    pub(super) async fn send(self, mut body: Body, idle: Duration) {
         loop {
             let piece = match tokio::time::timeout(idle, body.frame()).await {
                 Err(_) => Piece::Failed(format!("nothing came for {idle:?}")),
@@ -60,15 +60,15 @@ impl Feeder {
                     Err(_trailers) => continue,
                 },
             };
-            let last = !matches!(piece, Piece::Data(_));
-            if self.0.send(piece).await.is_err() || last {
+            let is_last = !matches!(piece, Piece::Data(_));
+            if self.0.send(piece).await.is_err() || is_last {
                 return;
             }
         }
     }
 }
 
-impl Read for ChunkReader {
+impl Read for BodyReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() && !self.ended {
             match self.pieces.blocking_recv() {

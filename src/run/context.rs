@@ -13,8 +13,7 @@ use crate::cluster::call::Connection;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::config::{Config, FeatureGate};
-use crate::destination::fault::DestinationError;
-use crate::destination::{Destination, Found};
+use crate::destination::{Destination, DestinationError, Found};
 use crate::engine::Engine;
 use crate::manifest::Gate;
 

@@ -11,7 +11,7 @@ use super::phase_results::{Ready, ReadyPods};
 use super::retention;
 use crate::cluster::lease;
 use crate::cluster::profiler::Gate;
-use crate::config::{FeatureGate, RunId, WindowConfig};
+use crate::config::{FeatureGate, RunFile, RunId, WindowConfig};
 
 /// Logs each step that the run would go through from here.
 ///
@@ -49,11 +49,12 @@ pub(super) async fn tell(
         "dump",
         &format!("dump {count} pods with the engine {engine}"),
     );
-    let stem = config.run_id.stem();
     let place = &config.destination;
+    let archive = config.run_id.file_name(RunFile::Archive);
+    let manifest = config.run_id.file_name(RunFile::Manifest);
     say(
         "ship",
-        &format!("write {place}{stem}.tar.gz and then {stem}.json"),
+        &format!("write {place}{archive} and then {manifest}"),
     );
     if let Some(place) = &config.fallback {
         say(
@@ -73,8 +74,8 @@ fn say(step: &str, what: &str) {
 
 /// The earlier runs that the destination would not keep, as far as they can be known.
 async fn outdated_runs(context: &Context) -> Vec<RunId> {
-    let going = retention::going(context, &context.destination);
-    going.try_collect().await.unwrap_or_else(|error| {
+    let outdated = retention::outdated_runs(context, &context.destination);
+    outdated.try_collect().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "which earlier runs would be removed is not known");
         Vec::new()
     })

@@ -10,7 +10,7 @@ use crate::cluster::gate::GateError;
 use crate::cluster::install::InstallError;
 use crate::cluster::lease::LockError;
 use crate::cluster::rights::RightsError;
-use crate::destination::fault::DestinationError;
+use crate::destination::DestinationError;
 use crate::manifest::{Archive, Manifest};
 use crate::outcome::ExitCode;
 

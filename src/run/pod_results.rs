@@ -24,7 +24,7 @@ pub(super) struct PodResults {
     /// Pods that were there and not expected.
     pub(super) uncounted: Vec<Uncounted>,
     /// Names in a dump that nobody asked for.
-    pub(super) refused: Vec<Refused>,
+    pub(super) unexpected_names: Vec<Refused>,
 }
 
 /// What a pod's bundle has to be like.
@@ -65,7 +65,7 @@ impl PodResults {
             pods: expected.into_iter().map(missing).collect(),
             of_window: BTreeSet::new(),
             uncounted: Vec::new(),
-            refused: Vec::new(),
+            unexpected_names: Vec::new(),
         }
     }
 

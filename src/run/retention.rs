@@ -1,38 +1,30 @@
-//! Which earlier runs a destination keeps, and what is removed of the others.
+//! Removing the earlier runs that a destination does not keep.
 
 use std::future::ready;
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
 
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::context::Context;
 use crate::config::{Retention, RunId};
-use crate::destination::fault::DestinationError;
-use crate::destination::{Destination, Found, Listed};
+use crate::destination::retention::{Decider, Decision, EarlierRun, earlier_runs};
+use crate::destination::{Destination, DestinationError, Found};
+use crate::limits::{MANIFESTS_AT_ONCE, REMOVAL, REMOVAL_GRACE, RETENTION};
 
-/// All of it takes at most so long, for others wait for the lock: the next run goes on.
-const LIMIT: Duration = Duration::from_secs(2 * 60);
-
-/// For a run whose removal has begun, and a moment more: what is left of half a run nobody removes.
-const REMOVAL: Duration = Duration::from_secs(20);
-const MOMENT: Duration = Duration::from_secs(2);
-
-/// Manifests that are read at the same time.
-const AT_ONCE: usize = 8;
-
-/// Removes the runs that are not kept, each as soon as it is known. What could not be removed is returned,
-/// for nothing of it is this run's fault.
+/// Removes the runs that are not kept, each as soon as that is known. What could not be removed is returned
+/// as warnings, for nothing of it is this run's fault.
 pub(super) async fn retain(context: &Context, destination: &Destination) -> Vec<String> {
-    let (mut warnings, end) = (Vec::new(), Instant::now() + LIMIT);
-    let mut going = pin!(going(context, destination));
+    let mut warnings = Vec::new();
+    let end = Instant::now() + RETENTION;
+    let mut outdated = pin!(outdated_runs(context, destination));
     loop {
         let next = tokio::select! {
             biased;
             _ = context.shutdown.requested() => Err(()),
             () = sleep_until(end) => Err(()),
-            next = going.next() => Ok(next),
+            next = outdated.next() => Ok(next),
         };
         match next {
             Ok(Some(Ok(run))) => warnings.extend(remove(context, destination, &run).await),
@@ -53,97 +45,93 @@ pub(super) async fn retain(context: &Context, destination: &Destination) -> Vec<
     warnings
 }
 
-/// Removes one; a warning says that it could not be.
+/// Removes one run; returns a warning if it could not be removed.
 async fn remove(context: &Context, destination: &Destination, run: &RunId) -> Option<String> {
-    let given_up = async {
+    let out_of_time = async {
         tokio::select! {
             _ = context.shutdown.requested() => {}
             () = sleep(REMOVAL) => {}
         }
-        sleep(MOMENT).await;
+        sleep(REMOVAL_GRACE).await;
     };
-    let stays = |why: String| Some(format!("the earlier run {run} stays: {why}"));
+    let warning = |why: String| Some(format!("the earlier run {run} stays: {why}"));
     tokio::select! {
         removed = destination.remove(run) => match removed {
             Ok(()) => {
                 tracing::info!(run_id = %run, "removed, as PROFILER_KEEP and KEEP_FOR want");
                 None
             }
-            Err(error) => stays(error.to_string()),
+            Err(error) => warning(error.to_string()),
         },
-        () = given_up => stays("the destination did not answer in time".to_owned()),
+        () = out_of_time => warning("the destination did not answer in time".to_owned()),
     }
 }
 
 /// The runs that are to be removed, for good or in a dry run, the newest first. An error says that which
 /// ones cannot be known: the destination cannot be listed, or a manifest cannot be read. What comes after
 /// it does not count.
-pub(super) fn going<'a>(
+pub(super) fn outdated_runs<'a>(
     context: &'a Context,
     destination: &'a Destination,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let retention = &context.config.retention;
-    let listed = async move {
-        let listed = match retention.keeps_all() {
-            true => Vec::new(),
-            false => destination.list().await?,
+    let begun = async move {
+        let listed = if retention.keeps_all() {
+            Vec::new()
+        } else {
+            destination.list().await?
         };
-        let earlier = earlier(listed, &context.config.run_id);
-        Ok(outdated(destination, earlier, retention))
+        let earlier = earlier_runs(listed, &context.config.run_id, Timestamp::now());
+        Ok(outdated_among(earlier, destination, retention))
     };
-    stream::once(listed).try_flatten()
+    stream::once(begun).try_flatten()
 }
 
-/// The runs that were finished before this one, the newest first: another cluster's may be newer, and is
-/// that one's to remove. One that is unfinished stays, since nothing vouches for whose it is.
-fn earlier(listed: Vec<Listed>, own: &RunId) -> Vec<(SystemTime, RunId)> {
-    let finished = listed
-        .into_iter()
-        .filter_map(|run| Some((SystemTime::from(run.finished?), run.run_id)));
-    let (mut mine, mut others): (Vec<_>, Vec<_>) = finished.partition(|(_, run)| run == own);
-    let until = mine.pop().unwrap_or((SystemTime::now(), own.clone()));
-    // Of two that were finished in one second only one is the earlier, whoever looks.
-    others.retain(|other| *other < until);
-    others.sort_by(|one, other| other.cmp(one));
-    others
-}
-
-/// Those that are not kept. Each manifest is read before: what this program did not write does not count,
-/// and is not removed.
-fn outdated<'a>(
+/// Those of the earlier runs that are not kept. Each manifest is read before: what this program did not
+/// write does not count, and is not removed.
+fn outdated_among<'a>(
+    earlier: Vec<EarlierRun>,
     destination: &'a Destination,
-    earlier: Vec<(SystemTime, RunId)>,
     retention: &'a Retention,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
-    // This run is one of the newest.
-    let mut places = retention.keep.unwrap_or(1) - 1;
-    let read = stream::iter(earlier).map(async |(finished, run): (_, RunId)| {
-        let found = match destination.find(&run).await {
-            Err(error) if error.permanent => Found::Untrue(error),
-            found => found?,
-        };
-        Ok((finished, run, found))
+    let mut decider = Decider::new(retention);
+    let runs = stream::iter(earlier).map(async |run: EarlierRun| {
+        let is_whole = check_whole(destination, &run.run_id).await?;
+        Ok(CheckedRun { run, is_whole })
     });
-    read.buffered(AT_ONCE)
-        .try_filter_map(move |(finished, run, found): (SystemTime, _, _)| {
-            let age = finished.elapsed().unwrap_or_default();
-            ready(match found {
-                Found::Unknown => Err(unreadable(&run)),
-                Found::Absent | Found::Unfinished => Ok(None),
-                Found::Untrue(error) => {
-                    tracing::info!(%error, "this is not taken for a run");
-                    Ok(None)
-                }
-                Found::Complete(_) if places > 0 => {
-                    places -= 1;
-                    Ok(None)
-                }
-                Found::Complete(_) => {
-                    let is_old = retention.keep_for.is_none_or(|longest| age > longest);
-                    Ok(is_old.then_some(run))
-                }
-            })
+    runs.buffered(MANIFESTS_AT_ONCE)
+        .try_filter_map(move |CheckedRun { run, is_whole }| {
+            let decision = decider.decide(run.finished, is_whole, Timestamp::now());
+            tracing::debug!(run_id = %run.run_id, "retention: {decision:?}");
+            ready(Ok(match decision {
+                Decision::Keep(_) => None,
+                Decision::Remove(_) => Some(run.run_id),
+            }))
         })
+}
+
+/// An earlier run whose manifest was looked for.
+struct CheckedRun {
+    run: EarlierRun,
+    /// Whether its manifest is there and matches its archive.
+    is_whole: bool,
+}
+
+/// Whether a run has a manifest that matches its archive.
+///
+/// # Errors
+/// The destination cannot be read for now, or the account may not read it.
+async fn check_whole(destination: &Destination, run: &RunId) -> Result<bool, DestinationError> {
+    let invalid = match destination.find(run).await {
+        Ok(Found::Complete(_)) => return Ok(true),
+        Ok(Found::Absent | Found::Unfinished) => return Ok(false),
+        Ok(Found::Unknown) => return Err(unreadable(run)),
+        Ok(Found::Invalid(error)) => error,
+        Err(error) if error.permanent => error,
+        Err(error) => return Err(error),
+    };
+    tracing::info!(error = %invalid, "this is not taken for a run");
+    Ok(false)
 }
 
 fn unreadable(run: &RunId) -> DestinationError {

@@ -87,7 +87,7 @@ async fn get_writes_the_archive_and_notices_one_that_is_another() {
         let why = "has another size";
         assert!(said(&output).contains(why), "{}", said(&output));
         let table = place.run_with(&["ls"]).await.log;
-        assert_eq!(row(&table, RUN_ID)[1], "untrue", "{table}");
+        assert_eq!(row(&table, RUN_ID)[1], "invalid", "{table}");
         let manifest = archive.with_file_name(format!("profile-{RUN_ID}.json"));
         std::fs::remove_file(manifest).expect("it is there");
         let output = got(&place, RUN_ID).await;

@@ -1,8 +1,7 @@
 //! A defect in an engine ends the run as one, and profiling is off all the same.
 
 use cluster_profiler_job::cluster::call::CallError;
-use cluster_profiler_job::engine::Engine;
-use cluster_profiler_job::engine::dump::{DumpPlan, PodDump};
+use cluster_profiler_job::engine::{DumpPlan, Engine, PodDump};
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::phase::{Clock, Phase, Undo};

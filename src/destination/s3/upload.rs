@@ -1,19 +1,17 @@
-//! An archive on its way into a bucket: in parts, two of them in flight while the next one fills, or
-//! at once where it fits into one.
-//!
-//! Protocol: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
+//! An archive that is being written into a bucket: in parts, of which two are in flight while the next one
+//! fills, or in one request where it fits into one part.
 
-use aws_sdk_s3::Config;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_sdk_s3::types::CompletedPart;
 use bytes::{Buf, Bytes};
 use sha2::Digest;
 use tokio::task::JoinSet;
 
-use super::client::COMPLETION;
-use super::fault::Failed;
-use super::objects::{Objects, Unfinished, content_md5};
-use crate::destination::fault::DestinationError;
+use super::multipart;
+use super::objects::Objects;
+use crate::config::RunFile;
+use crate::destination::error::DestinationError;
 use crate::manifest::{Archive, Sha256};
 use crate::task::joined;
 
@@ -26,29 +24,60 @@ const IN_FLIGHT: usize = 2;
 /// The most parts that S3 takes for one object.
 const MOST_PARTS: i32 = 10_000;
 
-/// An archive being uploaded.
+/// A multipart upload that was begun and is not completed.
 #[derive(Debug)]
-pub struct S3Upload {
+pub(super) struct UnfinishedUpload {
+    pub(super) key: String,
+    /// `None` where it is completed, or where the answer that has the id did not come: there may be others.
+    pub(super) id: Option<String>,
+}
+
+/// The upload that is to be aborted if the run fails, where there is one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unfinished(Arc<Mutex<Option<UnfinishedUpload>>>);
+
+impl Unfinished {
+    pub(super) fn take(&self) -> Option<UnfinishedUpload> {
+        self.lock().take()
+    }
+
+    fn set(&self, key: &str, id: Option<&str>) {
+        *self.lock() = Some(UnfinishedUpload {
+            key: key.to_owned(),
+            id: id.map(str::to_owned),
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<UnfinishedUpload>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An archive that is being written into a bucket.
+#[derive(Debug)]
+pub struct BucketUpload {
     objects: Objects,
     key: String,
+    unfinished: Unfinished,
     filling: Vec<u8>,
     /// The id of the multipart upload, once one was begun.
     id: Option<String>,
-    next: i32,
+    next_number: i32,
     sending: JoinSet<Result<CompletedPart, DestinationError>>,
     sent: Vec<CompletedPart>,
     hash: sha2::Sha256,
     bytes: u64,
 }
 
-impl S3Upload {
-    pub(super) fn new(objects: Objects, key: String) -> Self {
+impl BucketUpload {
+    pub(super) fn new(objects: Objects, key: String, unfinished: Unfinished) -> Self {
         Self {
             objects,
             key,
+            unfinished,
             filling: Vec::new(),
             id: None,
-            next: 1,
+            next_number: 1,
             sending: JoinSet::new(),
             sent: Vec::new(),
             hash: sha2::Sha256::new(),
@@ -56,7 +85,7 @@ impl S3Upload {
         }
     }
 
-    /// Adds to the archive; a part that is full is sent.
+    /// Adds bytes to the archive; a part that is full is sent.
     ///
     /// # Errors
     /// An earlier part could not be sent.
@@ -69,19 +98,20 @@ impl S3Upload {
             self.filling.extend_from_slice(&data[..fits]);
             data.advance(fits);
             if self.filling.len() == PART {
-                self.send().await?;
+                self.send_filled().await?;
             }
         }
         Ok(())
     }
 
-    /// Sends the part that is full, once there is room beside those in flight.
-    async fn send(&mut self) -> Result<(), DestinationError> {
-        let id = self.begun().await?;
+    /// Sends the part that was filled, once there is room beside those in flight.
+    async fn send_filled(&mut self) -> Result<(), DestinationError> {
+        let id = self.multipart_id().await?;
         while self.sending.len() >= IN_FLIGHT {
-            self.one_sent().await?;
+            self.wait_for_one().await?;
         }
-        let (number, body) = (self.next, Bytes::from(std::mem::take(&mut self.filling)));
+        let number = self.next_number;
+        let body = Bytes::from(std::mem::take(&mut self.filling));
         if number > MOST_PARTS {
             return Err(DestinationError {
                 action: "upload",
@@ -90,34 +120,14 @@ impl S3Upload {
                 permanent: true,
             });
         }
-        self.next += 1;
+        self.next_number += 1;
         let (objects, key) = (self.objects.clone(), self.key.clone());
-        self.sending.spawn(async move {
-            let digest = content_md5(&body);
-            let client = objects.client().await?;
-            let sent = client
-                .upload_part()
-                .bucket(objects.bucket())
-                .key(&key)
-                .upload_id(id)
-                .part_number(number)
-                .content_md5(digest)
-                .body(body.into())
-                .send()
-                .await;
-            let fault = |error| Failed::new("upload a part of", objects.uri(&key), error).error;
-            let sent = sent.map_err(fault)?;
-            Ok(CompletedPart::builder()
-                .part_number(number)
-                .set_e_tag(sent.e_tag)
-                .set_checksum_crc32(sent.checksum_crc32)
-                .set_checksum_crc64_nvme(sent.checksum_crc64_nvme)
-                .build())
-        });
+        self.sending
+            .spawn(async move { multipart::send_part(&objects, &key, &id, number, body).await });
         Ok(())
     }
 
-    async fn one_sent(&mut self) -> Result<(), DestinationError> {
+    async fn wait_for_one(&mut self) -> Result<(), DestinationError> {
         if let Some(part) = self.sending.join_next().await {
             self.sent.push(joined(part)?);
         }
@@ -125,46 +135,42 @@ impl S3Upload {
     }
 
     /// The id of the multipart upload, which is begun when the first part is full.
-    async fn begun(&mut self) -> Result<String, DestinationError> {
+    async fn multipart_id(&mut self) -> Result<String, DestinationError> {
         if let Some(id) = &self.id {
             return Ok(id.clone());
         }
-        self.note(None);
-        let id = self.objects.create_multipart(&self.key).await?;
-        self.note(Some(id.clone()));
+        self.unfinished.set(&self.key, None);
+        let media_type = RunFile::Archive.media_type();
+        let id = multipart::create(&self.objects, &self.key, media_type).await?;
+        self.unfinished.set(&self.key, Some(&id));
         self.id = Some(id.clone());
         Ok(id)
-    }
-
-    /// Says what is to be given up if the run fails.
-    fn note(&self, id: Option<String>) {
-        let key = self.key.clone();
-        *self.objects.unfinished() = Some(Unfinished { key, id });
     }
 
     /// Sends what is left, and has the object appear.
     ///
     /// # Errors
-    /// The bucket refuses, or another size is there then.
+    /// The bucket refuses a request, or the object has another size than what was sent.
     pub async fn finish(mut self) -> Result<Archive, DestinationError> {
         if let Some(id) = self.id.clone() {
             if !self.filling.is_empty() {
-                self.send().await?;
+                self.send_filled().await?;
             }
             while !self.sending.is_empty() {
-                self.one_sent().await?;
+                self.wait_for_one().await?;
             }
-            let heard = self.complete(id).await?;
-            self.is_whole(heard).await?;
+            let parts = std::mem::take(&mut self.sent);
+            let is_confirmed = multipart::complete(&self.objects, &self.key, &id, parts).await?;
+            self.unfinished.set(&self.key, None);
+            self.check_size(is_confirmed).await?;
             // One that was begun by a try whose answer was lost is nobody's.
-            self.objects.sweep(&self.key).await;
-            *self.objects.unfinished() = None;
+            multipart::abort_all(&self.objects, &self.key).await;
+            self.unfinished.take();
         } else {
             let body = Bytes::from(std::mem::take(&mut self.filling));
-            self.objects
-                .put(&self.key, body, "application/gzip")
-                .await?;
-            self.is_whole(true).await?;
+            let media_type = RunFile::Archive.media_type();
+            self.objects.put(&self.key, body, media_type).await?;
+            self.check_size(true).await?;
         }
         Ok(Archive {
             uri: self.objects.uri(&self.key),
@@ -173,51 +179,24 @@ impl S3Upload {
         })
     }
 
-    /// Has the object appear. Gives whether the server said that it did.
-    async fn complete(&mut self, id: String) -> Result<bool, DestinationError> {
-        let mut parts = std::mem::take(&mut self.sent);
-        parts.sort_by_key(|part| part.part_number);
-        let parts = CompletedMultipartUpload::builder()
-            .set_parts(Some(parts))
-            .build();
-        let completed = self.objects.client().await?.complete_multipart_upload();
-        let completed = completed.bucket(self.objects.bucket()).key(&self.key);
-        let completed = completed.upload_id(id).multipart_upload(parts).customize();
-        let patient = TimeoutConfig::builder().operation_attempt_timeout(COMPLETION);
-        let patient = Config::builder().timeout_config(patient.build());
-        let completed = completed.config_override(patient).send().await;
-        let uri = self.objects.uri(&self.key);
-        let heard =
-            match completed.map_err(|error| Failed::new("complete the upload of", uri, error)) {
-                // It was completed by a try whose answer was lost, or aborted: its size will show.
-                Err(failed) if failed.is_absent() => {
-                    tracing::warn!(error = %failed.error, "its size tells whether it is there");
-                    false
-                }
-                Err(failed) => return Err(failed.error),
-                Ok(_) => true,
-            };
-        self.note(None);
-        Ok(heard)
-    }
-
-    /// The server has as many bytes as were sent; one that does not let this be asked is believed if it was
-    /// heard.
-    async fn is_whole(&self, heard: bool) -> Result<(), DestinationError> {
-        let there = match self.objects.size(&self.key).await {
-            Err(failed) if failed.is_denied() && heard => {
+    /// Checks that the object has as many bytes as were sent. If the account may not ask for the size, a
+    /// server that confirmed the object is believed.
+    async fn check_size(&self, is_confirmed: bool) -> Result<(), DestinationError> {
+        let size = match self.objects.size(&self.key).await {
+            Ok(size) => size,
+            Err(failed) if failed.is_denied() && is_confirmed => {
                 tracing::warn!(error = %failed.error, "the archive's size is not checked");
                 return Ok(());
             }
-            there => there.map_err(|failed| failed.error)?,
+            Err(failed) => return Err(failed.error),
         };
-        if there == Some(self.bytes) {
+        if size == Some(self.bytes) {
             return Ok(());
         }
         Err(DestinationError {
             action: "check",
             object: self.objects.uri(&self.key),
-            detail: format!("{} bytes were sent, and there are {there:?}", self.bytes),
+            detail: format!("{} bytes were sent, and there are {size:?}", self.bytes),
             permanent: false,
         })
     }

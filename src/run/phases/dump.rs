@@ -12,9 +12,8 @@ use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::profiler;
 use crate::config::RunId;
-use crate::destination::fault::DestinationError;
-use crate::destination::{Destination, Found, Upload};
-use crate::engine::dump::{DumpPlan, PodDump};
+use crate::destination::{Destination, DestinationError, Found, Upload};
+use crate::engine::{DumpPlan, PodDump};
 use crate::manifest::{Archive, ExpectedPod, File, KubeVirt};
 use crate::run::context::{Context, Target};
 use crate::run::outcome::Fault;
@@ -177,7 +176,7 @@ async fn ship(
 async fn begin(destination: &Destination, run: &RunId) -> Result<Upload, DestinationError> {
     match destination.find(run).await? {
         Found::Absent | Found::Unfinished => {}
-        Found::Untrue(error) => return Err(error),
+        Found::Invalid(error) => return Err(error),
         Found::Complete(_) => destination.remove_manifest(run).await?,
         Found::Unknown => {
             if let Err(error) = destination.remove_manifest(run).await {
@@ -230,17 +229,17 @@ impl ArchiveWriter {
                 results.uncounted.push(pod);
                 return Ok(None);
             }
-            PodDump::Refused(names) => {
-                results.refused.extend(names);
+            PodDump::UnexpectedNames(names) => {
+                results.unexpected_names.extend(names);
                 return Ok(None);
             }
             PodDump::Expected {
                 pod,
                 result,
-                refused,
+                unexpected_names,
                 engine,
             } => {
-                results.refused.extend(refused);
+                results.unexpected_names.extend(unexpected_names);
                 (pod, result, engine)
             }
         };

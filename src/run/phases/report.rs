@@ -91,7 +91,7 @@ fn manifest(
         window: stopped.window,
         unstopped: dumped.unstopped,
         uncounted: std::mem::take(&mut results.uncounted),
-        refused: std::mem::take(&mut results.refused),
+        refused: std::mem::take(&mut results.unexpected_names),
         pods: results.into_pods(),
         cluster_file: dumped.cluster_file,
         archive: dumped.archive,

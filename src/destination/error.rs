@@ -1,19 +1,19 @@
-//! What goes wrong at a destination, and whether it would go wrong again.
+//! The error of a destination: what failed, what to do about it, and whether it would fail again.
 
 use std::io;
 use std::path::Path;
 
 use crate::outcome::ExitCode;
 
-/// A destination that did not do its part.
+/// A file or object of a destination that could not be read, written, listed or removed.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {object}: {detail}")]
 pub struct DestinationError {
     /// What was tried.
     pub action: &'static str,
-    /// On which file or object.
+    /// The file or object that it was tried on.
     pub object: String,
-    /// What came of it, and what to do where that is known.
+    /// What went wrong, and what to do where that is known.
     pub detail: String,
     /// Whether it would fail again.
     pub permanent: bool,
@@ -22,18 +22,19 @@ pub struct DestinationError {
 impl DestinationError {
     /// What the process exits with for it.
     pub fn exit_code(&self) -> ExitCode {
-        match self.permanent {
-            true => ExitCode::DestinationRefused,
-            false => ExitCode::Retry,
+        if self.permanent {
+            ExitCode::DestinationRefused
+        } else {
+            ExitCode::Retry
         }
     }
 
-    /// A fault of a file system.
+    /// The error of a file system.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the standard library's has no end"
     )]
-    pub fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
+    pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
         use io::ErrorKind as K;
         let (permanent, hint) = match error.kind() {
             K::StorageFull => (true, "; make room or give the volume more"),

@@ -1,9 +1,9 @@
-//! The directory that upstream's program fills: which pods in it are whole, and their profiles.
+//! The output directory of upstream's program: which pods in it are whole, and their profiles.
 //!
-//! The program makes a pod's directory, writes the pod's files and goes on to the next; after every
-//! page it tells how many it has written. It may be writing on by the time that is read, so the
-//! directories that are there are counted: a directory is whole once the program has told of as
-//! many as there were when it was seen.
+//! The program makes a pod's directory, writes the pod's files and goes on to the next; after every page it
+//! tells how many it has written. It may be writing on by the time that is read, so the directories that are
+//! there are counted: a directory is whole once the program has told of as many as there were when it was
+//! seen.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -11,33 +11,32 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::profile::{self, ProfileError};
-use super::refusal::refuse;
-use crate::archive::{PodBundle, Spool};
+use crate::archive::{PodBundle, ProfileError, Spool};
+use crate::engine::pod_dump::note_unexpected_name;
 use crate::manifest::Refused;
 use crate::pprof::Kind;
 
-/// The directory of one call of the program.
+/// The output directory of one call of the program.
 #[derive(Debug)]
-pub(super) struct Landing {
+pub(super) struct OutputDirectory {
     path: PathBuf,
-    /// How many were taken away.
-    cleared: usize,
-    /// What was there but not surely whole.
+    /// How many names were deleted.
+    deleted: usize,
+    /// What was there and may not be whole.
     unsure: Seen,
 }
 
-/// What was there at some moment.
+/// The names that were there at some moment.
 #[derive(Debug, Default)]
 struct Seen {
     names: BTreeSet<OsString>,
-    /// No name here was made after so many others.
+    /// How many names were made until then, at the most; those that were deleted count.
     count: usize,
 }
 
-/// A pod that cannot be taken.
+/// A pod that cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LandingError {
+pub(super) enum ReadError {
     /// Its directory cannot be read.
     #[error(transparent)]
     Directory(#[from] io::Error),
@@ -46,17 +45,16 @@ pub(super) enum LandingError {
     Profile(#[from] ProfileError),
 }
 
-impl Landing {
+impl OutputDirectory {
     /// The directory at this path, which the program makes.
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
-            cleared: 0,
+            deleted: 0,
             unsure: Seen::default(),
         }
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -76,50 +74,55 @@ impl Landing {
         Ok(whole)
     }
 
-    /// Looks twice: a look beside the writer may miss one directory and see a later one, but the
-    /// second look misses none that was made before what the first one saw.
+    /// Looks twice: a look beside the writer may miss one directory and see a later one, but the second look
+    /// misses none that was made before what the first one saw.
     fn look(&self) -> io::Result<Seen> {
         let names = names_in(&self.path)?;
-        let count = self.cleared + names_in(&self.path)?.len();
+        let count = self.deleted + names_in(&self.path)?.len();
         Ok(Seen { names, count })
     }
 
-    /// A pod's profiles, and what else is in its directory.
+    /// A pod's profiles, and the unexpected names in its directory.
     pub(super) fn read(
         &self,
         pod: &str,
         spool: &Spool,
-    ) -> Result<(PodBundle, Vec<Refused>), LandingError> {
-        let (mut bundle, mut refused) = (PodBundle::default(), Vec::new());
+    ) -> Result<(PodBundle, Vec<Refused>), ReadError> {
+        let mut bundle = PodBundle::default();
+        let mut unexpected_names = Vec::new();
         let directory = self.path.join(pod);
-        for name in names_in(&directory)? {
-            let path = directory.join(&name);
-            let name = name.to_string_lossy();
+        for file_name in names_in(&directory)? {
+            let path = directory.join(&file_name);
+            let name = file_name.to_string_lossy();
             match Kind::from_file_name(&name) {
-                None => refuse(&mut refused, pod, &name, "no profile has this file name"),
-                Some(_) if !fs::symlink_metadata(&path)?.is_file() => {
-                    refuse(&mut refused, pod, &name, "it is no regular file");
+                None => {
+                    let why = "no profile has this file name";
+                    note_unexpected_name(&mut unexpected_names, pod, &name, why);
                 }
-                Some(kind) => profile::take(File::open(&path)?, pod, kind, spool, &mut bundle)?,
+                Some(_) if !fs::symlink_metadata(&path)?.is_file() => {
+                    let why = "it is no regular file";
+                    note_unexpected_name(&mut unexpected_names, pod, &name, why);
+                }
+                Some(kind) => bundle.add_profile(pod, kind, File::open(&path)?, spool)?,
             }
         }
-        Ok((bundle, refused))
+        Ok((bundle, unexpected_names))
     }
 
     /// Whether a name is a directory itself, and no link to one.
     pub(super) fn is_directory(&self, name: &OsStr) -> bool {
-        fs::symlink_metadata(self.path.join(name)).is_ok_and(|found| found.is_dir())
+        fs::symlink_metadata(self.path.join(name)).is_ok_and(|metadata| metadata.is_dir())
     }
 
     /// Deletes a name and what is in it.
-    pub(super) fn clear(&mut self, name: &OsStr) -> io::Result<()> {
+    pub(super) fn delete(&mut self, name: &OsStr) -> io::Result<()> {
         let path = self.path.join(name);
         if self.is_directory(name) {
             fs::remove_dir_all(path)?;
         } else {
             fs::remove_file(path)?;
         }
-        self.cleared += 1;
+        self.deleted += 1;
         Ok(())
     }
 }
@@ -127,7 +130,7 @@ impl Landing {
 /// The names in a directory; none where there is no directory.
 fn names_in(directory: &Path) -> io::Result<BTreeSet<OsString>> {
     match fs::symlink_metadata(directory) {
-        Ok(found) if found.is_dir() => {}
+        Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
         Err(error) => return Err(error),

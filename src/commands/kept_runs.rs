@@ -1,0 +1,210 @@
+//! `ls` and `get`: the runs that are kept at the destination and the fallback.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use sha2::Digest;
+
+use crate::config::{RunFile, RunId, places};
+use crate::destination::{Destination, DestinationError, Found, Listed};
+use crate::limits::MANIFESTS_AT_ONCE;
+use crate::manifest::{Archive, Manifest, Sha256, State};
+use crate::outcome::ExitCode;
+
+const HEADER: [&str; 6] = ["RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE"];
+
+/// A run, as its columns below the header have it.
+type Row = [String; 6];
+
+/// `ls`: prints the runs of all destinations that can be read.
+pub async fn ls(environment: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
+    match destinations(environment) {
+        Ok(destinations) => code_of(print_runs(&destinations).await),
+        Err(code) => code,
+    }
+}
+
+/// `get`: writes a run's archive to the standard output, and checks it against its manifest on the way.
+pub async fn get(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: &RunId,
+) -> ExitCode {
+    match destinations(environment) {
+        Ok(destinations) => code_of(print_archive(&destinations, run).await),
+        Err(code) => code,
+    }
+}
+
+/// The destination and the fallback. Faults of their variables are printed, and are the exit code.
+fn destinations(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<Destination>, ExitCode> {
+    match places(environment) {
+        Ok(places) => Ok(places.iter().map(Destination::new).collect()),
+        Err(faults) => {
+            eprintln!("{faults}");
+            Err(ExitCode::Usage)
+        }
+    }
+}
+
+/// The exit code of a command. A destination's error is printed, and has one of its own.
+fn code_of(result: Result<ExitCode, DestinationError>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        error.exit_code()
+    })
+}
+
+/// Prints a table of all runs. A destination that cannot be read hides no other; its error, or that of the
+/// last one, comes back.
+async fn print_runs(destinations: &[Destination]) -> Result<ExitCode, DestinationError> {
+    let mut rows = vec![HEADER.map(str::to_owned)];
+    let mut result = Ok(ExitCode::Complete);
+    for destination in destinations {
+        match rows_of(destination).await {
+            Ok(more) => rows.extend(more),
+            Err(error) => result = Err(error),
+        }
+    }
+    match std::io::stdout().write_all(table(&rows).as_bytes()) {
+        Ok(()) => result,
+        Err(error) => {
+            eprintln!("the list cannot be written: {error}");
+            Ok(ExitCode::Finding)
+        }
+    }
+}
+
+async fn rows_of(destination: &Destination) -> Result<Vec<Row>, DestinationError> {
+    stream::iter(destination.list().await?)
+        .map(|listed| row(destination, listed))
+        .buffered(MANIFESTS_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// The row of a run. An error of one run alone is printed, and hides no other run.
+async fn row(destination: &Destination, listed: Listed) -> Result<Row, DestinationError> {
+    let state = match destination.find(&listed.run_id).await {
+        Ok(Found::Complete(manifest)) => return Ok(row_of_manifest(*manifest, &listed)),
+        Ok(Found::Absent | Found::Unfinished) => "unfinished",
+        Ok(Found::Unknown) => "unknown",
+        Ok(Found::Invalid(error)) => {
+            eprintln!("{error}");
+            "invalid"
+        }
+        Err(error) if error.permanent => {
+            eprintln!("{error}");
+            "unknown"
+        }
+        Err(error) => return Err(error),
+    };
+    let mut row = Row::default().map(|_| "-".to_owned());
+    row[0] = listed.run_id.to_string();
+    state.clone_into(&mut row[1]);
+    Ok(row)
+}
+
+fn row_of_manifest(manifest: Manifest, listed: &Listed) -> Row {
+    let pods = manifest.pods.iter();
+    let complete = pods.filter(|pod| pod.state == State::Complete).count();
+    let code = ExitCode::from_number(manifest.exit_code);
+    [
+        manifest.run_id,
+        code.map_or("unknown", ExitCode::word).to_owned(),
+        listed
+            .finished
+            .map_or_else(String::new, |at| at.strftime("%FT%TZ").to_string()),
+        format!("{complete}/{}", manifest.pods.len()),
+        manifest.archive.bytes.to_string(),
+        manifest.archive.uri,
+    ]
+}
+
+/// Rows as text, with columns as wide as they must be.
+fn table(rows: &[Row]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..HEADER.len())
+        .map(|column| width(column).unwrap_or_default())
+        .collect();
+    let line = |row: &Row| {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Writes the archive of the first destination that has the run.
+async fn print_archive(
+    destinations: &[Destination],
+    run: &RunId,
+) -> Result<ExitCode, DestinationError> {
+    if std::io::stdout().is_terminal() {
+        eprintln!(
+            "the archive is no text for a terminal: cluster-profiler-job get {run} > {}",
+            run.file_name(RunFile::Archive)
+        );
+        return Ok(ExitCode::Usage);
+    }
+    match Destination::find_among(destinations, run).await? {
+        (Found::Complete(manifest), Some(destination)) => {
+            copy_archive(destination, run, &manifest.archive).await
+        }
+        (found, _) => {
+            eprintln!("{}", why_missing(run, &found));
+            Ok(ExitCode::Finding)
+        }
+    }
+}
+
+fn why_missing(run: &RunId, found: &Found) -> String {
+    match found {
+        Found::Unfinished => {
+            format!("run {run} is unfinished: there is no manifest that vouches for its archive")
+        }
+        Found::Unknown => format!(
+            "run {run} is not there, or this account may not read it: see docs/s3.md for the rights"
+        ),
+        Found::Invalid(error) => error.to_string(),
+        Found::Absent | Found::Complete(_) => {
+            format!("there is no run {run}: cluster-profiler-job ls shows those that are there")
+        }
+    }
+}
+
+async fn copy_archive(
+    destination: &Destination,
+    run: &RunId,
+    expected: &Archive,
+) -> Result<ExitCode, DestinationError> {
+    let mut download = destination.open(run).await?;
+    let (mut hash, mut bytes, mut out) = (sha2::Sha256::new(), 0, std::io::stdout());
+    while let Some(chunk) = download.next().await? {
+        hash.update(&chunk);
+        bytes += chunk.len() as u64;
+        if let Err(error) = out.write_all(&chunk) {
+            eprintln!("the archive cannot be written: {error}");
+            return Ok(ExitCode::Finding);
+        }
+    }
+    if let Err(error) = out.flush() {
+        eprintln!("the archive cannot be written: {error}");
+        return Ok(ExitCode::Finding);
+    }
+    let sha256 = Sha256(hash.finalize().into());
+    if (bytes, sha256) == (expected.bytes, expected.sha256) {
+        return Ok(ExitCode::Complete);
+    }
+    eprintln!(
+        "{} is NOT what its manifest says: {bytes} bytes with SHA-256 {sha256}, where {} bytes with \
+         {} should be; do not use what was written",
+        expected.uri, expected.bytes, expected.sha256
+    );
+    Ok(ExitCode::Finding)
+}

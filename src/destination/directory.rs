@@ -1,0 +1,253 @@
+//! A directory as destination. A file is written under a temporary name beside its final one, then renamed.
+
+mod temporary;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
+use sha2::Digest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use self::temporary::Temporary;
+use super::error::DestinationError;
+use super::runs::{Found, Listed, check_manifest, from_files, invalid};
+use crate::config::{RunFile, RunId};
+use crate::file;
+use crate::manifest::{Archive, Sha256};
+use crate::task::joined;
+
+/// The name of the probe: a file that is written as archives and manifests are, and deleted.
+const PROBE: &str = ".cluster-profiler-job.probe";
+
+/// Bytes read from an archive at once.
+const CHUNK: usize = 256 * 1024;
+
+/// A directory for runs.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    path: PathBuf,
+    /// The temporary name of the archive that was begun and is not finished.
+    unfinished: Arc<Mutex<Option<PathBuf>>>,
+}
+
+/// An archive that is being written into a directory, under its temporary name.
+#[derive(Debug)]
+pub struct DirectoryUpload {
+    temporary: Temporary,
+    file: tokio::fs::File,
+    hash: sha2::Sha256,
+    bytes: u64,
+}
+
+/// An archive that is being read from a directory.
+#[derive(Debug)]
+pub struct DirectoryDownload {
+    path: PathBuf,
+    file: tokio::fs::File,
+}
+
+impl Directory {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            unfinished: Arc::default(),
+        }
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), DestinationError> {
+        self.blocking(|directory| {
+            let path = &directory.path;
+            fs::create_dir_all(path)
+                .map_err(|error| DestinationError::io("create the directory", path, &error))?;
+            temporary::remove_abandoned(path);
+            let probe = path.join(PROBE);
+            write_durably(&probe, b"cluster-profiler-job writes here\n")?;
+            if let Err(error) = fs::remove_file(&probe) {
+                tracing::warn!(%error, "the probe file cannot be deleted again; going on");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
+        let archive = self.file(run, RunFile::Archive);
+        let manifest = self.file(run, RunFile::Manifest);
+        self.blocking(move |_| {
+            let archive_size = size(&archive)?;
+            let json = match fs::read(&manifest) {
+                Ok(json) => json,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(archive_size.map_or(Found::Absent, |_| Found::Unfinished));
+                }
+                Err(error) => return Err(DestinationError::io("read", &manifest, &error)),
+            };
+            let path = manifest.display().to_string();
+            Ok(check_manifest(&path, &json, |bytes| {
+                archive_size == Some(bytes)
+            }))
+        })
+        .await
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
+        self.blocking(|directory| {
+            let path = &directory.path;
+            let fault = |error: io::Error| DestinationError::io("list", path, &error);
+            let mut files = Vec::new();
+            for read in fs::read_dir(path).map_err(fault)? {
+                let entry = read.map_err(fault)?;
+                // One that is gone by now, or has no time, is no run to speak of.
+                if let Some(modified) = modified(&entry) {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    files.push((name, modified));
+                }
+            }
+            Ok(from_files(files))
+        })
+        .await
+    }
+
+    pub(super) async fn open(&self, run: &RunId) -> Result<DirectoryDownload, DestinationError> {
+        let path = self.file(run, RunFile::Archive);
+        match tokio::fs::File::open(&path).await {
+            Ok(file) => Ok(DirectoryDownload { path, file }),
+            Err(error) => Err(DestinationError::io("read", &path, &error)),
+        }
+    }
+
+    pub(super) async fn begin(&self, run: &RunId) -> Result<DirectoryUpload, DestinationError> {
+        let target = self.file(run, RunFile::Archive);
+        let (temporary, file) = self.blocking(move |_| Temporary::beside(&target)).await?;
+        *self.unfinished() = Some(temporary.path().to_owned());
+        Ok(DirectoryUpload {
+            temporary,
+            file: tokio::fs::File::from_std(file),
+            hash: sha2::Sha256::new(),
+            bytes: 0,
+        })
+    }
+
+    pub(super) async fn abort(&self) -> Result<(), DestinationError> {
+        let Some(path) = self.unfinished().take() else {
+            return Ok(());
+        };
+        self.remove_file(path).await
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn put_manifest(
+        &self,
+        run: &RunId,
+        json: Vec<u8>,
+    ) -> Result<(), DestinationError> {
+        let target = self.file(run, RunFile::Manifest);
+        self.blocking(move |_| write_durably(&target, &json)).await
+    }
+
+    pub(super) async fn remove(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
+        self.remove_file(self.file(run, file)).await
+    }
+
+    async fn remove_file(&self, path: PathBuf) -> Result<(), DestinationError> {
+        self.blocking(move |_| match file::remove(&path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(DestinationError::io("remove", &path, &error)),
+        })
+        .await
+    }
+
+    fn file(&self, run: &RunId, file: RunFile) -> PathBuf {
+        self.path.join(run.file_name(file))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, DestinationError> + Send + 'static,
+    ) -> Result<T, DestinationError> {
+        let directory = self.clone();
+        joined(tokio::task::spawn_blocking(move || work(&directory)).await)
+    }
+}
+
+/// The time of a file's last change, if the file is there and has one.
+fn modified(entry: &fs::DirEntry) -> Option<Timestamp> {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    Timestamp::try_from(modified.ok()?).ok()
+}
+
+/// An archive's size; `None` where there is no archive.
+fn size(archive: &Path) -> Result<Option<u64>, DestinationError> {
+    match fs::metadata(archive) {
+        Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
+        Ok(_) => Err(invalid(&archive.display().to_string(), "it is no file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DestinationError::io("look for", archive, &error)),
+    }
+}
+
+/// Writes a whole file, or none.
+fn write_durably(target: &Path, content: &[u8]) -> Result<(), DestinationError> {
+    let (temporary, mut file) = Temporary::beside(target)?;
+    match file.write_all(content) {
+        Ok(()) => temporary.publish(&file),
+        Err(error) => {
+            let fault = DestinationError::io("write", temporary.path(), &error);
+            temporary.remove();
+            Err(fault)
+        }
+    }
+}
+
+impl DirectoryUpload {
+    pub(super) async fn write(&mut self, data: Bytes) -> Result<(), DestinationError> {
+        self.hash.update(&data);
+        self.bytes += data.len() as u64;
+        let written = self.file.write_all(&data).await;
+        written.map_err(|error| self.fault(&error))
+    }
+
+    pub(super) async fn finish(mut self) -> Result<Archive, DestinationError> {
+        let flushed = self.file.flush().await;
+        flushed.map_err(|error| self.fault(&error))?;
+        let Self {
+            temporary,
+            file,
+            hash,
+            bytes,
+        } = self;
+        let blocking_file = file.into_std().await;
+        let uri = format!("file://{}", temporary.target().display());
+        joined(tokio::task::spawn_blocking(move || temporary.publish(&blocking_file)).await)?;
+        let sha256 = Sha256(hash.finalize().into());
+        Ok(Archive { uri, bytes, sha256 })
+    }
+
+    fn fault(&self, error: &io::Error) -> DestinationError {
+        DestinationError::io("write", self.temporary.path(), error)
+    }
+}
+
+impl DirectoryDownload {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, DestinationError> {
+        let mut chunk = BytesMut::with_capacity(CHUNK);
+        match self.file.read_buf(&mut chunk).await {
+            Ok(bytes) => Ok((bytes > 0).then(|| chunk.freeze())),
+            Err(error) => Err(DestinationError {
+                action: "read",
+                object: self.path.display().to_string(),
+                detail: error.to_string(),
+                permanent: false,
+            }),
+        }
+    }
+}

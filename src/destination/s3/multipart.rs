@@ -1,0 +1,177 @@
+//! Multipart uploads of a bucket, one request each.
+//!
+//! Protocol: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
+
+use aws_sdk_s3::Config;
+use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::error::RequestError;
+use super::objects::{Objects, content_md5};
+use crate::destination::error::DestinationError;
+use crate::limits::{S3_ABORT_ALL, S3_COMPLETION};
+
+/// Begins the upload of an object of this media type. Returns the upload's id.
+pub(super) async fn create(
+    objects: &Objects,
+    key: &str,
+    media_type: &str,
+) -> Result<String, DestinationError> {
+    const ACTION: &str = "begin the upload of";
+    let client = objects.client().await?;
+    let without_checksums = client.config().request_checksum_calculation()
+        == Some(&RequestChecksumCalculation::WhenRequired);
+    let created = client
+        .create_multipart_upload()
+        .bucket(objects.bucket())
+        .key(key)
+        .content_type(media_type)
+        .set_server_side_encryption(objects.encryption())
+        .set_ssekms_key_id(objects.settings().kms_key.clone())
+        .set_storage_class(objects.storage_class())
+        .set_tagging(objects.settings().tags.clone())
+        // Parts may have a checksum, and a server has to be told which.
+        .set_checksum_algorithm((!without_checksums).then_some(ChecksumAlgorithm::Crc32))
+        .send()
+        .await
+        .map_err(|error| RequestError::new(ACTION, objects.uri(key), error).error)?;
+    created.upload_id.ok_or_else(|| DestinationError {
+        action: ACTION,
+        object: objects.uri(key),
+        detail: "the server gave it no id".to_owned(),
+        permanent: true,
+    })
+}
+
+/// Sends one part. Returns what completing the upload needs to know of it.
+pub(super) async fn send_part(
+    objects: &Objects,
+    key: &str,
+    id: &str,
+    number: i32,
+    body: Bytes,
+) -> Result<CompletedPart, DestinationError> {
+    let digest = content_md5(&body);
+    let sent = objects
+        .client()
+        .await?
+        .upload_part()
+        .bucket(objects.bucket())
+        .key(key)
+        .upload_id(id)
+        .part_number(number)
+        .content_md5(digest)
+        .body(body.into())
+        .send()
+        .await
+        .map_err(|error| RequestError::new("upload a part of", objects.uri(key), error).error)?;
+    Ok(CompletedPart::builder()
+        .part_number(number)
+        .set_e_tag(sent.e_tag)
+        .set_checksum_crc32(sent.checksum_crc32)
+        .set_checksum_crc64_nvme(sent.checksum_crc64_nvme)
+        .build())
+}
+
+/// Makes the object out of its parts, in the order of their numbers. Returns whether the server confirmed
+/// that: where it did not, the object's size tells whether it is there.
+pub(super) async fn complete(
+    objects: &Objects,
+    key: &str,
+    id: &str,
+    mut parts: Vec<CompletedPart>,
+) -> Result<bool, DestinationError> {
+    parts.sort_by_key(|part| part.part_number);
+    let parts = CompletedMultipartUpload::builder()
+        .set_parts(Some(parts))
+        .build();
+    let patient = TimeoutConfig::builder().operation_attempt_timeout(S3_COMPLETION);
+    let completed = objects
+        .client()
+        .await?
+        .complete_multipart_upload()
+        .bucket(objects.bucket())
+        .key(key)
+        .upload_id(id)
+        .multipart_upload(parts)
+        .customize()
+        .config_override(Config::builder().timeout_config(patient.build()))
+        .send()
+        .await;
+    match completed {
+        Ok(_) => Ok(true),
+        Err(error) => {
+            let failed = RequestError::new("complete the upload of", objects.uri(key), error);
+            // It was completed by a try whose answer was lost, or it was aborted.
+            if !failed.is_absent() {
+                return Err(failed.error);
+            }
+            tracing::warn!(error = %failed.error, "its size tells whether it is there");
+            Ok(false)
+        }
+    }
+}
+
+/// Aborts an upload. One that is not there is no error.
+pub(super) async fn abort(objects: &Objects, key: &str, id: &str) -> Result<(), DestinationError> {
+    let aborted = objects
+        .client()
+        .await?
+        .abort_multipart_upload()
+        .bucket(objects.bucket())
+        .key(key)
+        .upload_id(id)
+        .send()
+        .await;
+    match aborted {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let failed = RequestError::new("abort the upload of", objects.uri(key), error);
+            if failed.is_absent() {
+                Ok(())
+            } else {
+                Err(failed.error)
+            }
+        }
+    }
+}
+
+/// Aborts all uploads of a key, as far as there is time. Nobody else can be at one, for the run has the lock.
+pub(super) async fn abort_all(objects: &Objects, key: &str) {
+    let aborted = timeout(S3_ABORT_ALL, abort_all_in_time(objects, key));
+    if aborted.await.is_err() {
+        tracing::info!(key, "uploads that nobody goes on with may stay");
+    }
+}
+
+async fn abort_all_in_time(objects: &Objects, key: &str) {
+    let Ok(client) = objects.client().await else {
+        return;
+    };
+    let list = client
+        .list_multipart_uploads()
+        .bucket(objects.bucket())
+        .prefix(key);
+    let listed = match list.send().await {
+        Ok(listed) => listed,
+        Err(error) => {
+            let error = RequestError::new("list the uploads of", objects.uri(key), error).error;
+            tracing::info!(%error, "uploads that nobody goes on with may stay");
+            return;
+        }
+    };
+    // The list has all keys that begin with this one.
+    let of_key = listed
+        .uploads()
+        .iter()
+        .filter(|upload| upload.key() == Some(key));
+    for id in of_key.filter_map(|upload| upload.upload_id()) {
+        match abort(objects, key, id).await {
+            Ok(()) => tracing::info!(key, "aborted an upload that nobody went on with"),
+            Err(error) => tracing::warn!(%error, "an upload that nobody goes on with stays"),
+        }
+    }
+}
