@@ -39,9 +39,7 @@ pub struct Acquired {
 /// The API server failed.
 pub async fn peek(connection: &Connection, namespace: &str) -> Result<Option<Record>, CallError> {
     let object = get(connection, &api(connection, namespace)).await?;
-    Ok(object
-        .as_ref()
-        .and_then(|object| Record::of(&object.metadata)))
+    Ok(object.as_ref().and_then(record))
 }
 
 /// Waits for the lock until then. A holder is dead once the Lease has not changed for as long as it
@@ -81,9 +79,7 @@ pub async fn acquire(
             }
             tracing::warn!(holder, "its holder is dead: taking the Lease over");
         }
-        let left = object
-            .as_ref()
-            .and_then(|object| Record::of(&object.metadata));
+        let left = object.as_ref().and_then(record);
         if let Some(object) = take(connection, &api, &identity, object).await? {
             let lock = Lock {
                 connection: connection.clone(),
@@ -98,6 +94,10 @@ pub async fn acquire(
             });
         }
     }
+}
+
+fn record(object: &Object) -> Option<Record> {
+    Record::of(object.metadata.annotations.as_ref()?)
 }
 
 fn life(object: &Object, connection: &Connection) -> std::time::Duration {

@@ -9,7 +9,6 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
-use kube::api::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::gate::Change;
@@ -108,9 +107,9 @@ impl Record {
         self.is_to_be_undone() || self.stage == Stage::Stopped
     }
 
-    /// The record in a Lease. One that cannot be read is that of a run that may be profiling.
-    pub(super) fn of(metadata: &ObjectMeta) -> Option<Self> {
-        let annotations = metadata.annotations.as_ref()?;
+    /// The record in a Lease's annotations. One that cannot be read is that of a run that may be
+    /// profiling.
+    pub fn of(annotations: &BTreeMap<String, String>) -> Option<Self> {
         let text = annotations.get(RECORD)?;
         let mut record: Self = serde_json::from_str(text).unwrap_or_else(|error| {
             tracing::warn!(%error, text, "a record in the Lease cannot be read");
@@ -130,7 +129,7 @@ impl Record {
     }
 
     /// The record as annotations.
-    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
+    pub fn annotations(&self) -> BTreeMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
         BTreeMap::from([
             (RECORD.to_owned(), text),

@@ -1,0 +1,86 @@
+//! The record in the Lease: what one version wrote the next reads, and writes back byte for byte, for
+//! a run may be resumed across an update.
+
+use std::collections::BTreeMap;
+
+use cluster_profiler_job::cluster::gate::{Change, Lacking, Owner, Switch};
+use cluster_profiler_job::cluster::lease::{Record, Stage, StartedPod};
+use cluster_profiler_job::manifest::EndedBy;
+
+/// The annotations of a Lease, as the program wrote them.
+fn written(text: &str) -> BTreeMap<String, String> {
+    serde_json::from_str(text).expect("a map")
+}
+
+fn timestamp(text: &str) -> Option<jiff::Timestamp> {
+    Some(text.parse().expect("a timestamp"))
+}
+
+fn ended() -> Record {
+    Record {
+        run_id: "nightly-2026-11-27".to_owned(),
+        stage: Stage::Stopped,
+        gate: vec![
+            Change {
+                owner: Owner::KubeVirt,
+                switch: Switch::FeatureGate,
+                lacking: Lacking::FeatureGates,
+                was: Some(false),
+                annotation_is_ours: false,
+            },
+            Change {
+                owner: Owner::HyperConverged,
+                switch: Switch::Field,
+                lacking: Lacking::Developer,
+                was: None,
+                annotation_is_ours: true,
+            },
+        ],
+        started: timestamp("2026-11-27T02:00:00.123456789Z"),
+        stopped: timestamp("2026-11-27T02:10:07Z"),
+        ended_by: Some(EndedBy::StopFile),
+        workload_exit_code: Some(7),
+        start_failed: Some((
+            "virt-handler-x7k2p".to_owned(),
+            "start failed: GET /apis: the API server answered 500: \"no route to host\"".to_owned(),
+        )),
+        pods: vec![
+            StartedPod("virt-api-6f9d8c-2lq7v".to_owned(), "0c1d2e3f".to_owned(), 0),
+            StartedPod(
+                "virt-controller-5b-9xk4d".to_owned(),
+                "a1b2c3d4".to_owned(),
+                2,
+            ),
+            StartedPod(
+                "virt-operator-7c-hh2pz".to_owned(),
+                "11112222".to_owned(),
+                0,
+            ),
+            StartedPod("virt-handler-x7k2p".to_owned(), "deadbeef".to_owned(), 13),
+        ],
+    }
+}
+
+/// Reads a Lease's annotations, and writes them back.
+fn is_written_back(text: &str, expected: &Record) {
+    let annotations = written(text);
+    let read = Record::of(&annotations).expect("a record");
+    assert_eq!(read, *expected);
+    assert_eq!(read.annotations(), annotations);
+}
+
+#[test]
+fn an_ended_window_of_an_older_version_is_read_and_written_back() {
+    is_written_back(include_str!("data/lease-stopped.json"), &ended());
+}
+
+#[test]
+fn a_run_of_an_older_version_that_changed_nothing_is_read_and_written_back() {
+    let begun = Record::new("begun".to_owned());
+    is_written_back(include_str!("data/lease-begun.json"), &begun);
+}
+
+#[test]
+fn a_lease_without_a_record_has_none() {
+    assert_eq!(Record::of(&BTreeMap::new()), None);
+}
