@@ -10,6 +10,7 @@ pub mod install;
 pub mod lease;
 pub mod pods;
 pub mod profiler;
+pub mod retry;
 pub mod rights;
 pub mod schema;
 pub mod tokens;

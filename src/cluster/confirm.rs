@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::call::{CallError, Connection};
 use super::pods::{self, ComponentPod};
 use super::profiler;
+use super::retry::Backoff;
 use crate::manifest::ExpectedPod;
 
 /// Sends stop until every pod that was started has seen it, or is gone.
@@ -97,11 +98,10 @@ impl Confirmation {
 
     /// Attempts until it is confirmed or the time has come.
     pub async fn until(&mut self, end: Instant) {
-        let mut pause = self.connection.limits.first_pause;
+        let mut backoff = Backoff::new(&self.connection.limits);
         while !self.is_confirmed() && !self.is_denied() && Instant::now() < end {
-            tokio::time::sleep_until(end.min(Instant::now() + pause)).await;
+            backoff.pause_until(end).await;
             self.attempt().await;
-            pause = (pause * 2).min(self.connection.limits.longest_pause);
         }
     }
 

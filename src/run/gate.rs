@@ -1,7 +1,5 @@
 //! Turning the profiler on where the run may, and putting the gate back.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::fault::Fault;
@@ -11,6 +9,7 @@ use crate::cluster::gate::{self, Change, GateError, Switch, Tries, Written};
 use crate::cluster::install::Install;
 use crate::cluster::lease::Record;
 use crate::cluster::profiler::{self, Gate};
+use crate::cluster::retry::{Backoff, poll_until};
 use crate::cluster::schema;
 use crate::config::FeatureGate;
 use crate::outcome::ExitCode;
@@ -108,22 +107,21 @@ fn cannot(error: GateError) -> Fault {
 /// # Errors
 /// That takes too long, or the API server failed.
 pub(super) async fn spread(site: &Site, install: &Install, turned: &TurnedOn) -> Result<(), Fault> {
-    let limit = site.connection.limits.gate;
-    let end = Instant::now() + limit;
-    let mut pause = site.connection.limits.first_pause;
-    while !has_reached(site, install, (turned.switch, Gate::On)).await? {
-        if Instant::now() >= end {
-            let message = format!(
-                "the profiler of KubeVirt {}/{} is turned on, but not on after {limit:?}: see its \
-                 status.phase and observedGeneration, and virt-api's log",
-                install.namespace, install.name
-            );
-            return Err(Fault::new(ExitCode::Retry, message));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(site.connection.limits.longest_pause);
+    let limits = &site.connection.limits;
+    let limit = limits.gate;
+    let reached = poll_until(limits, Instant::now() + limit, || async {
+        let reached = has_reached(site, install, (turned.switch, Gate::On)).await?;
+        Ok::<_, Fault>(reached.then_some(()))
+    });
+    if reached.await?.is_some() {
+        return Ok(());
     }
-    Ok(())
+    let message = format!(
+        "the profiler of KubeVirt {}/{} is turned on, but not on after {limit:?}: see its \
+         status.phase and observedGeneration, and virt-api's log",
+        install.namespace, install.name
+    );
+    Err(Fault::new(ExitCode::Retry, message))
 }
 
 async fn has_reached(
@@ -211,14 +209,12 @@ async fn closed(site: &Site, install: &Install, switch: Switch) {
     if wanted.unwrap_or(false) {
         return tracing::info!("the profiler stays on, for somebody else has turned it on");
     }
-    let mut pause = Duration::ZERO;
+    let mut backoff = Backoff::new(&site.connection.limits);
     while !has_reached(site, install, (switch, Gate::Off))
         .await
         .unwrap_or(false)
     {
-        let limits = &site.connection.limits;
-        pause = (pause * 2).clamp(limits.first_pause, limits.longest_pause);
-        tokio::time::sleep(pause).await;
+        backoff.pause().await;
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -15,6 +14,7 @@ use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::lease::{self, Stage};
 use crate::cluster::pods::{self, ComponentPod};
 use crate::cluster::profiler::{self, Gate};
+use crate::cluster::retry::Backoff;
 use crate::cluster::rights;
 use crate::config::Config;
 use crate::destination::Found;
@@ -98,17 +98,14 @@ async fn pods_once(job: &Job, install: &Install) -> Result<Pods, Fault> {
 /// Tries of what may pass.
 struct Tries {
     end: Instant,
-    pause: Duration,
-    longest: Duration,
+    backoff: Backoff,
 }
 
 impl Tries {
     fn new(job: &Job) -> Self {
-        let limits = &job.site.connection.limits;
         Self {
             end: Instant::now() + job.config.patience.preflight_retry,
-            pause: limits.first_pause,
-            longest: limits.longest_pause,
+            backoff: Backoff::new(&job.site.connection.limits),
         }
     }
 
@@ -117,10 +114,9 @@ impl Tries {
         if fault.code != ExitCode::Retry || Instant::now() >= self.end {
             return false;
         }
-        let pause = self.pause;
+        let pause = self.backoff.next_pause();
         tracing::warn!(%fault, ?pause, "not ready to profile; trying again");
-        tokio::time::sleep_until(self.end.min(Instant::now() + pause)).await;
-        self.pause = (pause * 2).min(self.longest);
+        self.backoff.pause_until(self.end).await;
         true
     }
 }

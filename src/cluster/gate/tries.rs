@@ -1,9 +1,8 @@
 //! Writes that are tried again: others may get in between, and an answer may not come.
 
-use std::time::Duration;
-
 use super::fault::GateError;
 use crate::cluster::call::{CallError, Connection};
+use crate::cluster::retry::Backoff;
 
 /// How often a write is tried that others get in between of.
 const CONFLICTS: usize = 20;
@@ -24,8 +23,7 @@ pub enum Written {
 pub struct Tries {
     conflicts: usize,
     faults: usize,
-    pause: Duration,
-    longest_pause: Duration,
+    backoff: Backoff,
 }
 
 impl Tries {
@@ -35,8 +33,7 @@ impl Tries {
         Self {
             conflicts: CONFLICTS,
             faults: limits.tries,
-            pause: limits.first_pause,
-            longest_pause: limits.longest_pause,
+            backoff: Backoff::new(limits),
         }
     }
 
@@ -59,8 +56,7 @@ impl Tries {
                 if self.faults == 0 {
                     return Err(error.into());
                 }
-                tokio::time::sleep(self.pause).await;
-                self.pause = (self.pause * 2).min(self.longest_pause);
+                self.backoff.pause().await;
             }
         }
         Ok(())
