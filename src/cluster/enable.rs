@@ -1,14 +1,10 @@
 //! What a person does to turn the profiler on, for the KubeVirt that is installed.
 
-use std::time::Duration;
-
 use super::call::Connection;
 use super::gate::{self, Switch};
 use super::install::Install;
 use super::schema;
-
-/// A run that has something to say must not wait for it.
-const TIME: Duration = Duration::from_secs(10);
+use crate::limits::ADVICE_WAIT;
 
 /// What is to be done about a profiler that is off.
 #[derive(Debug)]
@@ -22,13 +18,13 @@ pub enum Advice {
 /// The command that turns the profiler on for this installation, with all that others have set. Where
 /// its schema cannot be read, that is said, with the command for KubeVirt 1.8 and later.
 pub async fn advice(connection: &Connection, install: &Install) -> Advice {
-    let switch = tokio::time::timeout(TIME, schema::switch(connection)).await;
+    let switch = tokio::time::timeout(ADVICE_WAIT, schema::switch(connection)).await;
     let (switch, doubt) = match switch {
         Ok(Ok(switch)) => (switch, String::new()),
         Ok(Err(error)) => (Switch::Field, unknown(&error.to_string())),
         Err(_) => (Switch::Field, unknown("it did not come")),
     };
-    let plan = tokio::time::timeout(TIME, gate::plan(connection, install, switch)).await;
+    let plan = tokio::time::timeout(ADVICE_WAIT, gate::plan(connection, install, switch)).await;
     let command = match plan {
         Ok(Ok(Some(plan))) => plan.command(install),
         Ok(Ok(None)) => return Advice::Wait,

@@ -14,13 +14,11 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::call::{CallError, Connection};
+use crate::limits::LEASE_LOOKS;
 pub use lock::Lock;
 pub use object::{LockError, NAME};
 use object::{api, get, holder};
 pub use record::{Record, Stage, StartedPod};
-
-/// How often in a Lease's life its holder's death is looked for.
-const LOOKS: u32 = 20;
 
 /// What taking the lock brought.
 #[derive(Debug)]
@@ -55,7 +53,7 @@ pub async fn acquire(
 ) -> Result<Acquired, LockError> {
     let api = api(connection, namespace);
     let identity = format!("{run_id}/{:08x}", fastrand::u32(..));
-    let pause = connection.limits.lease / LOOKS;
+    let pause = connection.limits.lease / LEASE_LOOKS;
     let mut seen: Option<(Option<String>, Instant)> = None;
     let mut told: Option<String> = None;
     loop {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::call::{CallError, Connection};
 use crate::component::{COMPONENT_LABEL, Component, selector};
+use crate::limits::POD_LISTINGS;
 use crate::manifest::ExpectedPod;
 
 /// Pods a page: a pod object is about 8 KiB, of which some 200 bytes are kept.
@@ -51,9 +52,6 @@ struct ContainerStatus {
     restart_count: i32,
 }
 
-/// How often a listing begins anew because its token went stale under it.
-const LISTINGS: usize = 3;
-
 /// A component pod, reduced to what a run needs.
 #[derive(Debug, Clone)]
 pub struct ComponentPod {
@@ -76,7 +74,7 @@ pub async fn list(
     let mut listing = 1;
     loop {
         match list_once(connection, namespace).await {
-            Err(CallError::Answer { code: 410, .. }) if listing < LISTINGS => listing += 1,
+            Err(CallError::Answer { code: 410, .. }) if listing < POD_LISTINGS => listing += 1,
             result => return result,
         }
     }

@@ -7,9 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 
 use super::call::{CallError, Connection};
-
-/// How often in a row a stale token is exchanged before the walk gives up.
-const EXCHANGES: usize = 5;
+use crate::limits::TOKEN_EXCHANGES;
 
 /// Walks a pod LIST, a pod at a time.
 #[derive(Debug)]
@@ -89,7 +87,7 @@ impl PodList {
         &self,
         mut token: String,
     ) -> Result<(String, Option<(String, String)>, Option<String>), CallError> {
-        for _ in 0..EXCHANGES {
+        for _ in 0..TOKEN_EXCHANGES {
             match self.list(&token).await? {
                 Page::Fresh(fresh) => token = fresh,
                 Page::One(pod, next) => return Ok((token, pod, next)),
@@ -97,7 +95,7 @@ impl PodList {
         }
         Err(CallError::Transport {
             call: format!("list pods in {}", self.namespace),
-            detail: format!("{EXCHANGES} continue tokens in a row were stale at once"),
+            detail: format!("{TOKEN_EXCHANGES} continue tokens in a row were stale at once"),
         })
     }
 

@@ -3,9 +3,7 @@
 use super::fault::GateError;
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::retry::Backoff;
-
-/// How often a write is tried that others get in between of.
-const CONFLICTS: usize = 20;
+use crate::limits::CONFLICTING_WRITES;
 
 /// What came of a write.
 #[derive(Debug)]
@@ -31,7 +29,7 @@ impl Tries {
     pub fn new(connection: &Connection) -> Self {
         let limits = &connection.limits;
         Self {
-            conflicts: CONFLICTS,
+            conflicts: CONFLICTING_WRITES,
             faults: limits.tries,
             backoff: Backoff::new(limits),
         }
