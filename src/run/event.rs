@@ -20,8 +20,8 @@ pub(super) async fn write(job: &Job, ended: &Result<Finished, Fault>) {
         Ok(finished) => (finished.code, &finished.reason),
         Err(fault) => (fault.code, &fault.message),
     };
-    let reason = (reason(code), code == ExitCode::Complete);
-    let write = event::write(&job.site.connection, pod, reason, note);
+    let is_good = code == ExitCode::Complete;
+    let write = event::write(&job.site.connection, pod, reason(code), is_good, note);
     match tokio::time::timeout(LIMIT, write).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::info!(%error, "no Event tells of this run"),
