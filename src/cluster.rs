@@ -1,7 +1,6 @@
 //! The cluster: the API server, the KubeVirt in it, its component pods and their profiler.
 
 pub mod call;
-pub mod confirm;
 pub mod connect;
 pub mod enable;
 pub mod event;
@@ -13,4 +12,5 @@ pub mod profiler;
 pub mod retry;
 pub mod rights;
 pub mod schema;
+pub mod stop_confirmation;
 pub mod tokens;

@@ -13,8 +13,8 @@ use super::stop;
 use super::target::Target;
 use super::vouch::{self, Vouched};
 use crate::archive::Spool;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::{FeatureGate, RunId};
 use crate::destination::fault::DestinationError;
 use crate::destination::{Destination, Found, Upload};
@@ -93,8 +93,8 @@ fn lacks_confirmation() -> Fault {
 }
 
 /// The pods that may go on profiling, loudly: one whose profile is of this window has stopped.
-fn unstopped(confirmation: &Confirmation, shipped: &Shipped) -> Vec<String> {
-    let names = confirmation.waiting().iter().map(|pod| pod.name.clone());
+fn unstopped(confirmation: &StopConfirmation, shipped: &Shipped) -> Vec<String> {
+    let names = confirmation.waiting().map(|pod| pod.name.clone());
     let unstopped: Vec<_> = names
         .filter(|name| !shipped.record.has_stopped(name))
         .collect();

@@ -8,8 +8,8 @@ use super::fault::Fault;
 use super::progress::Progress;
 use super::site::Site;
 use super::told::Told;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::Config;
 use crate::destination::{Destination, Found};
 use crate::manifest::Gate;
@@ -26,7 +26,7 @@ pub(super) struct Job {
     /// The cluster, under its lock.
     pub(super) site: Site,
     /// The stop of what was started, shared with whoever undoes. `None` until start is sent.
-    pub(super) confirmation: Mutex<Option<Confirmation>>,
+    pub(super) confirmation: Mutex<Option<StopConfirmation>>,
     /// The KubeVirt, once it is found.
     pub(super) install: OnceLock<Box<Install>>,
     /// What was done about the gate.

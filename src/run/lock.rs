@@ -7,10 +7,10 @@ use tokio::time::Instant;
 use super::fault::Fault;
 use super::gate;
 use super::site::Site;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::lease::{self, Acquired, LockError, Record, Stage};
 use crate::cluster::pods;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::ExpectedPod;
 use crate::outcome::ExitCode;
 
@@ -64,7 +64,7 @@ async fn stop(site: &Site, install: &Install, left: &Record) -> Result<Option<St
     gate::open(site, install).await?;
     let started = started(site, install, left).await?;
     let namespace = install.namespace.clone();
-    let mut confirmation = Confirmation::new(site.connection.clone(), namespace, started);
+    let mut confirmation = StopConfirmation::new(site.connection.clone(), namespace, started);
     confirmation.attempt().await;
     let end = Instant::now() + site.stop_wait;
     confirmation.until(end).await;

@@ -10,9 +10,9 @@ use super::preflight::{self, Pods};
 use super::resume::{self, Resumed};
 use super::start::{self, StartFailed};
 use super::{signal_files, stop};
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::lease::{self, Stage};
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::engine::Engine;
 use crate::manifest::{ExpectedPod, Window};
 use crate::window::{self, Ended};
@@ -95,14 +95,14 @@ async fn window(
         })
         .await?;
     let (connection, namespace) = (job.site.connection.clone(), install.namespace.clone());
-    let confirmation = held.insert(Confirmation::new(connection, namespace, started));
+    let confirmation = held.insert(StopConfirmation::new(connection, namespace, started));
     let failed = start::start(job, &pods, confirmation).await?;
     let begin = Timestamp::now();
     job.site
         .hold
         .note(|record| {
             record.started = Some(begin);
-            record.pods = confirmation.waiting().iter().map(Into::into).collect();
+            record.pods = confirmation.waiting().map(Into::into).collect();
             record.start_failed = failed.as_ref().map(|f| (f.pod.clone(), f.why.clone()));
         })
         .await?;
@@ -138,7 +138,7 @@ async fn window(
 async fn stop(
     job: &Job,
     install: &Install,
-    (confirmation, ended): (&mut Confirmation, Ended),
+    (confirmation, ended): (&mut StopConfirmation, Ended),
 ) -> Result<Instant, Fault> {
     let stop_until = Instant::now() + job.config.patience.stop_wait;
     stop::stop(confirmation, stop_until, job, install).await?;

@@ -6,9 +6,9 @@ use super::fault::Fault;
 use super::job::Job;
 use super::lock;
 use super::start::StartFailed;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::lease::Record;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::{EndedBy, ExpectedPod, Window};
 use crate::window::Ended;
 
@@ -18,7 +18,7 @@ pub(super) struct Resumed {
     pub(super) ended: Ended,
     pub(super) failed: Option<StartFailed>,
     pub(super) expected: Vec<ExpectedPod>,
-    pub(super) confirmation: Confirmation,
+    pub(super) confirmation: StopConfirmation,
 }
 
 /// Takes up what the record says.
@@ -51,7 +51,7 @@ pub(super) async fn resume(job: &Job, install: &Install, left: &Record) -> Resul
             workload_exit_code: left.workload_exit_code,
         },
         failed: failed.map(|(pod, why)| StartFailed { pod, why }),
-        confirmation: Confirmation::new(connection, namespace, started),
+        confirmation: StopConfirmation::new(connection, namespace, started),
         expected,
     })
 }

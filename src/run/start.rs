@@ -8,9 +8,9 @@ use super::fault::Fault;
 use super::job::Job;
 use super::preflight::Pods;
 use crate::cluster::call::CallError;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::{Component, selector};
 use crate::outcome::ExitCode;
 
@@ -32,7 +32,7 @@ pub(super) struct StartFailed {
 pub(super) async fn start(
     job: &Job,
     pods: &Pods,
-    confirmation: &mut Confirmation,
+    confirmation: &mut StopConfirmation,
 ) -> Result<Option<StartFailed>, Fault> {
     // Whether start may have reached a pod, and whether it was sent again.
     let (mut tries, mut reached, mut again) = (1, false, false);

@@ -7,8 +7,8 @@ use super::gate;
 use super::job::Job;
 use super::told::Told;
 use crate::cluster::call::CallError;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::cluster::{enable, profiler};
 use crate::outcome::ExitCode;
 
@@ -18,7 +18,7 @@ use crate::outcome::ExitCode;
 /// # Errors
 /// No stop was answered well: nothing can be dumped.
 pub(super) async fn stop(
-    confirmation: &mut Confirmation,
+    confirmation: &mut StopConfirmation,
     until: Instant,
     job: &Job,
     install: &Install,
@@ -49,7 +49,7 @@ pub(super) async fn stop(
 
 /// Beside the dump of a run that was told to stop: the stop goes on, until it would have ended
 /// anyway or the time is over.
-pub(super) async fn go_on(confirmation: &mut Confirmation, until: Instant, told: &Told) {
+pub(super) async fn go_on(confirmation: &mut StopConfirmation, until: Instant, told: &Told) {
     if let Some(order) = told.now() {
         tokio::select! {
             () = confirmation.until(until.min(order.stop_until)) => {}
@@ -72,7 +72,7 @@ fn is_about_pods(error: &CallError) -> bool {
 
 /// A gate that somebody closed while profiling was on is opened again, where the run may: nobody
 /// could stop otherwise.
-pub(super) async fn reopen(confirmation: &mut Confirmation, job: &Job, install: &Install) {
+pub(super) async fn reopen(confirmation: &mut StopConfirmation, job: &Job, install: &Install) {
     let off = confirmation.error().is_some_and(profiler::is_off);
     if !off || !job.config.feature_gate.may_enable() {
         return;
