@@ -7,7 +7,7 @@ use crate::cluster::call::CallError;
 use crate::cluster::connect::ConnectError;
 use crate::cluster::gate::GateError;
 use crate::cluster::install::InstallError;
-use crate::cluster::lease::LockError;
+use crate::cluster::lease::LeaseError;
 use crate::cluster::rights::RightsError;
 use crate::destination::fault::DestinationError;
 use crate::outcome::ExitCode;
@@ -68,13 +68,13 @@ impl From<InstallError> for Fault {
     }
 }
 
-impl From<LockError> for Fault {
-    fn from(error: LockError) -> Self {
+impl From<LeaseError> for Fault {
+    fn from(error: LeaseError) -> Self {
         match error {
-            LockError::Held { .. } | LockError::Lost(_) => {
+            LeaseError::Held { .. } | LeaseError::Lost(_) => {
                 Self::new(ExitCode::Retry, error.to_string())
             }
-            LockError::Call(error) => error.into(),
+            LeaseError::Call(error) => error.into(),
         }
     }
 }

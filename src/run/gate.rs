@@ -7,7 +7,7 @@ use super::site::Site;
 use crate::cluster::enable::{self, Advice};
 use crate::cluster::gate::{self, Change, GateError, Switch, Tries, Written};
 use crate::cluster::install::Install;
-use crate::cluster::lease::Record;
+use crate::cluster::lease::Journal;
 use crate::cluster::profiler::{self, Gate};
 use crate::cluster::retry::{Backoff, poll_until};
 use crate::cluster::schema;
@@ -79,7 +79,7 @@ async fn note(site: &Site, change: Change, unsure: bool) -> Result<(), Fault> {
         if unsure {
             record.forget_change();
         }
-        record.gate.push(change);
+        record.changes.push(change);
     });
     noted.await
 }
@@ -87,7 +87,7 @@ async fn note(site: &Site, change: Change, unsure: bool) -> Result<(), Fault> {
 /// Takes the last change out of the record: it was not made.
 async fn forget(site: &Site) -> Result<(), Fault> {
     if site.feature_gate == FeatureGate::EnableAndRestore {
-        site.hold.note(Record::forget_change).await?;
+        site.hold.note(Journal::forget_change).await?;
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ async fn restore(site: &Site, install: &Install) -> Result<Option<Switch>, Strin
             Ok(false) => tracing::warn!("the gate had been put back by somebody else"),
             Err(error) => return Err(left_on(&error.to_string())),
         }
-        let noted = site.hold.note(Record::forget_change).await;
+        let noted = site.hold.note(Journal::forget_change).await;
         noted.map_err(|fault| {
             format!("the gate is as it was, but the record of it still says otherwise: {fault}")
         })?;
@@ -200,7 +200,7 @@ async fn restore(site: &Site, install: &Install) -> Result<Option<Switch>, Strin
 
 /// The last change of the gate that is to be undone.
 pub(super) async fn last_change(site: &Site) -> Option<Change> {
-    site.hold.record().await?.gate.last().copied()
+    site.hold.record().await?.changes.last().copied()
 }
 
 /// Returns when the profiler is off, or when it is known that somebody else wants it on.

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 
 use super::fault::Fault;
-use crate::cluster::lease::{Lock, LockError, Record, Stage};
+use crate::cluster::lease::{HeldLease, Journal, LeaseError, Stage};
 
 /// The lock, once there is one.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(super) struct Hold {
 
 #[derive(Debug)]
 struct Held {
-    lock: Arc<Lock>,
-    record: Record,
+    lock: Arc<HeldLease>,
+    record: Journal,
     renewing: AbortHandle,
 }
 
@@ -32,7 +32,7 @@ impl Hold {
     }
 
     /// Keeps a lock, whose Lease is renewed from now on.
-    pub(super) async fn keep(&self, lock: Lock, record: Record) {
+    pub(super) async fn keep(&self, lock: HeldLease, record: Journal) {
         let lock = Arc::new(lock);
         let renewing = tokio::spawn({
             let (lock, lost) = (Arc::clone(&lock), self.lost.clone());
@@ -60,7 +60,7 @@ impl Hold {
     }
 
     /// The record, while the lock is held.
-    pub(super) async fn record(&self) -> Option<Record> {
+    pub(super) async fn record(&self) -> Option<Journal> {
         let held = self.held.lock().await;
         held.as_ref().map(|held| held.record.clone())
     }
@@ -69,7 +69,7 @@ impl Hold {
     ///
     /// # Errors
     /// The lock is lost, or the API server failed: then it must not be done.
-    pub(super) async fn note(&self, change: impl FnOnce(&mut Record)) -> Result<(), Fault> {
+    pub(super) async fn note(&self, change: impl FnOnce(&mut Journal)) -> Result<(), Fault> {
         let mut held = self.held.lock().await;
         let Some(held) = held.as_mut() else {
             return Ok(());
@@ -78,7 +78,7 @@ impl Hold {
         change(&mut changed);
         if changed != held.record {
             let written = held.lock.write(&changed).await;
-            if let Err(lost @ LockError::Lost(_)) = &written {
+            if let Err(lost @ LeaseError::Lost(_)) = &written {
                 self.lost.send_replace(Some(lost.to_string()));
             }
             written?;
@@ -108,15 +108,15 @@ impl Hold {
     /// As of [`Self::note`].
     pub(super) async fn note_cancelled(&self) -> Result<(), Fault> {
         self.note(|record| {
-            let gate = std::mem::take(&mut record.gate);
-            *record = Record::new(record.run_id.clone());
-            record.gate = gate;
+            let gate = std::mem::take(&mut record.changes);
+            *record = Journal::new(record.run_id.clone());
+            record.changes = gate;
         })
         .await
     }
 
     /// Gives the lock up, and leaves the record there or takes it away.
-    pub(super) async fn release(&self, keep_record: bool) -> Result<(), LockError> {
+    pub(super) async fn release(&self, keep_record: bool) -> Result<(), LeaseError> {
         match self.held.lock().await.take() {
             Some(held) => {
                 held.renewing.abort();

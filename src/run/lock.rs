@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::gate;
 use super::site::Site;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{self, Acquired, LockError, Record, Stage};
+use crate::cluster::lease::{self, Acquired, Journal, LeaseError, Stage, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::ExpectedPod;
@@ -24,13 +24,16 @@ pub(super) async fn take(
     site: &Site,
     install: &Install,
     wait: Duration,
-) -> Result<(Option<Record>, bool), LockError> {
+) -> Result<(Option<Journal>, bool), LeaseError> {
     let (run_id, until) = (site.run_id.clone(), Instant::now() + wait);
-    let Acquired { lock, left, waited } =
-        lease::acquire(&site.connection, &install.namespace, &run_id, until).await?;
-    let left = left.filter(Record::is_open);
-    let record = left.clone().unwrap_or_else(|| Record::new(run_id));
-    site.hold.keep(lock, record).await;
+    let Acquired {
+        lease,
+        left,
+        waited,
+    } = lease::acquire(&site.connection, &install.namespace, &run_id, until).await?;
+    let left = left.filter(Journal::is_open);
+    let record = left.clone().unwrap_or_else(|| Journal::new(run_id));
+    site.hold.keep(lease, record).await;
     Ok((left, waited))
 }
 
@@ -43,7 +46,7 @@ pub(super) async fn take(
 pub(super) async fn tidy(
     site: &Site,
     install: &Install,
-    left: &Record,
+    left: &Journal,
 ) -> Result<Option<String>, Fault> {
     tracing::warn!(
         run_id = left.run_id,
@@ -60,7 +63,7 @@ pub(super) async fn tidy(
 }
 
 /// Stops, and gives what is left where no stop can reach it now.
-async fn stop(site: &Site, install: &Install, left: &Record) -> Result<Option<String>, Fault> {
+async fn stop(site: &Site, install: &Install, left: &Journal) -> Result<Option<String>, Fault> {
     gate::open(site, install).await?;
     let started = started(site, install, left).await?;
     let namespace = install.namespace.clone();
@@ -89,18 +92,23 @@ async fn stop(site: &Site, install: &Install, left: &Record) -> Result<Option<St
 pub(super) async fn started(
     site: &Site,
     install: &Install,
-    left: &Record,
+    left: &Journal,
 ) -> Result<Vec<ExpectedPod>, Fault> {
     let now = pods::list(&site.connection, &install.namespace).await?;
     // The record of a run that died before it could name them.
     if left.pods.is_empty() {
         return Ok(now.into_iter().map(|pod| pod.pod).collect());
     }
-    let find = |lease::StartedPod(name, uid, restarts): &lease::StartedPod| {
+    let find = |started: &StartedPod| {
+        let StartedPod {
+            name,
+            uid_prefix,
+            restarts,
+        } = started;
         let mut there = now.iter().map(|pod| &pod.pod);
-        let same = |pod: &&ExpectedPod| pod.name == *name && pod.uid.starts_with(uid);
+        let same = |pod: &&ExpectedPod| pod.name == *name && pod.uid.starts_with(uid_prefix);
         let pod = there.find(same).cloned();
-        let pod = pod.or_else(|| ExpectedPod::gone(name, uid));
+        let pod = pod.or_else(|| ExpectedPod::gone(name, uid_prefix));
         pod.map(|pod| ExpectedPod {
             restarts: *restarts,
             ..pod

@@ -170,7 +170,7 @@ async fn is_for_fallback(job: &Job, install: &Install) -> bool {
     };
     let left = lease::peek(&job.site.connection, &install.namespace).await;
     let run = job.config.run_id.as_str();
-    let is_ours = |left: lease::Record| left.run_id == run && left.stage > Stage::Begun;
+    let is_ours = |left: lease::Journal| left.run_id == run && left.stage > Stage::Begun;
     left.is_ok_and(|left| left.is_some_and(is_ours))
         && fallback.probe(&job.config.run_id).await.is_ok()
 }

@@ -34,7 +34,7 @@ pub(super) struct Profiled {
 pub(super) async fn profile<E: Engine>(
     job: &Job,
     engine: &E,
-    (install, left): (&Install, Option<lease::Record>),
+    (install, left): (&Install, Option<lease::Journal>),
     clock: &mut Clock,
 ) -> Result<Profiled, Fault> {
     if let Some(left) = left {
@@ -55,7 +55,7 @@ pub(super) async fn profile<E: Engine>(
 /// Stop, of a window whose attempt died.
 async fn take_up(
     job: &Job,
-    (install, left): (&Install, &lease::Record),
+    (install, left): (&Install, &lease::Journal),
     clock: &mut Clock,
 ) -> Result<Profiled, Fault> {
     let Resumed {

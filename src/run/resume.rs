@@ -7,7 +7,7 @@ use super::job::Job;
 use super::lock;
 use super::start::StartFailed;
 use crate::cluster::install::Install;
-use crate::cluster::lease::Record;
+use crate::cluster::lease::Journal;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::{EndedBy, ExpectedPod, Window};
 use crate::window::Ended;
@@ -25,7 +25,7 @@ pub(super) struct Resumed {
 ///
 /// # Errors
 /// The API server failed.
-pub(super) async fn resume(job: &Job, install: &Install, left: &Record) -> Result<Resumed, Fault> {
+pub(super) async fn resume(job: &Job, install: &Install, left: &Journal) -> Result<Resumed, Fault> {
     let started = lock::started(&job.site, install, left).await?;
     let chosen = started
         .iter()

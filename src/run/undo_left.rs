@@ -53,7 +53,7 @@ pub(super) async fn undo(config: UndoConfig, limits: Limits) -> Result<String, F
     Ok(done(&left))
 }
 
-fn done(left: &lease::Record) -> String {
+fn done(left: &lease::Journal) -> String {
     let pods = left.pods.len();
     if left.is_known() {
         let run = &left.run_id;

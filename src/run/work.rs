@@ -17,7 +17,7 @@ use super::retention;
 use super::told::Order;
 use super::{gate, lock, undo};
 use crate::cluster::install::Install;
-use crate::cluster::lease::{self, LockError, Stage};
+use crate::cluster::lease::{self, LeaseError, Stage};
 use crate::cluster::profiler;
 use crate::destination::Found;
 use crate::engine::Engine;
@@ -114,14 +114,14 @@ async fn tidy_if_dead(job: &Job, install: &Install) -> Result<Option<String>, Fa
     let limits = &job.site.connection.limits;
     match lock::take(&job.site, install, limits.lease + limits.lease_renewal).await {
         Ok((Some(left), _)) => lock::tidy(&job.site, install, &left).await,
-        Ok((None, _)) | Err(LockError::Held { .. }) => Ok(None),
+        Ok((None, _)) | Err(LeaseError::Held { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Takes the lock. What an attempt of this run left is given back; what another left is dealt with
 /// and discarded, for this run's start clears it. Beside it: whether the gate may be another by now.
-async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Record>, bool), Fault> {
+async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Journal>, bool), Fault> {
     let wait = job.config.patience.lock_wait;
     let left = match lock::take(&job.site, install, wait).await? {
         (None, waited) => return Ok((None, waited)),
@@ -147,9 +147,9 @@ async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Record>, b
         .hold
         .note(|record| {
             // A gate that could not be put back stays to be.
-            let gate = std::mem::take(&mut record.gate);
-            *record = lease::Record::new(run_id);
-            record.gate = gate;
+            let gate = std::mem::take(&mut record.changes);
+            *record = lease::Journal::new(run_id);
+            record.changes = gate;
         })
         .await?;
     Ok((None, true))
@@ -158,7 +158,7 @@ async fn begin(job: &Job, install: &Install) -> Result<(Option<lease::Record>, b
 /// Sees that the profiler is on.
 async fn open_gate(
     job: &Job,
-    (install, left): (&Install, Option<&lease::Record>),
+    (install, left): (&Install, Option<&lease::Journal>),
 ) -> Result<(), Fault> {
     let turned = tokio::select! {
         order = given_up(job, left, WRITE_LIMIT) => return Err(order.fault()),
@@ -184,7 +184,7 @@ async fn open_gate(
 
 /// Resolves some time after the run was told to stop. One that has to stop what it left goes on for as
 /// long as a stop may.
-async fn given_up(job: &Job, left: Option<&lease::Record>, wait: Duration) -> Order {
+async fn given_up(job: &Job, left: Option<&lease::Journal>, wait: Duration) -> Order {
     let order = job.told.order().await;
     match left {
         Some(_) => job.told.stop_is_over().await,

@@ -1,10 +1,10 @@
-//! The record in the Lease: what one version wrote the next reads, and writes back byte for byte, for
+//! The journal in the Lease: what one version wrote the next reads, and writes back byte for byte, for
 //! a run may be resumed across an update.
 
 use std::collections::BTreeMap;
 
 use cluster_profiler_job::cluster::gate::{Change, Lacking, Owner, Switch};
-use cluster_profiler_job::cluster::lease::{Record, Stage, StartedPod};
+use cluster_profiler_job::cluster::lease::{Journal, Stage, StartedPod};
 use cluster_profiler_job::manifest::EndedBy;
 
 /// The annotations of a Lease, as the program wrote them.
@@ -16,11 +16,19 @@ fn timestamp(text: &str) -> Option<jiff::Timestamp> {
     Some(text.parse().expect("a timestamp"))
 }
 
-fn ended() -> Record {
-    Record {
+fn started(name: &str, uid_prefix: &str, restarts: i32) -> StartedPod {
+    StartedPod {
+        name: name.to_owned(),
+        uid_prefix: uid_prefix.to_owned(),
+        restarts,
+    }
+}
+
+fn ended() -> Journal {
+    Journal {
         run_id: "nightly-2026-11-27".to_owned(),
         stage: Stage::Stopped,
-        gate: vec![
+        changes: vec![
             Change {
                 owner: Owner::KubeVirt,
                 switch: Switch::FeatureGate,
@@ -45,26 +53,18 @@ fn ended() -> Record {
             "start failed: GET /apis: the API server answered 500: \"no route to host\"".to_owned(),
         )),
         pods: vec![
-            StartedPod("virt-api-6f9d8c-2lq7v".to_owned(), "0c1d2e3f".to_owned(), 0),
-            StartedPod(
-                "virt-controller-5b-9xk4d".to_owned(),
-                "a1b2c3d4".to_owned(),
-                2,
-            ),
-            StartedPod(
-                "virt-operator-7c-hh2pz".to_owned(),
-                "11112222".to_owned(),
-                0,
-            ),
-            StartedPod("virt-handler-x7k2p".to_owned(), "deadbeef".to_owned(), 13),
+            started("virt-api-6f9d8c-2lq7v", "0c1d2e3f", 0),
+            started("virt-controller-5b-9xk4d", "a1b2c3d4", 2),
+            started("virt-operator-7c-hh2pz", "11112222", 0),
+            started("virt-handler-x7k2p", "deadbeef", 13),
         ],
     }
 }
 
 /// Reads a Lease's annotations, and writes them back.
-fn is_written_back(text: &str, expected: &Record) {
+fn is_written_back(text: &str, expected: &Journal) {
     let annotations = written(text);
-    let read = Record::of(&annotations).expect("a record");
+    let read = Journal::of(&annotations).expect("a journal");
     assert_eq!(read, *expected);
     assert_eq!(read.annotations(), annotations);
 }
@@ -76,11 +76,11 @@ fn an_ended_window_of_an_older_version_is_read_and_written_back() {
 
 #[test]
 fn a_run_of_an_older_version_that_changed_nothing_is_read_and_written_back() {
-    let begun = Record::new("begun".to_owned());
+    let begun = Journal::new("begun".to_owned());
     is_written_back(include_str!("data/lease-begun.json"), &begun);
 }
 
 #[test]
-fn a_lease_without_a_record_has_none() {
-    assert_eq!(Record::of(&BTreeMap::new()), None);
+fn a_lease_without_a_journal_has_none() {
+    assert_eq!(Journal::of(&BTreeMap::new()), None);
 }

@@ -1,4 +1,8 @@
-//! What a run leaves in its Lease for whoever comes after it: how far it got, and what it changed.
+//! The journal: what a run leaves in its Lease for whoever comes after it. It says how far the run got
+//! and what it changed in the cluster.
+//!
+//! A run may be resumed by another version of this program, so what is written is part of its
+//! interface: names in the code may change, names in the annotations may not.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -14,21 +18,21 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::gate::Change;
 use crate::manifest::{EndedBy, ExpectedPod};
 
-/// The annotations that a record is kept in. All of an object's may have 256 KiB; the pods of the
+/// The annotations that hold a journal. All of an object's may have 256 KiB; the pods of the
 /// largest clusters need a fifth of it, packed.
-const RECORD: &str = "cluster-profiler-job/record";
+const JOURNAL: &str = "cluster-profiler-job/record";
 const PODS: &str = "cluster-profiler-job/pods";
 
-/// More than a record's pods can be.
+/// The most that a journal's pods may be once unpacked; the largest clusters' are far below.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// The run of a record that cannot be read.
+/// The run id of a journal that cannot be read.
 const UNKNOWN: &str = "(unknown)";
 
-/// How much of a uid is kept: enough to tell pods of one name apart.
-const UID: usize = 8;
+/// How many characters of a uid are kept: enough to tell pods of one name apart.
+const UID_PREFIX: usize = 8;
 
-/// How far a run got.
+/// How far a run got with profiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -36,20 +40,21 @@ pub enum Stage {
     Begun,
     /// Pods may be profiling.
     Started,
-    /// None is, but their data may not be shipped.
+    /// No pod is profiling any more, but their data may not be shipped.
     Stopped,
 }
 
-/// A run's record.
+/// The journal of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Journal {
     /// The run.
     pub run_id: String,
     /// How far it got.
     pub stage: Stage,
-    /// Its changes of the gate, to be undone from the last to the first: of several where somebody
-    /// closed the gate again.
-    pub gate: Vec<Change>,
+    /// Its changes of the profiler's switch, to be undone from the last to the first. There are
+    /// several where somebody turned the profiler off in between.
+    #[serde(rename = "gate")]
+    pub changes: Vec<Change>,
     /// When start was sent.
     pub started: Option<Timestamp>,
     /// When stop was first sent.
@@ -65,24 +70,51 @@ pub struct Record {
     pub pods: Vec<StartedPod>,
 }
 
-/// A pod that was started: its name, the beginning of its uid, and how often it had restarted.
+/// A pod that was started. It is written as an array, which is shorter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StartedPod(pub String, pub String, pub i32);
+#[serde(from = "(String, String, i32)", into = "(String, String, i32)")]
+pub struct StartedPod {
+    /// Its name.
+    pub name: String,
+    /// The beginning of its uid.
+    pub uid_prefix: String,
+    /// How often it had restarted.
+    pub restarts: i32,
+}
 
-impl From<&ExpectedPod> for StartedPod {
-    fn from(pod: &ExpectedPod) -> Self {
-        let uid = pod.uid.chars().take(UID).collect();
-        Self(pod.name.clone(), uid, pod.restarts)
+impl From<(String, String, i32)> for StartedPod {
+    fn from((name, uid_prefix, restarts): (String, String, i32)) -> Self {
+        Self {
+            name,
+            uid_prefix,
+            restarts,
+        }
     }
 }
 
-impl Record {
-    /// The record of a run that has changed nothing yet.
+impl From<StartedPod> for (String, String, i32) {
+    fn from(pod: StartedPod) -> Self {
+        (pod.name, pod.uid_prefix, pod.restarts)
+    }
+}
+
+impl From<&ExpectedPod> for StartedPod {
+    fn from(pod: &ExpectedPod) -> Self {
+        Self {
+            name: pod.name.clone(),
+            uid_prefix: pod.uid.chars().take(UID_PREFIX).collect(),
+            restarts: pod.restarts,
+        }
+    }
+}
+
+impl Journal {
+    /// The journal of a run that has changed nothing yet.
     pub fn new(run_id: String) -> Self {
         Self {
             run_id,
             stage: Stage::Begun,
-            gate: Vec::new(),
+            changes: Vec::new(),
             started: None,
             stopped: None,
             ended_by: None,
@@ -92,54 +124,55 @@ impl Record {
         }
     }
 
-    /// Takes its last change of the gate out.
+    /// Takes the last change of the switch out.
     pub fn forget_change(&mut self) {
-        self.gate.pop();
+        self.changes.pop();
     }
 
-    /// Whether a pod may be profiling, or the gate is to be put back.
+    /// Whether a pod may be profiling, or a change of the switch is to be undone.
     pub fn is_to_be_undone(&self) -> bool {
-        self.stage == Stage::Started || !self.gate.is_empty()
+        self.stage == Stage::Started || !self.changes.is_empty()
     }
 
-    /// Whether there is anything for somebody else to do: that, or to ship what the pods have.
+    /// Whether anything is left for somebody else to do: to undo something, or to ship what the pods
+    /// have.
     pub fn is_open(&self) -> bool {
         self.is_to_be_undone() || self.stage == Stage::Stopped
     }
 
-    /// The record in a Lease's annotations. One that cannot be read is that of a run that may be
-    /// profiling.
+    /// The journal in a Lease's annotations. One that cannot be read is taken for that of a run that
+    /// may be profiling.
     pub fn of(annotations: &BTreeMap<String, String>) -> Option<Self> {
-        let text = annotations.get(RECORD)?;
-        let mut record: Self = serde_json::from_str(text).unwrap_or_else(|error| {
+        let text = annotations.get(JOURNAL)?;
+        let mut journal: Self = serde_json::from_str(text).unwrap_or_else(|error| {
             tracing::warn!(%error, text, "a record in the Lease cannot be read");
             Self {
                 stage: Stage::Started,
                 ..Self::new(UNKNOWN.to_owned())
             }
         });
-        let pods = annotations.get(PODS).and_then(|pods| unpack(pods));
-        record.pods = pods.unwrap_or_default();
-        Some(record)
+        let pods = annotations.get(PODS).and_then(|packed| unpack(packed));
+        journal.pods = pods.unwrap_or_default();
+        Some(journal)
     }
 
-    /// Whether it could be read: else nothing is known of the gate.
+    /// Whether it could be read. If not, nothing is known of what the run changed.
     pub fn is_known(&self) -> bool {
         self.run_id != UNKNOWN
     }
 
-    /// The record as annotations.
+    /// The journal as a Lease's annotations.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
         BTreeMap::from([
-            (RECORD.to_owned(), text),
+            (JOURNAL.to_owned(), text),
             (PODS.to_owned(), pack(&self.pods)),
         ])
     }
 
-    /// Takes a record away.
+    /// Takes a journal out of a Lease's annotations.
     pub(super) fn remove(annotations: &mut BTreeMap<String, String>) {
-        annotations.remove(RECORD);
+        annotations.remove(JOURNAL);
         annotations.remove(PODS);
     }
 }
