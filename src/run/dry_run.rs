@@ -5,7 +5,7 @@ use humantime::format_duration;
 use super::preflight::{Clear, Pods};
 use super::report::Finished;
 use crate::cluster::lease;
-use crate::cluster::profiler::Gate;
+use crate::cluster::profiler::ProfilerState;
 use crate::config::{Config, FeatureGate, RunId};
 use crate::outcome::ExitCode;
 
@@ -23,7 +23,7 @@ pub(super) fn tell(
         "lock",
         format!("take the Lease {} in {namespace}", lease::NAME),
     );
-    if clear.gate == Gate::Off {
+    if clear.gate == ProfilerState::Off {
         step("gate", gate(config.feature_gate).to_owned());
     }
     step(

@@ -5,9 +5,9 @@ use std::io;
 use crate::archive::{EntryError, PathError};
 use crate::cluster::call::CallError;
 use crate::cluster::connect::ConnectError;
-use crate::cluster::gate::GateError;
 use crate::cluster::install::InstallError;
 use crate::cluster::lease::LeaseError;
+use crate::cluster::profiler_switch::SwitchError;
 use crate::cluster::rights::RightsError;
 use crate::destination::fault::DestinationError;
 use crate::outcome::ExitCode;
@@ -79,14 +79,14 @@ impl From<LeaseError> for Fault {
     }
 }
 
-impl From<GateError> for Fault {
-    fn from(error: GateError) -> Self {
+impl From<SwitchError> for Fault {
+    fn from(error: SwitchError) -> Self {
         match error {
-            GateError::Refused { .. } | GateError::Denied { .. } | GateError::NoPatch { .. } => {
-                Self::new(ExitCode::NotAllowed, error.to_string())
-            }
-            GateError::Busy { .. } => Self::new(ExitCode::Retry, error.to_string()),
-            GateError::Call(error) => error.into(),
+            SwitchError::Refused { .. }
+            | SwitchError::Denied { .. }
+            | SwitchError::NoPatch { .. } => Self::new(ExitCode::NotAllowed, error.to_string()),
+            SwitchError::Busy { .. } => Self::new(ExitCode::Retry, error.to_string()),
+            SwitchError::Call(error) => error.into(),
         }
     }
 }

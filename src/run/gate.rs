@@ -4,19 +4,19 @@ use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::site::Site;
-use crate::cluster::enable::{self, Advice};
-use crate::cluster::gate::{self, Change, GateError, Switch, Tries, Written};
 use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
-use crate::cluster::profiler::{self, Gate};
+use crate::cluster::profiler::{self, ProfilerState};
+use crate::cluster::profiler_switch::{
+    self, Advice, Change, Mechanism, SwitchError, WriteTries, Written,
+};
 use crate::cluster::retry::{Backoff, poll_until};
-use crate::cluster::schema;
 use crate::config::FeatureGate;
 use crate::outcome::ExitCode;
 
 /// A profiler that is turned on, and may not be known everywhere to be.
 pub(super) struct TurnedOn {
-    switch: Switch,
+    mechanism: Mechanism,
     /// The object that was changed for that, unless somebody else did.
     pub(super) object: Option<String>,
 }
@@ -38,17 +38,17 @@ pub(super) async fn open(site: &Site, install: &Install) -> Result<Option<String
 /// # Errors
 /// It is off and must not, or cannot, be turned on.
 pub(super) async fn turn_on(site: &Site, install: &Install) -> Result<Option<TurnedOn>, Fault> {
-    if profiler::probe(&site.connection).await? == Gate::On {
+    if profiler::probe(&site.connection).await? == ProfilerState::On {
         return Ok(None);
     }
     if !site.feature_gate.may_enable() {
         return Err(is_off(site, install).await);
     }
-    let switch = schema::switch(&site.connection).await?;
+    let mechanism = profiler_switch::installed_mechanism(&site.connection).await?;
     // The object, from when it may have been changed by a try that was not answered.
-    let (mut unsure, mut tries) = (None, Tries::new(&site.connection));
+    let (mut unsure, mut tries) = (None, WriteTries::new(&site.connection));
     let object = loop {
-        let plan = gate::plan(&site.connection, install, switch).await;
+        let plan = profiler_switch::plan_change(&site.connection, install, mechanism).await;
         let Some(plan) = plan.map_err(cannot)? else {
             break unsure;
         };
@@ -67,7 +67,7 @@ pub(super) async fn turn_on(site: &Site, install: &Install) -> Result<Option<Tur
         let applied = applied.map_err(cannot)?;
         tries.again(applied, &object).await?;
     };
-    Ok(Some(TurnedOn { switch, object }))
+    Ok(Some(TurnedOn { mechanism, object }))
 }
 
 /// Only what is put back is in the record. An unsure change is the same one, tried again.
@@ -92,7 +92,7 @@ async fn forget(site: &Site) -> Result<(), Fault> {
     Ok(())
 }
 
-fn cannot(error: GateError) -> Fault {
+fn cannot(error: SwitchError) -> Fault {
     let mut fault = Fault::from(error);
     if fault.code == ExitCode::NotAllowed {
         fault.message +=
@@ -110,7 +110,7 @@ pub(super) async fn spread(site: &Site, install: &Install, turned: &TurnedOn) ->
     let limits = &site.connection.limits;
     let limit = limits.gate;
     let reached = poll_until(limits, Instant::now() + limit, || async {
-        let reached = has_reached(site, install, (turned.switch, Gate::On)).await?;
+        let reached = has_reached(site, install, turned.mechanism, ProfilerState::On).await?;
         Ok::<_, Fault>(reached.then_some(()))
     });
     if reached.await?.is_some() {
@@ -127,18 +127,18 @@ pub(super) async fn spread(site: &Site, install: &Install, turned: &TurnedOn) ->
 async fn has_reached(
     site: &Site,
     install: &Install,
-    (switch, gate): (Switch, Gate),
+    mechanism: Mechanism,
+    state: ProfilerState,
 ) -> Result<bool, Fault> {
-    let on = gate == Gate::On;
     Ok(
-        gate::is_settled(&site.connection, install, (switch, on)).await?
-            && profiler::probe(&site.connection).await? == gate,
+        profiler_switch::is_settled(&site.connection, install, mechanism, state).await?
+            && profiler::probe(&site.connection).await? == state,
     )
 }
 
 /// The fault of a profiler that is off, with the command for it.
 pub(super) async fn is_off(site: &Site, install: &Install) -> Fault {
-    let advice = enable::advice(&site.connection, install).await;
+    let advice = profiler_switch::advice(&site.connection, install).await;
     let Install {
         namespace,
         name,
@@ -165,13 +165,13 @@ pub(super) async fn close(
 ) -> Option<String> {
     let limits = &site.connection.limits;
     let restored = tokio::time::timeout(limits.gate, restore(site, install));
-    let switch = match restored.await {
+    let mechanism = match restored.await {
         Ok(Ok(restored)) => restored?,
         Ok(Err(why)) => return Some(why),
         Err(_) => return Some(left_on(&format!("no answer came for {:?}", limits.gate))),
     };
     tokio::select! {
-        () = closed(site, install, switch) => {}
+        () = closed(site, install, mechanism) => {}
         () = hurry => {}
         () = tokio::time::sleep(limits.lease) => {
             tracing::warn!("the gate is as it was, but virt-api does not know it yet");
@@ -181,10 +181,10 @@ pub(super) async fn close(
 }
 
 /// Puts all of it back, from the last to the first. Gives what was switched, if anything was.
-async fn restore(site: &Site, install: &Install) -> Result<Option<Switch>, String> {
-    let mut switch = None;
+async fn restore(site: &Site, install: &Install) -> Result<Option<Mechanism>, String> {
+    let mut mechanism = None;
     while let Some(change) = last_change(site).await {
-        match gate::restore(&site.connection, install, &change).await {
+        match profiler_switch::restore(&site.connection, install, &change).await {
             Ok(true) => tracing::info!("the gate is as it was"),
             Ok(false) => tracing::warn!("the gate had been put back by somebody else"),
             Err(error) => return Err(left_on(&error.to_string())),
@@ -193,9 +193,9 @@ async fn restore(site: &Site, install: &Install) -> Result<Option<Switch>, Strin
         noted.map_err(|fault| {
             format!("the gate is as it was, but the record of it still says otherwise: {fault}")
         })?;
-        switch = Some(change.switch);
+        mechanism = Some(change.mechanism);
     }
-    Ok(switch)
+    Ok(mechanism)
 }
 
 /// The last change of the gate that is to be undone.
@@ -204,13 +204,13 @@ pub(super) async fn last_change(site: &Site) -> Option<Change> {
 }
 
 /// Returns when the profiler is off, or when it is known that somebody else wants it on.
-async fn closed(site: &Site, install: &Install, switch: Switch) {
-    let wanted = gate::is_wanted(&site.connection, install, switch).await;
+async fn closed(site: &Site, install: &Install, mechanism: Mechanism) {
+    let wanted = profiler_switch::is_wanted(&site.connection, install, mechanism).await;
     if wanted.unwrap_or(false) {
         return tracing::info!("the profiler stays on, for somebody else has turned it on");
     }
     let mut backoff = Backoff::new(&site.connection.limits);
-    while !has_reached(site, install, (switch, Gate::Off))
+    while !has_reached(site, install, mechanism, ProfilerState::Off)
         .await
         .unwrap_or(false)
     {
@@ -234,7 +234,7 @@ pub(super) async fn stays_open(site: &Site) -> Option<String> {
 
 /// Names who else writes what turns the profiler on, for a person.
 pub(super) async fn rivals(site: &Site, install: &Install) -> String {
-    match gate::rivals(&site.connection, install).await {
+    match profiler_switch::rivals(&site.connection, install).await {
         Ok(rivals) if rivals.is_empty() => "nobody is known to have written it".to_owned(),
         Ok(rivals) => format!("it was last written by {}", rivals.join(", ")),
         Err(error) => format!("who wrote it is not known: {error}"),

@@ -13,7 +13,7 @@ use crate::cluster::call::Connection;
 use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::lease::{self, Stage};
 use crate::cluster::pods::{self, ComponentPod};
-use crate::cluster::profiler::{self, Gate};
+use crate::cluster::profiler::{self, ProfilerState};
 use crate::cluster::retry::Backoff;
 use crate::cluster::rights;
 use crate::config::Config;
@@ -37,7 +37,7 @@ pub(super) struct Clear {
     /// The KubeVirt to profile.
     pub(super) install: Box<Install>,
     /// Whether its profiler is on.
-    pub(super) gate: Gate,
+    pub(super) gate: ProfilerState,
     /// What the destination has of the run.
     pub(super) found: Found,
 }
@@ -146,7 +146,7 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
     };
     let install = installed?;
     let gate = profiler::probe(connection).await?;
-    if gate == Gate::Off && !config.feature_gate.may_enable() {
+    if gate == ProfilerState::Off && !config.feature_gate.may_enable() {
         return Err(gate::is_off(&job.site, &install).await);
     }
     Ok(Preflight::Clear(Clear {
@@ -218,7 +218,7 @@ async fn installation(connection: &Connection, config: &Config) -> Result<Box<In
         None => rights::needed(&install.namespace),
     };
     if config.feature_gate.may_enable() {
-        needed.extend(rights::of_gate(&install));
+        needed.extend(rights::to_switch(&install));
     }
     rights::check(connection, needed).await?;
     Ok(Box::new(install))

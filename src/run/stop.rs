@@ -9,7 +9,7 @@ use super::told::Told;
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::cluster::{enable, profiler};
+use crate::cluster::{profiler, profiler_switch};
 use crate::outcome::ExitCode;
 
 /// Sends stop until it is confirmed, for `until` at the longest, or until the run is told to stop;
@@ -92,7 +92,7 @@ pub(super) async fn reopen(confirmation: &mut StopConfirmation, job: &Job, insta
 
 /// The gate went while profiling was on. Nobody can stop it until the gate is back.
 async fn turned_off(job: &Job, install: &Install) -> Fault {
-    let advice = enable::advice(&job.site.connection, install).await;
+    let advice = profiler_switch::advice(&job.site.connection, install).await;
     let rivals = gate::rivals(&job.site, install).await;
     let stop = profiler::path("stop");
     let message = format!(

@@ -46,7 +46,7 @@ pub(super) async fn work<E: Engine>(
         Err(refused) => return Err(after_tidying(&job, refused, &mut clock).await),
     };
     let install = job.install.get_or_init(|| clear.install.clone());
-    job.gate().before = clear.gate == profiler::Gate::On;
+    job.gate().before = clear.gate == profiler::ProfilerState::On;
     if job.config.dry_run {
         let pods = preflight::pods(&job, install).await?;
         let going = retention::going(&job, &job.destination);
@@ -81,7 +81,7 @@ pub(super) async fn work<E: Engine>(
         }
         (None, Found::Absent | Found::Unknown) | (Some(_), _) => {}
     }
-    if disturbed || clear.gate == profiler::Gate::Off {
+    if disturbed || clear.gate == profiler::ProfilerState::Off {
         clock.enter(Phase::Gate);
         open_gate(&job, (install, left.as_ref())).await?;
     }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use cluster_profiler_job::cluster::gate::{Change, Lacking, Owner, Switch};
 use cluster_profiler_job::cluster::lease::{Journal, Stage, StartedPod};
+use cluster_profiler_job::cluster::profiler_switch::{Change, Lacking, Mechanism, Owner};
 use cluster_profiler_job::manifest::EndedBy;
 
 /// The annotations of a Lease, as the program wrote them.
@@ -31,16 +31,16 @@ fn ended() -> Journal {
         changes: vec![
             Change {
                 owner: Owner::KubeVirt,
-                switch: Switch::FeatureGate,
+                mechanism: Mechanism::FeatureGate,
                 lacking: Lacking::FeatureGates,
-                was: Some(false),
+                field: Some(false),
                 annotation_is_ours: false,
             },
             Change {
                 owner: Owner::HyperConverged,
-                switch: Switch::Field,
+                mechanism: Mechanism::Field,
                 lacking: Lacking::Developer,
-                was: None,
+                field: None,
                 annotation_is_ours: true,
             },
         ],

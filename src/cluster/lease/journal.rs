@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::gate::Change;
+use crate::cluster::profiler_switch::Change;
 use crate::manifest::{EndedBy, ExpectedPod};
 
 /// The annotations that hold a journal. All of an object's may have 256 KiB; the pods of the
