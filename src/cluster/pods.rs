@@ -10,10 +10,10 @@ use crate::component::{COMPONENT_LABEL, Component, selector};
 use crate::limits::POD_LISTINGS;
 use crate::manifest::ExpectedPod;
 
-/// Pods a page: a pod object is about 8 KiB, of which some 200 bytes are kept.
+/// Pods in one page of a LIST: a pod object is about 8 KiB, of which some 200 bytes are kept.
 const PAGE: u32 = 50;
 
-/// A pod, of which no more is read than is kept: the whole type is a fifth of a megabyte of code.
+/// A pod, with only the fields that are used: the whole type is a fifth of a megabyte of code.
 type Pod = Object<Spec, Status>;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -55,11 +55,11 @@ struct ContainerStatus {
 /// A component pod, reduced to what a run needs.
 #[derive(Debug, Clone)]
 pub struct ComponentPod {
-    /// What the manifest says of it.
+    /// The pod as the manifest has it.
     pub pod: ExpectedPod,
     /// Whether it is Running and Ready: start and stop reach no other.
     pub ready: bool,
-    /// Its address, by which virt-api names it in some faults.
+    /// Its address, by which virt-api names it in some errors.
     pub ip: Option<String>,
 }
 
