@@ -124,10 +124,10 @@ fn undoing(object: &Object, read: &Read, change: &Change) -> Result<Option<Write
 ///
 /// # Errors
 /// The API server failed.
-pub async fn rivals(
+pub async fn other_writers(
     connection: &Connection,
     install: &Install,
 ) -> Result<Vec<String>, SwitchError> {
     let object = Object::new(connection, install, Owner::of(install));
-    object.rivals().await
+    object.other_writers().await
 }

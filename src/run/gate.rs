@@ -234,7 +234,7 @@ pub(super) async fn stays_open(site: &Site) -> Option<String> {
 
 /// Names who else writes what turns the profiler on, for a person.
 pub(super) async fn rivals(site: &Site, install: &Install) -> String {
-    match profiler_switch::rivals(&site.connection, install).await {
+    match profiler_switch::other_writers(&site.connection, install).await {
         Ok(rivals) if rivals.is_empty() => "nobody is known to have written it".to_owned(),
         Ok(rivals) => format!("it was last written by {}", rivals.join(", ")),
         Err(error) => format!("who wrote it is not known: {error}"),

@@ -179,7 +179,7 @@ impl Object {
     }
 
     /// Who else has lately written what turns the profiler on.
-    pub(super) async fn rivals(&self) -> Result<Vec<String>, SwitchError> {
+    pub(super) async fn other_writers(&self) -> Result<Vec<String>, SwitchError> {
         let object = self.get().await?;
         let mut entries = object.metadata.managed_fields.unwrap_or_default();
         entries.retain(|entry| {
