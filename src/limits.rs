@@ -131,3 +131,21 @@ pub const READY_POLL: Duration = Duration::from_millis(250);
 /// How long `ready` ignores a done file: one that is there at first may be an earlier run's, which the next
 /// run removes.
 pub const OLD_DONE_FILE: Duration = Duration::from_secs(5);
+
+// Of `cluster`:
+
+/// How long a run that has something to say waits for what it is to be said with: a schema, and the
+/// object that a person changes.
+pub const ADVICE_WAIT: Duration = Duration::from_secs(10);
+
+/// Tries of a write that conflicts with other writers.
+pub const CONFLICTING_WRITES: usize = 20;
+
+/// How many times in a Lease's life its holder is looked at, by whoever waits for it.
+pub const LEASE_LOOKS: u32 = 20;
+
+/// Tries of a pod LIST whose continue token went stale on the way.
+pub const POD_LISTINGS: usize = 3;
+
+/// Tries of a continue token, each time with the fresh one that came for a stale one.
+pub const TOKEN_EXCHANGES: usize = 5;

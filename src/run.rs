@@ -4,7 +4,6 @@
 
 pub(crate) mod context;
 mod dry_run;
-pub(crate) mod held_lease;
 mod outcome;
 pub mod phase;
 mod phase_results;
@@ -14,6 +13,7 @@ mod profiler_switch;
 mod resume;
 mod retention;
 mod rollback;
+pub(crate) mod run_lease;
 mod shutdown;
 pub(crate) mod status;
 pub mod supervisor;
@@ -24,18 +24,18 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, mpsc};
 
 use context::{Context, LockedCluster, Target};
-use held_lease::HeldLease;
 pub use outcome::Fault;
 use outcome::Finished;
 use phase::{Clock, Phase, Undo};
 use phase_results::{Locked, Preflight};
 use phases::{dump, gate, lock, preflight, report, restore, start, stop, window};
+use run_lease::RunLease;
 use shutdown::Shutdown;
 use status::progress::Progress;
 use status::{event, log, signal_files, termination};
 
 use crate::cluster::connect;
-use crate::cluster::profiler::Gate;
+use crate::cluster::profiler::ProfilerState;
 use crate::config::{Config, from_environment};
 use crate::destination::Destination;
 use crate::engine::{self, Engine};
@@ -99,7 +99,7 @@ async fn supervised(
     let context = Arc::new(Context {
         cluster: LockedCluster {
             connection: connect::connect(&config.kubeconfig, limits).await?,
-            lease: HeldLease::new(),
+            lease: RunLease::new(),
             run_id: config.run_id.to_string(),
             enable_policy: config.feature_gate,
             stop_wait: config.patience.stop_wait,
@@ -153,7 +153,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             return Err(lock::clean_up_for_refused(context, refused).await);
         }
     };
-    context.gate().before = ready.profiler == Gate::On;
+    context.gate().before = ready.profiler == ProfilerState::On;
     if context.config.dry_run {
         let pods = preflight::ready_pods(context).await?;
         return dry_run::tell(context, &ready, &pods).await;

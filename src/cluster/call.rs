@@ -1,4 +1,4 @@
-//! One call to the API server: its timeout, its faults, and when it is tried again.
+//! Calls to the API server: their timeout, their errors, and when one is tried again.
 
 use std::future::Future;
 
@@ -11,7 +11,7 @@ use kube::client::Body;
 use crate::chain::chain;
 use crate::limits::Limits;
 
-/// The API server and how patient to be with it.
+/// A connection to the API server, with the limits of each call.
 #[derive(Clone)]
 pub struct Connection {
     /// The client, with no retries of its own.
@@ -28,35 +28,35 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// A call that did not succeed.
+/// The reason that a call did not succeed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
     /// The server answered with an error.
     #[error("{call}: the API server answered {code}: {message}")]
     Answer {
-        /// What was asked.
+        /// The call.
         call: String,
         /// The HTTP status.
         code: u16,
-        /// The body's message.
+        /// The message in its body.
         message: String,
         /// Whether the answer was kube-apiserver's own Status object, not a component's text.
         status: bool,
-        /// A fresh continue token, which a 410 to a LIST brings.
+        /// The fresh continue token that comes with a 410 to a LIST.
         continue_token: Option<String>,
     },
     /// No answer came.
     #[error("{call}: no answer from the API server: {detail}")]
     Transport {
-        /// What was asked.
+        /// The call.
         call: String,
-        /// Every cause, outermost first.
+        /// All causes, the outermost first.
         detail: String,
     },
     /// The answer could not be understood.
     #[error("{call}: the API server's answer makes no sense: {detail}")]
     Nonsense {
-        /// What was asked.
+        /// The call.
         call: String,
         /// What is wrong with it.
         detail: String,
@@ -86,7 +86,7 @@ impl CallError {
     }
 
     /// Whether somebody has to change something before the same call can succeed: credentials,
-    /// rights, the profiler's gate, or the API's being there.
+    /// rights, the profiler's switch, or the API's being there.
     pub fn is_definite(&self) -> bool {
         matches!(
             self,
@@ -132,7 +132,7 @@ impl Connection {
     /// Makes a call once, within its time.
     ///
     /// # Errors
-    /// The server's error, no answer, or an answer that makes no sense.
+    /// The server answered with an error, or not at all, or with something that makes no sense.
     pub async fn once<T>(
         &self,
         call: &str,
@@ -167,7 +167,7 @@ impl Connection {
             .await
     }
 
-    /// The pauses between tries.
+    /// The pauses between the tries of one call.
     pub fn pauses(&self) -> ExponentialBuilder {
         ExponentialBuilder::new()
             .with_min_delay(self.limits.first_pause)
@@ -176,11 +176,11 @@ impl Connection {
             .with_jitter()
     }
 
-    /// A GET of a path that no typed API knows, with a body where the endpoint wants one.
-    /// An error status is an `Err`, told apart by who made it.
+    /// Makes a GET once, of a path that no typed API knows, with a body where the endpoint wants one.
+    /// An answer with an error status is an `Err`, which tells whose answer it was.
     ///
     /// # Errors
-    /// As of [`Connection::once`].
+    /// As [`Connection::once`].
     pub async fn get(&self, path: &str, body: Vec<u8>) -> Result<http::Response<Body>, CallError> {
         let call = format!("GET {path}");
         let request = Request::get(path)
@@ -206,7 +206,7 @@ impl Connection {
         })
     }
 
-    /// A GET without a body, again after faults that may pass.
+    /// Makes a GET without a body, again after faults that may pass.
     ///
     /// # Errors
     /// The last try's error.

@@ -9,7 +9,7 @@ use super::call::Connection;
 use crate::chain::chain;
 use crate::limits::Limits;
 
-/// No way to an API server is known.
+/// The reason that there is no connection to an API server.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// A kubeconfig that was named cannot be used.
@@ -20,13 +20,13 @@ pub enum ConnectError {
         /// What is wrong with it.
         detail: String,
     },
-    /// The way that is configured cannot be gone.
+    /// The address or the credentials that are configured cannot be used.
     #[error("the API server's address or credentials cannot be used: {detail}")]
     Unusable {
         /// What is wrong.
         detail: String,
     },
-    /// Neither a kubeconfig nor a service account is there.
+    /// There is neither a kubeconfig nor a service account.
     #[error(
         "no way to an API server: set KUBECONFIG, or run in a pod with a service account: {detail}"
     )]
@@ -36,10 +36,10 @@ pub enum ConnectError {
     },
 }
 
-/// Makes the client; nothing is sent yet.
+/// Makes the connection; nothing is sent yet.
 ///
 /// # Errors
-/// There is no usable kubeconfig or service account.
+/// There is no kubeconfig or service account, or it cannot be used.
 pub async fn connect(kubeconfig: &[PathBuf], limits: Limits) -> Result<Connection, ConnectError> {
     // One provider for every TLS connection; a second call finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -59,7 +59,7 @@ pub async fn connect(kubeconfig: &[PathBuf], limits: Limits) -> Result<Connectio
     Ok(Connection { client, limits })
 }
 
-/// The files of KUBECONFIG merged, the first one's word before the next one's.
+/// The files of KUBECONFIG, merged: what an earlier one says counts before what a later one says.
 async fn from_files(paths: &[PathBuf]) -> Result<Config, ConnectError> {
     let shown = std::env::join_paths(paths).unwrap_or_default();
     let fault = |error: &dyn std::error::Error| ConnectError::Kubeconfig {

@@ -11,21 +11,22 @@ use kube::api::{Api, PostParams};
 use super::call::{CallError, Connection};
 use crate::config::OwnPod;
 
-/// Who reports.
+/// The reporting controller.
 const CONTROLLER: &str = "cluster-profiler-job";
 
-/// What kube-apiserver takes of an instance's name and of a note, in bytes.
+/// The longest instance name and the longest note that kube-apiserver takes, in bytes.
 const LONGEST_INSTANCE: usize = 128;
 const LONGEST_NOTE: usize = 1024;
 
-/// Writes an Event once; nothing that failed is tried again.
+/// Writes an Event, by one try.
 ///
 /// # Errors
-/// It could not be written.
+/// The API server failed, or does not allow it.
 pub async fn write(
     connection: &Connection,
     pod: &OwnPod,
-    (reason, is_good): (String, bool),
+    reason: String,
+    is_good: bool,
     note: &str,
 ) -> Result<(), CallError> {
     let short = |text: &str, longest| text[..text.floor_char_boundary(longest)].to_owned();

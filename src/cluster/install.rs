@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::call::{CallError, Connection};
 use crate::manifest::KubeVirt;
 
-/// Where KubeVirt usually is: OpenShift Virtualization, upstream HCO, plain KubeVirt.
+/// The usual install namespaces: of OpenShift Virtualization, upstream HCO, plain KubeVirt.
 pub const USUAL_NAMESPACES: [&str; 3] = ["openshift-cnv", "kubevirt-hyperconverged", "kubevirt"];
 
 /// An installed KubeVirt.
@@ -27,7 +27,7 @@ pub struct Install {
 }
 
 impl Install {
-    /// Whether HyperConverged's word counts, and not the KubeVirt object's own.
+    /// Whether HyperConverged decides the configuration, and overwrites the KubeVirt object's own.
     pub fn is_hyperconverged(&self) -> bool {
         self.hyperconverged.is_some()
     }
@@ -42,10 +42,10 @@ impl Install {
     }
 }
 
-/// No KubeVirt was found where one was looked for.
+/// The reason that no KubeVirt was found.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// The namespaces were looked at, or could not be.
+    /// There is none in these namespaces, as far as they could be looked at.
     #[error(
         "no KubeVirt in {}{}; set PROFILER_NAMESPACE to its install namespace, and see that the \
          account may list kubevirts there: add to its Role\n{RULE}",
@@ -69,7 +69,7 @@ const RULE: &str = "- apiGroups: [kubevirt.io]\n  resources: [kubevirts]\n  verb
 /// Finds KubeVirt in the namespace that was set, or in the first of the usual ones.
 ///
 /// # Errors
-/// There is none, or the API server failed.
+/// There is no KubeVirt in these namespaces, or the API server failed.
 pub async fn find(
     connection: &Connection,
     namespace: Option<&str>,
@@ -93,8 +93,8 @@ async fn in_namespace(
     connection: &Connection,
     namespace: &str,
 ) -> Result<Option<Install>, CallError> {
-    let kind = GroupVersionKind::gvk("kubevirt.io", "v1", "KubeVirt");
-    let resource = ApiResource::from_gvk_with_plural(&kind, "kubevirts");
+    let gvk = GroupVersionKind::gvk("kubevirt.io", "v1", "KubeVirt");
+    let resource = ApiResource::from_gvk_with_plural(&gvk, "kubevirts");
     let api: Api<DynamicObject> =
         Api::namespaced_with(connection.client.clone(), namespace, &resource);
     let call = format!("list kubevirts in {namespace}");

@@ -7,12 +7,13 @@ use serde::Deserialize;
 
 use super::call::{CallError, Connection};
 use crate::component::{COMPONENT_LABEL, Component, selector};
+use crate::limits::POD_LISTINGS;
 use crate::manifest::ExpectedPod;
 
-/// Pods a page: a pod object is about 8 KiB, of which some 200 bytes are kept.
+/// Pods in one page of a LIST: a pod object is about 8 KiB, of which some 200 bytes are kept.
 const PAGE: u32 = 50;
 
-/// A pod, of which no more is read than is kept: the whole type is a fifth of a megabyte of code.
+/// A pod, with only the fields that are used: the whole type is a fifth of a megabyte of code.
 type Pod = Object<Spec, Status>;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -51,17 +52,14 @@ struct ContainerStatus {
     restart_count: i32,
 }
 
-/// How often a listing begins anew because its token went stale under it.
-const LISTINGS: usize = 3;
-
 /// A component pod, reduced to what a run needs.
 #[derive(Debug, Clone)]
 pub struct ComponentPod {
-    /// What the manifest says of it.
+    /// The pod as the manifest has it.
     pub pod: ExpectedPod,
     /// Whether it is Running and Ready: start and stop reach no other.
     pub ready: bool,
-    /// Its address, by which virt-api names it in some faults.
+    /// Its address, by which virt-api names it in some errors.
     pub ip: Option<String>,
 }
 
@@ -76,7 +74,7 @@ pub async fn list(
     let mut listing = 1;
     loop {
         match list_once(connection, namespace).await {
-            Err(CallError::Answer { code: 410, .. }) if listing < LISTINGS => listing += 1,
+            Err(CallError::Answer { code: 410, .. }) if listing < POD_LISTINGS => listing += 1,
             result => return result,
         }
     }

@@ -13,25 +13,25 @@ pub fn path(operation: &str) -> String {
     format!("{API}/{operation}-cluster-profiler")
 }
 
-/// Whether virt-api lets anybody use the profiler.
+/// The state of the profiler: whether virt-api lets anybody use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// It does.
+pub enum ProfilerState {
+    /// virt-api answers.
     On,
-    /// It answers 403 to everything.
+    /// virt-api answers 403 to everything.
     Off,
 }
 
-/// Asks whether the profiler is on, with a dump that has no body and so disturbs nothing: virt-api
-/// looks at the gate first and at the body next.
+/// Asks for the profiler's state, with a dump that has no body and so disturbs nothing: virt-api
+/// looks at the switch first and at the body next.
 ///
 /// # Errors
-/// Neither of the two answers came.
-pub async fn probe(connection: &Connection) -> Result<Gate, CallError> {
-    let path = path("dump");
-    match connection.get_with_tries(&path).await {
-        Ok(_) | Err(CallError::Answer { code: 400, .. }) => Ok(Gate::On),
-        Err(error) if is_off(&error) => Ok(Gate::Off),
+/// The API server or virt-api failed.
+pub async fn probe(connection: &Connection) -> Result<ProfilerState, CallError> {
+    let dump_path = path("dump");
+    match connection.get_with_tries(&dump_path).await {
+        Ok(_) | Err(CallError::Answer { code: 400, .. }) => Ok(ProfilerState::On),
+        Err(error) if is_off(&error) => Ok(ProfilerState::Off),
         Err(error) => Err(error),
     }
 }
@@ -53,12 +53,12 @@ pub async fn stop(connection: &Connection) -> Result<(), CallError> {
     connection.get(&path("stop"), Vec::new()).await.map(|_| ())
 }
 
-/// Whether a component that virt-api asks does not know yet that the profiler is on, or virt-api
-/// itself, after it was `opened`.
-pub fn is_spreading(error: &CallError, opened: bool) -> bool {
-    let asked = matches!(error, CallError::Answer { code: 500, message, .. }
+/// Whether the profiler was turned on and that is not known everywhere yet: to a component that
+/// virt-api asks or, if this run turned it on, to virt-api itself.
+pub fn is_spreading(error: &CallError, turned_on: bool) -> bool {
+    let component_is_off = matches!(error, CallError::Answer { code: 500, message, .. }
         if message.contains("[403] status code"));
-    asked || (opened && is_off(error))
+    component_is_off || (turned_on && is_off(error))
 }
 
 /// Whether this error is virt-api saying that the profiler is off.
@@ -73,7 +73,7 @@ pub fn is_off(error: &CallError) -> bool {
     )
 }
 
-/// Which pods a dump is of: one page of a pod LIST.
+/// A request for a dump of one page of a pod LIST.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DumpRequest {
@@ -86,10 +86,10 @@ pub struct DumpRequest {
     pub page_size: u32,
 }
 
-/// virt-api's answer to a dump.
+/// The answer of virt-api to a request for a dump.
 #[derive(Debug)]
 pub enum DumpAnswer {
-    /// A page, as it streams in.
+    /// A page of profiles, as it streams in.
     Page(Body),
     /// No pod of the page is a component pod that is Ready.
     Empty,
@@ -97,17 +97,17 @@ pub enum DumpAnswer {
     Expired,
 }
 
-/// Asks for one page of profiles, once.
+/// Asks for one page of profiles, by one try.
 ///
 /// # Errors
 /// The API server or a component failed.
 pub async fn dump(connection: &Connection, request: &DumpRequest) -> Result<DumpAnswer, CallError> {
-    let path = path("dump");
+    let dump_path = path("dump");
     let body = serde_json::to_vec(request).map_err(|error| CallError::Nonsense {
-        call: path.clone(),
+        call: dump_path.clone(),
         detail: error.to_string(),
     })?;
-    match connection.get(&path, body).await {
+    match connection.get(&dump_path, body).await {
         Ok(response) if response.status() == StatusCode::NO_CONTENT => Ok(DumpAnswer::Empty),
         Ok(response) => Ok(DumpAnswer::Page(response.into_body())),
         Err(CallError::Answer {

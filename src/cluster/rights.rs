@@ -10,7 +10,7 @@ use super::call::{CallError, Connection};
 use super::install::Install;
 use super::lease;
 
-/// One verb on one resource.
+/// A right: one verb on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Right {
     /// The API group; empty for the core group.
@@ -19,16 +19,16 @@ pub struct Right {
     pub resource: &'static str,
     /// The verb.
     pub verb: &'static str,
-    /// Where; `None` is cluster-wide.
+    /// The namespace; `None` is the whole cluster.
     pub namespace: Option<String>,
-    /// On which object; `None` is on all of them.
+    /// The object's name; `None` is all objects.
     pub name: Option<String>,
 }
 
-/// Rights that the account lacks.
+/// The reason that the rights are not known to suffice.
 #[derive(Debug, thiserror::Error)]
 pub enum RightsError {
-    /// All of them, with the rules to add.
+    /// The account lacks rights; the message has the rules to add.
     #[error("{}", describe(missing))]
     Missing {
         /// The rights.
@@ -39,7 +39,7 @@ pub enum RightsError {
     Call(#[from] CallError),
 }
 
-/// What every run needs in the whole cluster.
+/// The rights that every run needs in the whole cluster.
 pub fn cluster_wide() -> Vec<Right> {
     let profiler = |resource| Right {
         group: "subresources.kubevirt.io",
@@ -55,7 +55,7 @@ pub fn cluster_wide() -> Vec<Right> {
     ]
 }
 
-/// What every run needs.
+/// The rights that every run needs.
 pub fn needed(namespace: &str) -> Vec<Right> {
     let local = |group, resource, verb| Right {
         group,
@@ -77,8 +77,8 @@ pub fn needed(namespace: &str) -> Vec<Right> {
     rights
 }
 
-/// What a run needs besides to turn the profiler on.
-pub fn of_gate(install: &Install) -> Vec<Right> {
+/// The rights that a run needs besides, to turn the profiler on and off.
+pub fn to_switch(install: &Install) -> Vec<Right> {
     let right = |group, resource, verb, name: &str| Right {
         group,
         resource,
@@ -177,7 +177,7 @@ fn rule(
 ) -> String {
     let names = name
         .as_ref()
-        .map(|name| format!("\n  resourceNames: [{name}]"));
-    let names = names.unwrap_or_default();
+        .map(|name| format!("\n  resourceNames: [{name}]"))
+        .unwrap_or_default();
     format!("\n- apiGroups: [\"{group}\"]\n  resources: [{resource}]{names}\n  verbs: [{verb}]")
 }

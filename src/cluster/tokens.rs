@@ -7,11 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 
 use super::call::{CallError, Connection};
+use crate::limits::TOKEN_EXCHANGES;
 
-/// How often in a row a stale token is exchanged before the walk gives up.
-const EXCHANGES: usize = 5;
-
-/// Walks a pod LIST, a pod at a time.
+/// A walk through a pod LIST, a pod at a time.
 #[derive(Debug)]
 pub struct Walker {
     list: PodList,
@@ -40,10 +38,29 @@ pub struct PodList {
     pub selector: String,
 }
 
-/// A page of one pod, or the token to go on with instead of a stale one.
-enum Page {
-    One(Option<(String, String)>, Option<String>),
-    Fresh(String),
+/// A page of the LIST, and the token that it came for.
+struct Page {
+    token: String,
+    listed: Listed,
+}
+
+/// What is on a page: at most one pod, and the next page's token.
+struct Listed {
+    pod: Option<ListedPod>,
+    next: Option<String>,
+}
+
+struct ListedPod {
+    name: String,
+    uid: String,
+}
+
+/// The answer to a LIST with a token.
+enum Answer {
+    /// The page.
+    Page(Listed),
+    /// The token is stale, and this one goes on where it did.
+    Stale(String),
 }
 
 impl Walker {
@@ -61,10 +78,14 @@ impl Walker {
     /// The API server failed.
     pub async fn next(&mut self) -> Result<Option<Step>, CallError> {
         while let Some(token) = self.next.take() {
-            let (token, pod, next) = self.list.page(token).await?;
-            self.next = next;
-            if let Some((pod, uid)) = pod {
-                return Ok(Some(Step { pod, uid, token }));
+            let Page { token, listed } = self.list.page(token).await?;
+            self.next = listed.next;
+            if let Some(pod) = listed.pod {
+                return Ok(Some(Step {
+                    pod: pod.name,
+                    uid: pod.uid,
+                    token,
+                }));
             }
         }
         Ok(None)
@@ -79,29 +100,26 @@ impl PodList {
     /// The API server failed.
     pub async fn refresh(&self, token: &str) -> Result<String, CallError> {
         match self.list(token).await? {
-            Page::Fresh(token) => Ok(token),
-            Page::One(..) => Ok(token.to_owned()),
+            Answer::Stale(fresh) => Ok(fresh),
+            Answer::Page(_) => Ok(token.to_owned()),
         }
     }
 
-    /// The pod at a token, the token that was good for it, and the next one.
-    async fn page(
-        &self,
-        mut token: String,
-    ) -> Result<(String, Option<(String, String)>, Option<String>), CallError> {
-        for _ in 0..EXCHANGES {
+    /// The page at a token, or at the fresh one that came for it.
+    async fn page(&self, mut token: String) -> Result<Page, CallError> {
+        for _ in 0..TOKEN_EXCHANGES {
             match self.list(&token).await? {
-                Page::Fresh(fresh) => token = fresh,
-                Page::One(pod, next) => return Ok((token, pod, next)),
+                Answer::Stale(fresh) => token = fresh,
+                Answer::Page(listed) => return Ok(Page { token, listed }),
             }
         }
         Err(CallError::Transport {
             call: format!("list pods in {}", self.namespace),
-            detail: format!("{EXCHANGES} continue tokens in a row were stale at once"),
+            detail: format!("{TOKEN_EXCHANGES} continue tokens in a row were stale at once"),
         })
     }
 
-    async fn list(&self, token: &str) -> Result<Page, CallError> {
+    async fn list(&self, token: &str) -> Result<Answer, CallError> {
         let api: Api<Pod> = Api::namespaced(self.connection.client.clone(), &self.namespace);
         let mut params = ListParams::default().labels(&self.selector).limit(1);
         if !token.is_empty() {
@@ -113,20 +131,18 @@ impl PodList {
             .call(&call, || api.list_metadata(&params))
             .await;
         match page {
-            Ok(page) => {
-                let pod = page.items.into_iter().next().map(|pod| pod.metadata);
-                let pod =
-                    pod.map(|meta| (meta.name.unwrap_or_default(), meta.uid.unwrap_or_default()));
-                Ok(Page::One(
-                    pod,
-                    page.metadata.continue_.filter(|token| !token.is_empty()),
-                ))
-            }
+            Ok(page) => Ok(Answer::Page(Listed {
+                pod: page.items.into_iter().next().map(|pod| ListedPod {
+                    name: pod.metadata.name.unwrap_or_default(),
+                    uid: pod.metadata.uid.unwrap_or_default(),
+                }),
+                next: page.metadata.continue_.filter(|token| !token.is_empty()),
+            })),
             Err(CallError::Answer {
                 code: 410,
                 continue_token: Some(fresh),
                 ..
-            }) => Ok(Page::Fresh(fresh)),
+            }) => Ok(Answer::Stale(fresh)),
             Err(error) => Err(error),
         }
     }

@@ -8,8 +8,8 @@ use crate::limits::Limits;
 use crate::outcome::ExitCode;
 use crate::run::Fault;
 use crate::run::context::LockedCluster;
-use crate::run::held_lease::HeldLease;
 use crate::run::phases::lock::{clean_up, take_lease};
+use crate::run::run_lease::RunLease;
 use crate::run::status::log;
 
 /// The name under which the Lease is held meanwhile.
@@ -56,7 +56,7 @@ async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, F
     }
     let cluster = LockedCluster {
         connection,
-        lease: HeldLease::new(),
+        lease: RunLease::new(),
         run_id: HOLDER.to_owned(),
         // A profiler that was turned off under a run can only be stopped once it is on again.
         enable_policy: FeatureGate::EnableAndRestore,
@@ -81,7 +81,7 @@ async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, F
     Ok(undone(&left))
 }
 
-fn undone(left: &lease::Record) -> String {
+fn undone(left: &lease::Journal) -> String {
     let pods = left.pods.len();
     if left.is_known() {
         let run = &left.run_id;

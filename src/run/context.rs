@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::held_lease::HeldLease;
 use super::outcome::Fault;
+use super::run_lease::RunLease;
 use super::shutdown::Shutdown;
 use super::status::progress::Progress;
 use crate::cluster::call::Connection;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::{Config, FeatureGate};
 use crate::destination::{Destination, DestinationError, Found};
 use crate::engine::Engine;
@@ -32,7 +32,7 @@ pub(super) struct Context {
     /// The KubeVirt, once it is found.
     pub(super) install: OnceLock<Box<Install>>,
     /// The stop of what was started. `None` until start is sent.
-    pub(super) stop: Mutex<Option<Confirmation>>,
+    pub(super) stop: Mutex<Option<StopConfirmation>>,
     /// What was done about what turns the profiler on, for the manifest.
     pub(super) gate: std::sync::Mutex<Gate>,
 }
@@ -41,7 +41,7 @@ pub(super) struct Context {
 #[derive(Debug)]
 pub(crate) struct LockedCluster {
     pub(crate) connection: Connection,
-    pub(crate) lease: HeldLease,
+    pub(crate) lease: RunLease,
     /// The id of the run, or the name of whoever holds the Lease in its place.
     pub(crate) run_id: String,
     /// What the user allows to be done about a profiler that is off.

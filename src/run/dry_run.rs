@@ -10,7 +10,7 @@ use super::outcome::{Fault, Finished};
 use super::phase_results::{Ready, ReadyPods};
 use super::retention;
 use crate::cluster::lease;
-use crate::cluster::profiler::Gate;
+use crate::cluster::profiler::ProfilerState;
 use crate::config::{FeatureGate, RunFile, RunId, WindowConfig};
 
 /// Logs each step that the run would go through from here.
@@ -29,7 +29,7 @@ pub(super) async fn tell(
         "lock",
         &format!("take the Lease {} in {namespace}", lease::NAME),
     );
-    if ready.profiler == Gate::Off {
+    if ready.profiler == ProfilerState::Off {
         say("gate", turning_on(config.feature_gate));
     }
     let count = pods.ready.len();

@@ -6,9 +6,9 @@ use super::shutdown::ShutdownRequest;
 use crate::archive::{EntryError, PathError};
 use crate::cluster::call::CallError;
 use crate::cluster::connect::ConnectError;
-use crate::cluster::gate::GateError;
 use crate::cluster::install::InstallError;
-use crate::cluster::lease::LockError;
+use crate::cluster::lease::LeaseError;
+use crate::cluster::profiler_switch::SwitchError;
 use crate::cluster::rights::RightsError;
 use crate::destination::DestinationError;
 use crate::manifest::{Archive, Manifest};
@@ -225,23 +225,23 @@ impl From<InstallError> for Fault {
     }
 }
 
-impl From<LockError> for Fault {
-    fn from(error: LockError) -> Self {
+impl From<LeaseError> for Fault {
+    fn from(error: LeaseError) -> Self {
         match error {
-            LockError::Held { .. } | LockError::Lost(_) => Self::may_pass(error.to_string()),
-            LockError::Call(error) => error.into(),
+            LeaseError::Held { .. } | LeaseError::Lost(_) => Self::may_pass(error.to_string()),
+            LeaseError::Call(error) => error.into(),
         }
     }
 }
 
-impl From<GateError> for Fault {
-    fn from(error: GateError) -> Self {
+impl From<SwitchError> for Fault {
+    fn from(error: SwitchError) -> Self {
         match error {
-            GateError::Refused { .. } | GateError::Denied { .. } | GateError::NoPatch { .. } => {
-                Self::not_allowed(error.to_string())
-            }
-            GateError::Busy { .. } => Self::may_pass(error.to_string()),
-            GateError::Call(error) => error.into(),
+            SwitchError::Refused { .. }
+            | SwitchError::Denied { .. }
+            | SwitchError::NoPatch { .. } => Self::not_allowed(error.to_string()),
+            SwitchError::Busy { .. } => Self::may_pass(error.to_string()),
+            SwitchError::Call(error) => error.into(),
         }
     }
 }

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 use super::outcome::Fault;
 use super::pod_results::PodResults;
 use crate::cluster::install::Install;
-use crate::cluster::lease::Record;
+use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
-use crate::cluster::profiler::Gate;
+use crate::cluster::profiler::ProfilerState;
 use crate::destination::Found;
 use crate::manifest::{Archive, EndedBy, ExpectedPod, File, Manifest, Window};
 
@@ -25,7 +25,7 @@ pub(super) enum Preflight {
 #[derive(Debug)]
 pub(super) struct Ready {
     /// Whether the profiler is on.
-    pub(super) profiler: Gate,
+    pub(super) profiler: ProfilerState,
     /// What there is of the run at its destinations.
     pub(super) found: Found,
 }
@@ -53,7 +53,7 @@ pub(super) enum Locked {
     /// The run has the lock.
     Held {
         /// The journal of an attempt of this run that died after it had sent start.
-        resumed: Option<Record>,
+        resumed: Option<Journal>,
         /// Whether the profiler may be off.
         may_be_off: bool,
     },

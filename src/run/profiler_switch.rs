@@ -1,23 +1,22 @@
 //! Turning the profiler on where the run may, and putting back what was changed for that.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
-use crate::cluster::confirm::Confirmation;
-use crate::cluster::enable::{self, Advice};
-use crate::cluster::gate::{self, Change, GateError, Switch, Tries, Written};
 use crate::cluster::install::Install;
-use crate::cluster::lease::Record;
-use crate::cluster::profiler::{self, Gate};
-use crate::cluster::schema;
+use crate::cluster::lease::Journal;
+use crate::cluster::profiler::{self, ProfilerState};
+use crate::cluster::profiler_switch::{
+    self, Advice, Change, Mechanism, SwitchError, WriteTries, Written,
+};
+use crate::cluster::retry::{Backoff, poll_until};
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::FeatureGate;
 
 /// A profiler that was switched on, and may not be known everywhere to be.
 pub(super) struct SwitchedOn {
-    switch: Switch,
+    mechanism: Mechanism,
     /// The object that was changed for that, unless somebody else did.
     pub(super) object: Option<String>,
 }
@@ -47,18 +46,18 @@ pub(super) async fn switch_on(
     install: &Install,
 ) -> Result<Option<SwitchedOn>, Fault> {
     let connection = &cluster.connection;
-    if profiler::probe(connection).await? == Gate::On {
+    if profiler::probe(connection).await? == ProfilerState::On {
         return Ok(None);
     }
     if !cluster.enable_policy.may_enable() {
         return Err(is_off(cluster, install).await);
     }
-    let switch = schema::switch(connection).await?;
-    let mut tries = Tries::new(connection);
+    let mechanism = profiler_switch::installed_mechanism(connection).await?;
+    let mut tries = WriteTries::new(connection);
     // The object, from when it may have been changed by a try that was not answered.
     let mut unsure = None;
     let object = loop {
-        let plan = gate::plan(connection, install, switch).await;
+        let plan = profiler_switch::plan_change(connection, install, mechanism).await;
         let Some(plan) = plan.map_err(cannot_turn_on)? else {
             break unsure;
         };
@@ -79,7 +78,7 @@ pub(super) async fn switch_on(
             .again(applied.map_err(cannot_turn_on)?, &object)
             .await?;
     };
-    Ok(Some(SwitchedOn { switch, object }))
+    Ok(Some(SwitchedOn { mechanism, object }))
 }
 
 /// Notes a change in the journal before it is made, if it is to be put back. An unsure change is the same
@@ -92,7 +91,7 @@ async fn note_change(cluster: &LockedCluster, change: Change, unsure: bool) -> R
         if unsure {
             journal.forget_change();
         }
-        journal.gate.push(change);
+        journal.changes.push(change);
     });
     Ok(noted.await?)
 }
@@ -100,12 +99,12 @@ async fn note_change(cluster: &LockedCluster, change: Change, unsure: bool) -> R
 /// Takes the last change out of the journal: it was not made.
 async fn forget_change(cluster: &LockedCluster) -> Result<(), Fault> {
     if cluster.enable_policy == FeatureGate::EnableAndRestore {
-        cluster.lease.note(Record::forget_change).await?;
+        cluster.lease.note(Journal::forget_change).await?;
     }
     Ok(())
 }
 
-fn cannot_turn_on(error: GateError) -> Fault {
+fn cannot_turn_on(error: SwitchError) -> Fault {
     let mut fault = Fault::from(error);
     if fault.is_not_allowed() {
         fault.message +=
@@ -126,37 +125,37 @@ pub(super) async fn wait_until_on(
 ) -> Result<(), Fault> {
     let limits = &cluster.connection.limits;
     let end = Instant::now() + limits.gate;
-    let mut pause = limits.first_pause;
-    while !has_reached(cluster, install, switched.switch, Gate::On).await? {
-        if Instant::now() >= end {
-            return Err(Fault::may_pass(format!(
-                "the profiler of KubeVirt {}/{} is turned on, but not on after {:?}: see its \
-                 status.phase and observedGeneration, and virt-api's log",
-                install.namespace, install.name, limits.gate
-            )));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(limits.longest_pause);
+    let reached = poll_until(limits, end, || async {
+        let mechanism = switched.mechanism;
+        let reached = has_reached(cluster, install, mechanism, ProfilerState::On).await?;
+        Ok::<_, Fault>(reached.then_some(()))
+    });
+    if reached.await?.is_some() {
+        return Ok(());
     }
-    Ok(())
+    Err(Fault::may_pass(format!(
+        "the profiler of KubeVirt {}/{} is turned on, but not on after {:?}: see its \
+         status.phase and observedGeneration, and virt-api's log",
+        install.namespace, install.name, limits.gate
+    )))
 }
 
 async fn has_reached(
     cluster: &LockedCluster,
     install: &Install,
-    switch: Switch,
-    state: Gate,
+    mechanism: Mechanism,
+    state: ProfilerState,
 ) -> Result<bool, Fault> {
     let connection = &cluster.connection;
     Ok(
-        gate::is_settled(connection, install, (switch, state == Gate::On)).await?
+        profiler_switch::is_settled(connection, install, mechanism, state).await?
             && profiler::probe(connection).await? == state,
     )
 }
 
 /// The fault of a profiler that is off, with the command that turns it on.
 pub(super) async fn is_off(cluster: &LockedCluster, install: &Install) -> Fault {
-    let advice = enable::advice(&cluster.connection, install).await;
+    let advice = profiler_switch::advice(&cluster.connection, install).await;
     let Install {
         namespace, name, ..
     } = install;
@@ -174,7 +173,7 @@ pub(super) async fn is_off(cluster: &LockedCluster, install: &Install) -> Fault 
 pub(super) async fn turn_on_again_to_stop(
     context: &Context,
     install: &Install,
-    confirmation: &mut Confirmation,
+    confirmation: &mut StopConfirmation,
 ) {
     let off = confirmation.error().is_some_and(profiler::is_off);
     if !off || !context.config.feature_gate.may_enable() {
@@ -196,7 +195,7 @@ pub(super) async fn turn_on_again_to_stop(
 /// The fault of a profiler that somebody turned off while it was profiling: nobody can stop it until it is
 /// on again.
 pub(super) async fn was_turned_off(cluster: &LockedCluster, install: &Install) -> Fault {
-    let advice = enable::advice(&cluster.connection, install).await;
+    let advice = profiler_switch::advice(&cluster.connection, install).await;
     let rivals = rivals(cluster, install).await;
     let stop = profiler::path("stop");
     Fault::not_allowed(format!(
@@ -215,13 +214,13 @@ pub(super) async fn turn_off(
 ) -> Option<String> {
     let limits = &cluster.connection.limits;
     let restored = tokio::time::timeout(limits.gate, put_back(cluster, install));
-    let switch = match restored.await {
-        Ok(Ok(switch)) => switch?,
+    let mechanism = match restored.await {
+        Ok(Ok(mechanism)) => mechanism?,
         Ok(Err(why)) => return Some(why),
         Err(_) => return Some(left_on(&format!("no answer came for {:?}", limits.gate))),
     };
     tokio::select! {
-        () = wait_until_off(cluster, install, switch) => {}
+        () = wait_until_off(cluster, install, mechanism) => {}
         () = hurry => {}
         () = tokio::time::sleep(limits.lease) => {
             tracing::warn!("the gate is as it was, but virt-api does not know it yet");
@@ -231,42 +230,40 @@ pub(super) async fn turn_off(
 }
 
 /// Puts all changes back, from the last to the first. Gives what was switched, if anything was.
-async fn put_back(cluster: &LockedCluster, install: &Install) -> Result<Option<Switch>, String> {
-    let mut switch = None;
+async fn put_back(cluster: &LockedCluster, install: &Install) -> Result<Option<Mechanism>, String> {
+    let mut mechanism = None;
     while let Some(change) = last_change(cluster).await {
-        match gate::restore(&cluster.connection, install, &change).await {
+        match profiler_switch::restore(&cluster.connection, install, &change).await {
             Ok(true) => tracing::info!("the gate is as it was"),
             Ok(false) => tracing::warn!("the gate had been put back by somebody else"),
             Err(error) => return Err(left_on(&error.to_string())),
         }
-        let noted = cluster.lease.note(Record::forget_change).await;
+        let noted = cluster.lease.note(Journal::forget_change).await;
         noted.map_err(|fault| {
             format!("the gate is as it was, but the journal of it still says otherwise: {fault}")
         })?;
-        switch = Some(change.switch);
+        mechanism = Some(change.mechanism);
     }
-    Ok(switch)
+    Ok(mechanism)
 }
 
 /// The last change that is to be put back.
 pub(super) async fn last_change(cluster: &LockedCluster) -> Option<Change> {
-    cluster.lease.journal().await?.gate.last().copied()
+    cluster.lease.journal().await?.changes.last().copied()
 }
 
 /// Waits until the profiler is off, or until it is known that somebody else wants it on.
-async fn wait_until_off(cluster: &LockedCluster, install: &Install, switch: Switch) {
-    let wanted = gate::is_wanted(&cluster.connection, install, switch).await;
+async fn wait_until_off(cluster: &LockedCluster, install: &Install, mechanism: Mechanism) {
+    let wanted = profiler_switch::is_wanted(&cluster.connection, install, mechanism).await;
     if wanted.unwrap_or(false) {
         return tracing::info!("the profiler stays on, for somebody else has turned it on");
     }
-    let limits = &cluster.connection.limits;
-    let mut pause = Duration::ZERO;
-    while !has_reached(cluster, install, switch, Gate::Off)
+    let mut backoff = Backoff::new(&cluster.connection.limits);
+    while !has_reached(cluster, install, mechanism, ProfilerState::Off)
         .await
         .unwrap_or(false)
     {
-        pause = (pause * 2).clamp(limits.first_pause, limits.longest_pause);
-        tokio::time::sleep(pause).await;
+        backoff.pause().await;
     }
 }
 
@@ -286,7 +283,7 @@ pub(super) async fn stays_on(cluster: &LockedCluster) -> Option<String> {
 
 /// Names who else writes what turns the profiler on, for a person.
 async fn rivals(cluster: &LockedCluster, install: &Install) -> String {
-    match gate::rivals(&cluster.connection, install).await {
+    match profiler_switch::other_writers(&cluster.connection, install).await {
         Ok(rivals) if rivals.is_empty() => "nobody is known to have written it".to_owned(),
         Ok(rivals) => format!("it was last written by {}", rivals.join(", ")),
         Err(error) => format!("who wrote it is not known: {error}"),

@@ -6,17 +6,17 @@ use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
 use super::phase_results::{StartFailed, Started, WindowOver};
 use crate::cluster::call::CallError;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{Record, StartedPod};
+use crate::cluster::lease::{Journal, StartedPod};
 use crate::cluster::pods;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::{EndedBy, ExpectedPod};
 
 /// Takes up the window of an attempt of this run that died: what comes next is its stop.
 ///
 /// # Errors
 /// The API server failed.
-pub(super) async fn take_up(context: &Context, journal: Record) -> Result<WindowOver, Fault> {
+pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<WindowOver, Fault> {
     let install = context.install()?;
     let pods = started_pods(&context.cluster, install, &journal).await?;
     let chosen = |pod: &&ExpectedPod| context.config.components.contains(&pod.component);
@@ -27,7 +27,7 @@ pub(super) async fn take_up(context: &Context, journal: Record) -> Result<Window
         "an attempt of this run died: stopping, and dumping what it profiled"
     );
     let connection = context.cluster.connection.clone();
-    let confirmation = Confirmation::new(connection, install.namespace.clone(), pods);
+    let confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
     *context.stop.lock().await = Some(confirmation);
     let now = Timestamp::now();
     let failed = journal.start_failed;
@@ -51,19 +51,21 @@ pub(super) async fn take_up(context: &Context, journal: Record) -> Result<Window
 pub(super) async fn started_pods(
     cluster: &LockedCluster,
     install: &Install,
-    journal: &Record,
+    journal: &Journal,
 ) -> Result<Vec<ExpectedPod>, CallError> {
     let now = pods::list(&cluster.connection, &install.namespace).await?;
     if journal.pods.is_empty() {
         return Ok(now.into_iter().map(|pod| pod.pod).collect());
     }
-    let find = |StartedPod(name, uid, restarts): &StartedPod| {
+    let find = |started: &StartedPod| {
         let mut there = now.iter().map(|pod| &pod.pod);
-        let same = |pod: &&ExpectedPod| pod.name == *name && pod.uid.starts_with(uid);
+        let same = |pod: &&ExpectedPod| {
+            pod.name == started.name && pod.uid.starts_with(&started.uid_prefix)
+        };
         let found = there.find(same).cloned();
-        let pod = found.or_else(|| ExpectedPod::gone(name, uid))?;
+        let pod = found.or_else(|| ExpectedPod::gone(&started.name, &started.uid_prefix))?;
         Some(ExpectedPod {
-            restarts: *restarts,
+            restarts: started.restarts,
             ..pod
         })
     };

@@ -1,8 +1,8 @@
 //! The arithmetic of patches: others' operations keep every byte, ours goes as it came, and what it
 //! does to a configuration is undone.
 
-use cluster_profiler_job::cluster::gate::{
-    Lacking, Switch, add, configuration, operations, remove,
+use cluster_profiler_job::cluster::profiler_switch::{
+    Lacking, Mechanism, add_operation, effective_configuration, parse_operations, remove_operation,
 };
 use serde_json::{Value, json};
 
@@ -16,24 +16,24 @@ const OTHERS: [&str; 6] = [
 ];
 
 fn ours() -> Value {
-    Switch::Field.operation(Lacking::Nothing)
+    Mechanism::Field.operation(Lacking::Nothing)
 }
 
 #[test]
 fn what_is_added_and_removed_again_leaves_every_byte() {
     for text in OTHERS {
-        let with = add(text, &ours()).expect("a patch");
-        let all = operations(&with).expect("still a patch");
+        let with = add_operation(text, &ours()).expect("a patch");
+        let all = parse_operations(&with).expect("still a patch");
         assert_eq!(
             serde_json::to_value(all.last()).expect("JSON"),
             ours(),
             "{with}"
         );
-        let (left, count) = remove(&with, &ours())
+        let (left, count) = remove_operation(&with, &ours())
             .expect("a patch")
             .expect("it is there");
         assert_eq!(left, text);
-        assert_eq!(count, operations(text).expect("a patch").len());
+        assert_eq!(count, parse_operations(text).expect("a patch").len());
     }
 }
 
@@ -49,7 +49,9 @@ fn ours_goes_from_wherever_others_moved_it() {
         (format!("[ {a},\n {op}\n]"), format!("[ {a}\n]")),
         (format!("[\n{op}\n]"), "[\n\n]".to_owned()),
     ] {
-        let (removed, _) = remove(&text, &op).expect("a patch").expect("it is there");
+        let (removed, _) = remove_operation(&text, &op)
+            .expect("a patch")
+            .expect("it is there");
         assert_eq!(removed, left);
     }
 }
@@ -60,12 +62,16 @@ fn an_operation_that_others_wrote_alike_is_left_to_them() {
     let theirs = r#"{ "op": "add", "value": true,
         "path": "/spec/configuration/developerConfiguration/clusterProfiler" }"#;
     let text = format!("[{op},{theirs}]");
-    let (left, _) = remove(&text, &op).expect("a patch").expect("it is there");
+    let (left, _) = remove_operation(&text, &op)
+        .expect("a patch")
+        .expect("it is there");
     assert_eq!(left, format!("[{theirs}]"));
     // If somebody wrote ours anew in other words, it goes all the same.
-    let (left, count) = remove(&left, &op).expect("a patch").expect("it is there");
+    let (left, count) = remove_operation(&left, &op)
+        .expect("a patch")
+        .expect("it is there");
     assert_eq!((left.as_str(), count), ("[]", 0));
-    assert_eq!(remove(&left, &op), Ok(None));
+    assert_eq!(remove_operation(&left, &op), Ok(None));
 }
 
 #[test]
@@ -79,8 +85,8 @@ fn what_is_no_patch_is_refused() {
         r#"[{"op":"fly","path":"/spec/a"}]"#,
         "[],",
     ] {
-        assert!(add(text, &ours()).is_err(), "{text}");
-        assert!(remove(text, &ours()).is_err(), "{text}");
+        assert!(add_operation(text, &ours()).is_err(), "{text}");
+        assert!(remove_operation(text, &ours()).is_err(), "{text}");
     }
 }
 
@@ -118,16 +124,17 @@ fn merge(target: &mut Value, patch: &Value) {
 
 #[test]
 fn a_kubevirt_object_is_what_it_was() {
-    for switch in [Switch::Field, Switch::FeatureGate] {
+    for mechanism in [Mechanism::Field, Mechanism::FeatureGate] {
         for before in configurations() {
             let mut now = before.clone();
-            merge(&mut now, &switch.turn_on(&before));
-            assert!(switch.is_on(&now), "{now}");
-            let lacked = (Lacking::of(&before), Switch::field(&before));
-            let off = switch.turn_off(&now, lacked).expect("it is on");
+            merge(&mut now, &mechanism.turn_on(&before));
+            assert!(mechanism.is_on(&now), "{now}");
+            let (lacking, field) = (Lacking::of(&before), Mechanism::field(&before));
+            let off = mechanism.turn_off(&now, lacking, field).expect("it is on");
             merge(&mut now, &off);
             assert_eq!(now, before);
-            assert_eq!(switch.turn_off(&now, lacked), None, "somebody else did");
+            let again = mechanism.turn_off(&now, lacking, field);
+            assert_eq!(again, None, "somebody else did");
         }
     }
 }
@@ -135,15 +142,15 @@ fn a_kubevirt_object_is_what_it_was() {
 #[test]
 fn what_others_set_in_the_meantime_stays() {
     let before = Value::Null;
-    let lacked = (Lacking::of(&before), None);
+    let lacking = Lacking::of(&before);
     let mut now = json!({});
-    merge(&mut now, &Switch::FeatureGate.turn_on(&before));
+    merge(&mut now, &Mechanism::FeatureGate.turn_on(&before));
     merge(
         &mut now,
         &json!({ "developerConfiguration": { "featureGates": ["ClusterProfiler", "B"] } }),
     );
-    let off = Switch::FeatureGate
-        .turn_off(&now, lacked)
+    let off = Mechanism::FeatureGate
+        .turn_off(&now, lacking, None)
         .expect("it is on");
     merge(&mut now, &off);
     assert_eq!(
@@ -163,17 +170,17 @@ fn our_operation_applies_whatever_is_lacking_and_after_whatever_is_replaced() {
         json!([{ "op": "remove", "path": "/spec/configuration/developerConfiguration" }]),
         json!([{ "op": "test", "path": "/spec/nothing", "value": 1 }]),
     ];
-    for switch in [Switch::Field, Switch::FeatureGate] {
+    for mechanism in [Mechanism::Field, Mechanism::FeatureGate] {
         for (before, others) in configurations()
             .iter()
             .flat_map(|b| replaces.iter().map(move |r| (b, r)))
         {
             let text = others.to_string();
-            let then = configuration(before, &operations(&text).expect("a patch"));
-            let op = switch.operation(Lacking::of(&then));
-            let text = add(&text, &op).expect("a patch");
-            let now = configuration(before, &operations(&text).expect("a patch"));
-            assert!(switch.is_on(&now), "{before} and {text}: {now}");
+            let then = effective_configuration(before, &parse_operations(&text).expect("a patch"));
+            let op = mechanism.operation(Lacking::of(&then));
+            let text = add_operation(&text, &op).expect("a patch");
+            let now = effective_configuration(before, &parse_operations(&text).expect("a patch"));
+            assert!(mechanism.is_on(&now), "{before} and {text}: {now}");
         }
     }
 }

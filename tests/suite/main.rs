@@ -16,6 +16,7 @@ mod engines;
 mod fallback;
 mod gate;
 mod gate_patch;
+mod journal;
 mod kept;
 mod lock;
 mod names;

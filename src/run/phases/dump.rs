@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::archive::{Entry, Framing, Spool};
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::profiler;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found, Upload};
 use crate::engine::{DumpPlan, PodDump};
@@ -85,7 +85,7 @@ async fn turn_on_again(context: &Context) -> Result<(), Fault> {
 
 /// Goes on with the stop of a run that was told to stop, until it would have ended anyway or the time is
 /// over.
-async fn go_on_stopping(context: &Context, confirmation: &mut Confirmation, stopped: &Stopped) {
+async fn go_on_stopping(context: &Context, confirmation: &mut StopConfirmation, stopped: &Stopped) {
     if let Some(request) = context.shutdown.request() {
         tokio::select! {
             () = confirmation.until(stopped.stop_until.min(request.stop_until)) => {}
@@ -95,8 +95,8 @@ async fn go_on_stopping(context: &Context, confirmation: &mut Confirmation, stop
 }
 
 /// The pods that may go on profiling, loudly. One whose profile is of this window has stopped.
-fn unstopped(confirmation: &Confirmation, pods: &PodResults) -> Vec<String> {
-    let waiting = confirmation.waiting().iter().map(|pod| pod.name.clone());
+fn unstopped(confirmation: &StopConfirmation, pods: &PodResults) -> Vec<String> {
+    let waiting = confirmation.waiting().map(|pod| pod.name.clone());
     let unstopped: Vec<_> = waiting.filter(|name| !pods.has_stopped(name)).collect();
     if let Some(remains) = confirmation.remains().filter(|_| !unstopped.is_empty()) {
         tracing::error!("{remains}");

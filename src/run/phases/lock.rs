@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{self, Acquired, LockError, Record, Stage};
-use crate::cluster::profiler::Gate;
+use crate::cluster::lease::{self, Acquired, Journal, LeaseError, Stage};
+use crate::cluster::profiler::ProfilerState;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::destination::Found;
 use crate::run::context::{Context, LockedCluster};
 use crate::run::outcome::Fault;
@@ -27,7 +27,7 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
         begun = begin(context) => begun?,
     };
     let held = Locked::Held {
-        may_be_off: begun.was_contended || ready.profiler == Gate::Off,
+        may_be_off: begun.was_contended || ready.profiler == ProfilerState::Off,
         resumed: begun.resumed,
     };
     if matches!(
@@ -62,7 +62,7 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
 /// A lock that was taken for this run.
 struct Begun {
     /// The journal of an attempt of this run that died after it had sent start.
-    resumed: Option<Record>,
+    resumed: Option<Journal>,
     /// Whether another holder was waited for, or cleaned up after: the profiler may have been turned
     /// off since preflight.
     was_contended: bool,
@@ -137,7 +137,7 @@ async fn clean_up_if_dead(
         Ok(Taken {
             left: Some(left), ..
         }) => clean_up(cluster, install, &left).await,
-        Ok(Taken { left: None, .. }) | Err(LockError::Held { .. }) => Ok(None),
+        Ok(Taken { left: None, .. }) | Err(LeaseError::Held { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -146,7 +146,7 @@ async fn clean_up_if_dead(
 pub(crate) struct Taken {
     /// The journal of its last holder, if there is anything in it to deal with. It stays in the Lease
     /// until somebody has.
-    pub(crate) left: Option<Record>,
+    pub(crate) left: Option<Journal>,
     /// Whether there was a holder to wait for.
     pub(crate) waited: bool,
 }
@@ -159,14 +159,17 @@ pub(crate) async fn take_lease(
     cluster: &LockedCluster,
     install: &Install,
     wait: Duration,
-) -> Result<Taken, LockError> {
+) -> Result<Taken, LeaseError> {
     let run_id = cluster.run_id.clone();
     let until = Instant::now() + wait;
-    let Acquired { lock, left, waited } =
-        lease::acquire(&cluster.connection, &install.namespace, &run_id, until).await?;
-    let left = left.filter(Record::is_open);
-    let journal = left.clone().unwrap_or_else(|| Record::new(run_id));
-    cluster.lease.hold(lock, journal).await;
+    let Acquired {
+        lease,
+        left,
+        waited,
+    } = lease::acquire(&cluster.connection, &install.namespace, &run_id, until).await?;
+    let left = left.filter(Journal::is_open);
+    let journal = left.clone().unwrap_or_else(|| Journal::new(run_id));
+    cluster.lease.hold(lease, journal).await;
     Ok(Taken { left, waited })
 }
 
@@ -179,7 +182,7 @@ pub(crate) async fn take_lease(
 pub(crate) async fn clean_up(
     cluster: &LockedCluster,
     install: &Install,
-    left: &Record,
+    left: &Journal,
 ) -> Result<Option<String>, Fault> {
     tracing::warn!(
         run_id = left.run_id,
@@ -199,12 +202,12 @@ pub(crate) async fn clean_up(
 async fn stop(
     cluster: &LockedCluster,
     install: &Install,
-    left: &Record,
+    left: &Journal,
 ) -> Result<Option<String>, Fault> {
     profiler_switch::turn_on(cluster, install).await?;
     let pods = resume::started_pods(cluster, install, left).await?;
     let connection = cluster.connection.clone();
-    let mut confirmation = Confirmation::new(connection, install.namespace.clone(), pods);
+    let mut confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
     confirmation.attempt().await;
     let end = Instant::now() + cluster.stop_wait;
     confirmation.until(end).await;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -11,7 +10,8 @@ use crate::cluster::call::Connection;
 use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::lease::{self, Stage};
 use crate::cluster::pods::{self, ComponentPod};
-use crate::cluster::profiler::{self, Gate};
+use crate::cluster::profiler::{self, ProfilerState};
+use crate::cluster::retry::Backoff;
 use crate::cluster::rights;
 use crate::config::Config;
 use crate::destination::Found;
@@ -103,17 +103,14 @@ async fn ready_pods_now(context: &Context) -> Result<ReadyPods, Fault> {
 /// Tries of what may pass.
 struct Tries {
     end: Instant,
-    pause: Duration,
-    longest: Duration,
+    backoff: Backoff,
 }
 
 impl Tries {
     fn new(context: &Context) -> Self {
-        let limits = &context.cluster.connection.limits;
         Self {
             end: Instant::now() + context.config.patience.preflight_retry,
-            pause: limits.first_pause,
-            longest: limits.longest_pause,
+            backoff: Backoff::new(&context.cluster.connection.limits),
         }
     }
 
@@ -122,10 +119,9 @@ impl Tries {
         if !fault.is_passing() || Instant::now() >= self.end {
             return false;
         }
-        let pause = self.pause;
+        let pause = self.backoff.next_pause();
         tracing::warn!(%fault, ?pause, "not ready to profile; trying again");
-        tokio::time::sleep_until(self.end.min(Instant::now() + pause)).await;
-        self.pause = (pause * 2).min(self.longest);
+        self.backoff.pause_until(self.end).await;
         true
     }
 }
@@ -159,7 +155,7 @@ async fn prove_once(
     };
     let install = installed?;
     let profiler = profiler::probe(connection).await?;
-    if profiler == Gate::Off && !config.feature_gate.may_enable() {
+    if profiler == ProfilerState::Off && !config.feature_gate.may_enable() {
         return Err(profiler_switch::is_off(&context.cluster, &install).await);
     }
     Ok(Preflight::Ready(Ready { profiler, found }))
@@ -229,7 +225,7 @@ async fn find_install(connection: &Connection, config: &Config) -> Result<Box<In
         None => rights::needed(&install.namespace),
     };
     if config.feature_gate.may_enable() {
-        needed.extend(rights::of_gate(&install));
+        needed.extend(rights::to_switch(&install));
     }
     rights::check(connection, needed).await?;
     Ok(Box::new(install))

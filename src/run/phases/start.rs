@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::call::CallError;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::lease::Stage;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::{Component, selector};
 use crate::limits::POD_LIMIT;
 use crate::run::context::Context;
@@ -40,13 +40,13 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     });
     noted.await?;
     let connection = context.cluster.connection.clone();
-    let confirmation = Confirmation::new(connection, install.namespace.clone(), started);
+    let confirmation = StopConfirmation::new(connection, install.namespace.clone(), started);
     let confirmation = stop.insert(confirmation);
     let failed = send_start(context, &pods, confirmation).await?;
     let at = Timestamp::now();
     let noted = lease.note(|journal| {
         journal.started = Some(at);
-        journal.pods = confirmation.waiting().iter().map(Into::into).collect();
+        journal.pods = confirmation.waiting().map(Into::into).collect();
         journal.start_failed = failed.as_ref().map(|f| (f.pod.clone(), f.why.clone()));
     });
     noted.await?;
@@ -61,7 +61,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
 async fn send_start(
     context: &Context,
     pods: &ReadyPods,
-    confirmation: &mut Confirmation,
+    confirmation: &mut StopConfirmation,
 ) -> Result<Option<StartFailed>, Fault> {
     let connection = &context.cluster.connection;
     let mut tries = 1;

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::cluster::call::CallError;
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::profiler;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::Window;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
@@ -62,7 +62,7 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
 
 async fn send_stop(
     context: &Context,
-    confirmation: &mut Confirmation,
+    confirmation: &mut StopConfirmation,
     until: Instant,
 ) -> Result<(), Fault> {
     let install = context.install()?;

@@ -22,7 +22,8 @@ pub(in crate::run) async fn write(context: &Context, ended: &Result<Finished, Fa
     let write = event::write(
         connection,
         pod,
-        (reason(code), code == ExitCode::Complete),
+        reason(code),
+        code == ExitCode::Complete,
         note,
     );
     // Nobody waits longer for it: the run is over.

@@ -1,29 +1,30 @@
-//! The object whose word KubeVirt's configuration is: read, and written where it is as it was read.
+//! The object that decides KubeVirt's configuration: read, and written only where it is as it was
+//! read.
 
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::change::{ANNOTATION, Owner};
-use super::fault::GateError;
-use super::splice::NoPatch;
-use super::tries::Written;
+use super::annotation::{ANNOTATION, NotAPatch};
+use super::change::{Owner, SwitchError};
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::install::Install;
+use crate::cluster::retry::Backoff;
+use crate::limits::CONFLICTING_WRITES;
 
-/// Who this program is in `managedFields`.
+/// This program's name in `managedFields`.
 const MANAGER: &str = "cluster-profiler-job";
 
-/// One of the two objects.
+/// One of the two objects in the cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Object {
     connection: Connection,
     api: Api<DynamicObject>,
     name: String,
-    /// Its kind and its name, for messages.
+    /// Its kind and name, for messages.
     pub(super) what: String,
 }
 
-/// What it was when it was read.
+/// The object as it was read.
 #[derive(Debug, Clone)]
 pub(super) struct Read {
     version: Option<String>,
@@ -35,13 +36,68 @@ pub(super) struct Read {
     pub(super) settled: bool,
 }
 
-/// What is written of it.
+/// A change of the object.
 #[derive(Debug)]
 pub(super) enum Write {
     /// `spec.configuration` of a KubeVirt object, as a merge patch.
     Configuration(Value),
     /// HyperConverged's annotation, or that there is to be none.
     Annotation(Option<String>),
+}
+
+/// The result of a write.
+#[derive(Debug)]
+pub enum Written {
+    /// The change is made.
+    Done,
+    /// Somebody else wrote first: the change has to be worked out anew.
+    Conflict,
+    /// No answer came, or one of a fault that may pass: the change may have been made.
+    Unknown(CallError),
+}
+
+/// The tries of one change, each of which reads the object anew.
+#[derive(Debug)]
+pub struct WriteTries {
+    conflicts_left: usize,
+    faults_left: usize,
+    backoff: Backoff,
+}
+
+impl WriteTries {
+    /// The tries of a change that begins.
+    pub fn new(connection: &Connection) -> Self {
+        Self {
+            conflicts_left: CONFLICTING_WRITES,
+            faults_left: connection.limits.tries,
+            backoff: Backoff::new(&connection.limits),
+        }
+    }
+
+    /// Returns when it is time for the next try.
+    ///
+    /// # Errors
+    /// There have been enough: others write the object all the time, or the API server failed.
+    pub async fn again(&mut self, written: Written, object: &str) -> Result<(), SwitchError> {
+        match written {
+            Written::Done => {}
+            Written::Conflict => {
+                self.conflicts_left -= 1;
+                if self.conflicts_left == 0 {
+                    let object = object.to_owned();
+                    return Err(SwitchError::Busy { object });
+                }
+            }
+            Written::Unknown(error) => {
+                self.faults_left -= 1;
+                if self.faults_left == 0 {
+                    return Err(error.into());
+                }
+                self.backoff.pause().await;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Object {
@@ -58,8 +114,8 @@ impl Object {
                 hyperconverged,
             ),
         };
-        let kind = GroupVersionKind::gvk(group, version, kind);
-        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+        let gvk = GroupVersionKind::gvk(group, version, kind);
+        let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
         let client = connection.client.clone();
         Self {
             api: Api::namespaced_with(client, &install.namespace, &resource),
@@ -76,7 +132,7 @@ impl Object {
     }
 
     /// Reads it.
-    pub(super) async fn read(&self) -> Result<Read, GateError> {
+    pub(super) async fn read(&self) -> Result<Read, SwitchError> {
         let object = self.get().await?;
         let annotations = object.metadata.annotations.unwrap_or_default();
         let status = &object.data["status"];
@@ -91,7 +147,7 @@ impl Object {
 
     /// Writes it once, if it is still as it was read: a try of its own for each reading tells a
     /// conflict with others from one with itself.
-    pub(super) async fn write(&self, read: &Read, write: &Write) -> Result<Written, GateError> {
+    pub(super) async fn write(&self, read: &Read, write: &Write) -> Result<Written, SwitchError> {
         let mut patch = match write {
             Write::Configuration(patch) => json!({ "spec": { "configuration": patch } }),
             Write::Annotation(text) => {
@@ -103,26 +159,27 @@ impl Object {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let (call, patch) = (format!("patch {}", self.what), Patch::Merge(&patch));
-        let write = self.api.patch(&self.name, &params, &patch);
-        match self.connection.once(&call, write).await {
+        let call = format!("patch {}", self.what);
+        let merge = Patch::Merge(&patch);
+        let patched = self.api.patch(&self.name, &params, &merge);
+        match self.connection.once(&call, patched).await {
             Ok(_) => Ok(Written::Done),
             Err(CallError::Answer { code: 409, .. }) => Ok(Written::Conflict),
             Err(error) if error.may_pass() => Ok(Written::Unknown(error)),
-            Err(error) => Err(GateError::of_write(&self.what, error)),
+            Err(error) => Err(SwitchError::of_write(&self.what, error)),
         }
     }
 
-    /// Its annotation is no patch.
-    pub(super) fn no_patch(&self, fault: NoPatch) -> GateError {
-        GateError::NoPatch {
+    /// The error of an annotation that is no patch.
+    pub(super) fn no_patch(&self, fault: NotAPatch) -> SwitchError {
+        SwitchError::NoPatch {
             object: self.what.clone(),
             fault,
         }
     }
 
     /// Who else has lately written what turns the profiler on.
-    pub(super) async fn rivals(&self) -> Result<Vec<String>, GateError> {
+    pub(super) async fn other_writers(&self) -> Result<Vec<String>, SwitchError> {
         let object = self.get().await?;
         let mut entries = object.metadata.managed_fields.unwrap_or_default();
         entries.retain(|entry| {

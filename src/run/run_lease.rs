@@ -6,24 +6,24 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 
-use crate::cluster::lease::{Lock, LockError, Record, Stage};
+use crate::cluster::lease::{HeldLease, Journal, LeaseError, Stage};
 
 /// The Lease, from when it is taken until it is released or lost. Before that, nothing is written to
 /// the journal.
 #[derive(Debug)]
-pub(crate) struct HeldLease {
+pub(crate) struct RunLease {
     held: Mutex<Option<Held>>,
     lost: watch::Sender<Option<String>>,
 }
 
 #[derive(Debug)]
 struct Held {
-    lock: Arc<Lock>,
-    journal: Record,
+    lease: Arc<HeldLease>,
+    journal: Journal,
     renewing: AbortHandle,
 }
 
-impl HeldLease {
+impl RunLease {
     /// A Lease that is not taken yet.
     pub(crate) fn new() -> Self {
         Self {
@@ -33,14 +33,14 @@ impl HeldLease {
     }
 
     /// Holds a Lease that was taken, and renews it from now on.
-    pub(super) async fn hold(&self, lock: Lock, journal: Record) {
-        let lock = Arc::new(lock);
+    pub(super) async fn hold(&self, lease: HeldLease, journal: Journal) {
+        let lease = Arc::new(lease);
         let renewing = tokio::spawn({
-            let (lock, lost) = (Arc::clone(&lock), self.lost.clone());
-            async move { drop(lost.send_replace(Some(lock.keep().await.to_string()))) }
+            let (lease, lost) = (Arc::clone(&lease), self.lost.clone());
+            async move { drop(lost.send_replace(Some(lease.keep().await.to_string()))) }
         });
         *self.held.lock().await = Some(Held {
-            lock,
+            lease,
             journal,
             renewing: renewing.abort_handle(),
         });
@@ -61,7 +61,7 @@ impl HeldLease {
     }
 
     /// The journal, while the Lease is held.
-    pub(crate) async fn journal(&self) -> Option<Record> {
+    pub(crate) async fn journal(&self) -> Option<Journal> {
         let held = self.held.lock().await;
         held.as_ref().map(|held| held.journal.clone())
     }
@@ -70,7 +70,7 @@ impl HeldLease {
     ///
     /// # Errors
     /// The Lease is lost, or the API server failed: then it must not be done.
-    pub(super) async fn note(&self, change: impl FnOnce(&mut Record)) -> Result<(), LockError> {
+    pub(super) async fn note(&self, change: impl FnOnce(&mut Journal)) -> Result<(), LeaseError> {
         let mut held = self.held.lock().await;
         let Some(held) = held.as_mut() else {
             return Ok(());
@@ -78,8 +78,8 @@ impl HeldLease {
         let mut changed = held.journal.clone();
         change(&mut changed);
         if changed != held.journal {
-            let written = held.lock.write(&changed).await;
-            if let Err(lost @ LockError::Lost(_)) = &written {
+            let written = held.lease.write(&changed).await;
+            if let Err(lost @ LeaseError::Lost(_)) = &written {
                 self.lost.send_replace(Some(lost.to_string()));
             }
             written?;
@@ -92,7 +92,7 @@ impl HeldLease {
     ///
     /// # Errors
     /// As of [`Self::note`].
-    pub(super) async fn note_stopped(&self) -> Result<(), LockError> {
+    pub(super) async fn note_stopped(&self) -> Result<(), LeaseError> {
         self.note(|journal| {
             if journal.stage == Stage::Started {
                 // Of a window whose regular end nobody saw, this is the end.
@@ -107,7 +107,7 @@ impl HeldLease {
     ///
     /// # Errors
     /// As of [`Self::note`].
-    pub(super) async fn note_cancelled(&self) -> Result<(), LockError> {
+    pub(super) async fn note_cancelled(&self) -> Result<(), LeaseError> {
         self.note(|journal| journal.begin_again(journal.run_id.clone()))
             .await
     }
@@ -116,11 +116,11 @@ impl HeldLease {
     ///
     /// # Errors
     /// The Lease is lost, or the API server failed: it dies by itself then.
-    pub(crate) async fn release(&self, keep_journal: bool) -> Result<(), LockError> {
+    pub(crate) async fn release(&self, keep_journal: bool) -> Result<(), LeaseError> {
         match self.held.lock().await.take() {
             Some(held) => {
                 held.renewing.abort();
-                held.lock.release(keep_journal).await
+                held.lease.release(keep_journal).await
             }
             None => Ok(()),
         }

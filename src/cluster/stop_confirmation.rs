@@ -1,0 +1,235 @@
+//! The confirmation of a stop: virt-api reaches only pods that are Ready at that moment, and answers
+//! 200 for the others too. A pod that was not reached goes on profiling.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+
+use super::call::{CallError, Connection};
+use super::pods::{self, ComponentPod};
+use super::profiler;
+use super::retry::Backoff;
+use crate::manifest::ExpectedPod;
+
+/// Sends stop until every pod that was started has stopped.
+#[derive(Debug)]
+pub struct StopConfirmation {
+    connection: Connection,
+    namespace: String,
+    started: Vec<Started>,
+    /// The pods as they were after the last attempt that was answered well.
+    last_seen: Vec<ComponentPod>,
+    state: State,
+}
+
+/// A pod that was started, and whether it is known to have stopped.
+#[derive(Debug)]
+struct Started {
+    pod: ExpectedPod,
+    has_stopped: bool,
+}
+
+/// The result of the attempts until now.
+#[derive(Debug)]
+enum State {
+    /// No stop was sent.
+    NotSent,
+    /// No stop was answered well, the last one for this reason.
+    NotAnswered(CallError),
+    /// A stop was answered well, but the last attempt failed: a later stop, or the listing of the
+    /// pods.
+    Failed(CallError),
+    /// The last attempt was answered well: what is known of each pod is true.
+    Answered,
+}
+
+impl State {
+    /// The state once a stop is answered well, and the pods are not listed yet.
+    fn answered(self) -> Self {
+        match self {
+            Self::NotSent | Self::Answered => Self::Answered,
+            Self::NotAnswered(error) | Self::Failed(error) => Self::Failed(error),
+        }
+    }
+
+    /// The state once an attempt has failed.
+    fn failed(self, error: CallError) -> Self {
+        match self {
+            Self::NotSent | Self::NotAnswered(_) => Self::NotAnswered(error),
+            Self::Failed(_) | Self::Answered => Self::Failed(error),
+        }
+    }
+}
+
+impl StopConfirmation {
+    /// Begins with the pods that were started. Nothing is sent yet.
+    pub fn new(connection: Connection, namespace: String, started: Vec<ExpectedPod>) -> Self {
+        Self {
+            connection,
+            namespace,
+            started: started.into_iter().map(Started::new).collect(),
+            last_seen: Vec::new(),
+            state: State::NotSent,
+        }
+    }
+
+    /// Takes note of pods that became Ready or restarted before the start that reached them. Called
+    /// after a start; a warning says when they cannot be listed.
+    pub async fn note_started(&mut self) {
+        match pods::list_once(&self.connection, &self.namespace).await {
+            Ok(pods) => pods
+                .into_iter()
+                .filter(|pod| pod.ready)
+                .for_each(|pod| self.note(pod.pod)),
+            Err(error) => tracing::warn!(%error, "pods that came since preflight are not known"),
+        }
+    }
+
+    fn note(&mut self, pod: ExpectedPod) {
+        self.started.retain(|started| started.pod.uid != pod.uid);
+        self.started.push(Started::new(pod));
+    }
+
+    /// Takes note that start reached nobody.
+    pub fn note_refused(&mut self) {
+        self.started.clear();
+    }
+
+    /// Sends stop once, and looks which pods have stopped.
+    pub async fn attempt(&mut self) {
+        if let Err(error) = self.send().await {
+            if self.error().is_none() {
+                tracing::warn!(%error, "stop is not confirmed yet");
+            }
+            self.change_state(|state| state.failed(error));
+        }
+    }
+
+    async fn send(&mut self) -> Result<(), CallError> {
+        // The stop waits for nobody: reaching some at once is what matters.
+        let (listed, stopped) = tokio::join!(
+            pods::list_once(&self.connection, &self.namespace),
+            profiler::stop(&self.connection)
+        );
+        stopped?;
+        self.change_state(State::answered);
+        let beside = listed?;
+        let after = pods::list_once(&self.connection, &self.namespace).await?;
+        // The list beside the stop may be answered after it: a pod that became Ready in between was
+        // not reached. So from the second stop on, what was seen before it was sent counts, too.
+        let before = if self.last_seen.is_empty() {
+            &beside
+        } else {
+            &self.last_seen
+        };
+        for started in &mut self.started {
+            started.has_stopped |= has_stopped(&started.pod, [before, &beside], &after);
+        }
+        self.last_seen = after;
+        self.state = State::Answered;
+        Ok(())
+    }
+
+    fn change_state(&mut self, change: impl FnOnce(State) -> State) {
+        self.state = change(std::mem::replace(&mut self.state, State::NotSent));
+    }
+
+    /// Attempts until the stop is confirmed, or RBAC denies it, which no waiting changes, or the time
+    /// has come.
+    pub async fn until(&mut self, end: Instant) {
+        let mut backoff = Backoff::new(&self.connection.limits);
+        while !self.is_confirmed()
+            && !self.error().is_some_and(CallError::is_denied)
+            && Instant::now() < end
+        {
+            backoff.pause_until(end).await;
+            self.attempt().await;
+        }
+    }
+
+    /// Whether every pod that was started has stopped. Where nobody was started, one stop is enough,
+    /// whatever its answer was.
+    pub fn is_confirmed(&self) -> bool {
+        match self.state {
+            State::NotSent => false,
+            State::NotAnswered(_) | State::Failed(_) => self.started.is_empty(),
+            State::Answered => self.waiting().next().is_none(),
+        }
+    }
+
+    /// Whether virt-api answered any of the stops well.
+    pub fn was_answered(&self) -> bool {
+        match self.state {
+            State::NotSent | State::NotAnswered(_) => false,
+            State::Failed(_) | State::Answered => true,
+        }
+    }
+
+    /// The last attempt's error, if it failed.
+    pub fn error(&self) -> Option<&CallError> {
+        match &self.state {
+            State::NotAnswered(error) | State::Failed(error) => Some(error),
+            State::NotSent | State::Answered => None,
+        }
+    }
+
+    /// The pods that may go on profiling.
+    pub fn waiting(&self) -> impl Iterator<Item = &ExpectedPod> {
+        let waiting = self.started.iter().filter(|started| !started.has_stopped);
+        waiting.map(|started| &started.pod)
+    }
+
+    /// The names of the pods whose container has restarted since they were started, as the last
+    /// attempt that was answered well saw them.
+    pub fn restarted(&self) -> BTreeSet<String> {
+        let pods = self.started.iter().map(|started| &started.pod);
+        let restarted = pods.filter(|pod| {
+            let now = self.last_seen.iter().find(|now| now.pod.uid == pod.uid);
+            now.is_some_and(|now| now.pod.restarts != pod.restarts)
+        });
+        restarted.map(|pod| pod.name.clone()).collect()
+    }
+
+    /// What remains when the stop is given up, and what to do: for the log and for whoever reads why
+    /// the run failed. `None` once it is confirmed.
+    pub fn remains(&self) -> Option<String> {
+        let names: Vec<_> = self.waiting().map(|pod| pod.name.as_str()).collect();
+        if self.is_confirmed() || names.is_empty() {
+            return None;
+        }
+        let error = self
+            .error()
+            .map(|error| format!(" ({error})"))
+            .unwrap_or_default();
+        let path = profiler::path("stop");
+        Some(format!(
+            "these pods may still be PROFILING{error}: {}; once they are Ready, stop them with: \
+             kubectl get --raw {path} (or, if they will not be, delete them: a new container \
+             profiles nothing)",
+            names.join(" ")
+        ))
+    }
+}
+
+impl Started {
+    fn new(pod: ExpectedPod) -> Self {
+        Self {
+            pod,
+            has_stopped: false,
+        }
+    }
+}
+
+/// Whether a pod is gone, has restarted (a new process profiles nothing), or was Ready before and
+/// after the stop.
+fn has_stopped(pod: &ExpectedPod, before: [&[ComponentPod]; 2], after: &[ComponentPod]) -> bool {
+    let find = |pods: &[ComponentPod]| pods.iter().find(|other| other.pod.uid == pod.uid).cloned();
+    match find(after) {
+        None => true,
+        Some(now) if now.pod.restarts != pod.restarts => true,
+        Some(now) => {
+            let was_ready = |pods| find(pods).is_some_and(|then| then.ready);
+            now.ready && before.into_iter().all(was_ready)
+        }
+    }
+}
