@@ -27,7 +27,7 @@ pub use min_complete::MinComplete;
 pub use run_id::RunId;
 pub use standard::OwnPod;
 pub use values::{
-    Config, ConfigError, EngineConfig, FeatureGate, LogFormat, Patience, Retention, SignalFiles,
+    Config, ConfigError, EnablePolicy, EngineConfig, LogFormat, Patience, Retention, SignalFiles,
     Telling, TerminationLog, UndoConfig, WindowConfig,
 };
 pub use variable::{PREFIX, VARIABLES, Variable};

@@ -135,7 +135,7 @@ async fn supervised<E: Engine>(
             connection: connect::connect(&config.kubeconfig, limits).await?,
             hold: Hold::new(),
             run_id: config.run_id.to_string(),
-            feature_gate: config.feature_gate,
+            enable_policy: config.enable_policy,
             stop_wait: config.patience.stop_wait,
         },
         destination: Destination::new(&config.destination),

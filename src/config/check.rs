@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::faults::Faults;
 use super::min_complete::{self, MinComplete};
 use super::parse::{
-    absolute_path, age, boolean, components, duration, engine, feature_gate, labels, log_format,
+    absolute_path, age, boolean, components, duration, enable_policy, engine, labels, log_format,
     namespace, not, number, originals,
 };
 use super::places::destinations;
@@ -16,7 +16,7 @@ use super::raw::Raw;
 use super::run_id::RunId;
 use super::standard::Standard;
 use super::values::{
-    Config, ConfigError, EngineConfig, FeatureGate, Patience, Retention, SignalFiles, Telling,
+    Config, ConfigError, EnablePolicy, EngineConfig, Patience, Retention, SignalFiles, Telling,
     TerminationLog, UndoConfig, WindowConfig,
 };
 use super::variable::PREFIX;
@@ -51,7 +51,7 @@ pub(super) fn check(
         RunId::parse(id).map_err(|accepted| not(id, &accepted))
     });
     let keep_originals = faults.read("ORIGINALS", raw.originals.as_ref(), originals);
-    let feature_gate = faults.read("FEATURE_GATE", raw.feature_gate.as_ref(), feature_gate);
+    let enable_policy = faults.read("FEATURE_GATE", raw.feature_gate.as_ref(), enable_policy);
     let concurrency = faults.read("CONCURRENCY", raw.concurrency.as_ref(), number(1..=64));
     let min_complete = faults.read("MIN_COMPLETE", raw.min_complete.as_ref(), |value| {
         MinComplete::parse(value).ok_or_else(|| not(value, min_complete::ACCEPTED))
@@ -76,7 +76,7 @@ pub(super) fn check(
             run_id: run_id.unwrap_or_else(|| RunId::generate(Timestamp::now(), fastrand::u32(..))),
             keep_originals: keep_originals.unwrap_or(true),
             concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY) as usize,
-            feature_gate: feature_gate.unwrap_or(FeatureGate::Require),
+            enable_policy: enable_policy.unwrap_or(EnablePolicy::Require),
             min_complete: min_complete.unwrap_or_default(),
             patience,
             retention,

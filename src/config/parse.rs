@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::{FeatureGate, LogFormat};
+use super::values::{EnablePolicy, LogFormat};
 use crate::component::Component;
 
 /// Says that a value is not what is accepted, for variables that can hold no secret.
@@ -86,11 +86,11 @@ pub(super) fn originals(value: &str) -> Result<bool, String> {
     }
 }
 
-pub(super) fn feature_gate(value: &str) -> Result<FeatureGate, String> {
+pub(super) fn enable_policy(value: &str) -> Result<EnablePolicy, String> {
     match value {
-        "require" => Ok(FeatureGate::Require),
-        "enable" => Ok(FeatureGate::Enable),
-        "enable-and-restore" => Ok(FeatureGate::EnableAndRestore),
+        "require" => Ok(EnablePolicy::Require),
+        "enable" => Ok(EnablePolicy::Enable),
+        "enable-and-restore" => Ok(EnablePolicy::EnableAndRestore),
         other => Err(not(other, "require, enable, enable-and-restore")),
     }
 }

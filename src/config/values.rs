@@ -34,7 +34,7 @@ pub struct Config {
     /// Pods that this program itself fetches at once.
     pub concurrency: usize,
     /// What is done about a profiler that is off.
-    pub feature_gate: FeatureGate,
+    pub enable_policy: EnablePolicy,
     /// What share of the pods is enough.
     pub min_complete: MinComplete,
     /// How long things may take.
@@ -102,7 +102,7 @@ pub enum EngineConfig {
 
 /// What is done about a profiler that is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeatureGate {
+pub enum EnablePolicy {
     /// Nothing: it has to be on.
     Require,
     /// It is turned on, and stays on.
@@ -111,7 +111,7 @@ pub enum FeatureGate {
     EnableAndRestore,
 }
 
-impl FeatureGate {
+impl EnablePolicy {
     /// Whether the run may turn it on.
     pub fn may_enable(self) -> bool {
         match self {

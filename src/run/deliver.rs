@@ -15,7 +15,7 @@ use super::vouch::{self, Vouched};
 use crate::archive::Spool;
 use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
-use crate::config::{FeatureGate, RunId};
+use crate::config::{EnablePolicy, RunId};
 use crate::destination::fault::DestinationError;
 use crate::destination::{Destination, Found, Upload};
 use crate::engine::Engine;
@@ -79,7 +79,7 @@ pub(super) async fn deliver<E: Engine>(
 /// The gate as the run leaves it: as it came, unless it was changed and not put back.
 async fn is_left_on(job: &Job) -> bool {
     let open = gate::last_change(&job.site).await.is_some();
-    let kept = job.config.feature_gate == FeatureGate::Enable;
+    let kept = job.config.enable_policy == EnablePolicy::Enable;
     let gate = job.gate();
     match gate.changed {
         Some(_) => open || kept,

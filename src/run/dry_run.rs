@@ -6,7 +6,7 @@ use super::preflight::{Clear, Pods};
 use super::report::Finished;
 use crate::cluster::lease;
 use crate::cluster::profiler::Gate;
-use crate::config::{Config, FeatureGate, RunId};
+use crate::config::{Config, EnablePolicy, RunId};
 use crate::outcome::ExitCode;
 
 /// Tells each step that a run would go through from here.
@@ -24,7 +24,7 @@ pub(super) fn tell(
         format!("take the Lease {} in {namespace}", lease::NAME),
     );
     if clear.gate == Gate::Off {
-        step("gate", gate(config.feature_gate).to_owned());
+        step("gate", gate(config.enable_policy).to_owned());
     }
     step(
         "start",
@@ -74,10 +74,10 @@ pub(super) fn tell(
     }
 }
 
-fn gate(feature_gate: FeatureGate) -> &'static str {
-    match feature_gate {
-        FeatureGate::Require => "fail, for the profiler is off",
-        FeatureGate::Enable => "turn the profiler on, and leave it on",
-        FeatureGate::EnableAndRestore => "turn the profiler on, and off again after the dump",
+fn gate(enable_policy: EnablePolicy) -> &'static str {
+    match enable_policy {
+        EnablePolicy::Require => "fail, for the profiler is off",
+        EnablePolicy::Enable => "turn the profiler on, and leave it on",
+        EnablePolicy::EnableAndRestore => "turn the profiler on, and off again after the dump",
     }
 }

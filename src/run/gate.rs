@@ -12,7 +12,7 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::Record;
 use crate::cluster::profiler::{self, Gate};
 use crate::cluster::schema;
-use crate::config::FeatureGate;
+use crate::config::EnablePolicy;
 use crate::outcome::ExitCode;
 
 /// A profiler that is turned on, and may not be known everywhere to be.
@@ -42,7 +42,7 @@ pub(super) async fn turn_on(site: &Site, install: &Install) -> Result<Option<Tur
     if profiler::probe(&site.connection).await? == Gate::On {
         return Ok(None);
     }
-    if !site.feature_gate.may_enable() {
+    if !site.enable_policy.may_enable() {
         return Err(is_off(site, install).await);
     }
     let switch = schema::switch(&site.connection).await?;
@@ -73,7 +73,7 @@ pub(super) async fn turn_on(site: &Site, install: &Install) -> Result<Option<Tur
 
 /// Only what is put back is in the record. An unsure change is the same one, tried again.
 async fn note(site: &Site, change: Change, unsure: bool) -> Result<(), Fault> {
-    if site.feature_gate != FeatureGate::EnableAndRestore {
+    if site.enable_policy != EnablePolicy::EnableAndRestore {
         return Ok(());
     }
     let noted = site.hold.note(|record| {
@@ -87,7 +87,7 @@ async fn note(site: &Site, change: Change, unsure: bool) -> Result<(), Fault> {
 
 /// Takes the last change out of the record: it was not made.
 async fn forget(site: &Site) -> Result<(), Fault> {
-    if site.feature_gate == FeatureGate::EnableAndRestore {
+    if site.enable_policy == EnablePolicy::EnableAndRestore {
         site.hold.note(Record::forget_change).await?;
     }
     Ok(())

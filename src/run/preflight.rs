@@ -150,7 +150,7 @@ async fn prove_once(job: &Job, known: &mut Option<Box<Install>>) -> Result<Prefl
     };
     let install = installed?;
     let gate = profiler::probe(connection).await?;
-    if gate == Gate::Off && !config.feature_gate.may_enable() {
+    if gate == Gate::Off && !config.enable_policy.may_enable() {
         return Err(gate::is_off(&job.site, &install).await);
     }
     Ok(Preflight::Clear(Clear {
@@ -221,7 +221,7 @@ async fn installation(connection: &Connection, config: &Config) -> Result<Box<In
         Some(_) => Vec::new(),
         None => rights::needed(&install.namespace),
     };
-    if config.feature_gate.may_enable() {
+    if config.enable_policy.may_enable() {
         needed.extend(rights::of_gate(&install));
     }
     rights::check(connection, needed).await?;

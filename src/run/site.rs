@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::hold::Hold;
 use crate::cluster::call::Connection;
-use crate::config::FeatureGate;
+use crate::config::EnablePolicy;
 
 /// What dealing with the cluster takes.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Site {
     pub(super) hold: Hold,
     /// The run's id.
     pub(super) run_id: String,
-    pub(super) feature_gate: FeatureGate,
+    pub(super) enable_policy: EnablePolicy,
     /// How long stop is sent again.
     pub(super) stop_wait: Duration,
 }

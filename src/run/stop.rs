@@ -74,7 +74,7 @@ fn is_about_pods(error: &CallError) -> bool {
 /// could stop otherwise.
 pub(super) async fn reopen(confirmation: &mut Confirmation, job: &Job, install: &Install) {
     let off = confirmation.error().is_some_and(profiler::is_off);
-    if !off || !job.config.feature_gate.may_enable() {
+    if !off || !job.config.enable_policy.may_enable() {
         return;
     }
     let rivals = gate::rivals(&job.site, install).await;

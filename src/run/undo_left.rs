@@ -5,7 +5,7 @@ use super::hold::Hold;
 use super::lock;
 use super::site::Site;
 use crate::cluster::{connect, install, lease, rights};
-use crate::config::{FeatureGate, UndoConfig};
+use crate::config::{EnablePolicy, UndoConfig};
 use crate::limits::Limits;
 use crate::outcome::ExitCode;
 
@@ -32,7 +32,7 @@ pub(super) async fn undo(config: UndoConfig, limits: Limits) -> Result<String, F
         hold: Hold::new(),
         run_id: NAME.to_owned(),
         // A profiler that was turned off under a run can only be stopped once it is on again.
-        feature_gate: FeatureGate::EnableAndRestore,
+        enable_policy: EnablePolicy::EnableAndRestore,
         stop_wait: config.stop_wait,
     };
     let (Some(left), _) = lock::take(&site, &install, config.lock_wait).await? else {
