@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
-
 use super::claim::Claim;
 
 /// A bucket, and how to reach it. Credentials are not in here: the AWS SDK finds them where it always
@@ -35,11 +33,11 @@ pub struct S3Settings {
     /// Whether the bucket stands in the path of a URL and not in its host; as the endpoint is, if unset.
     pub path_style: Option<bool>,
     /// The server-side encryption, such as `AES256` or `aws:kms`.
-    pub encryption: Option<ServerSideEncryption>,
+    pub encryption: Option<String>,
     /// The KMS key for it.
     pub kms_key: Option<String>,
     /// The storage class, such as `STANDARD_IA`.
-    pub storage_class: Option<StorageClass>,
+    pub storage_class: Option<String>,
     /// The objects' tags, encoded as a URL's query.
     pub tags: Option<String>,
 }

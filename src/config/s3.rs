@@ -1,7 +1,7 @@
 //! A bucket's settings out of our variables and AWS's.
 
-use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::bucket::S3Settings;
 use super::parse::{boolean, labels, not};
@@ -64,9 +64,9 @@ pub(super) fn settings(raw: &Raw, standard: &Standard) -> Result<S3Settings, Vec
         max_attempts,
         ca_bundles: standard.ca_bundles.clone(),
         path_style,
-        encryption: encryption.as_deref().map(ServerSideEncryption::from),
+        encryption,
         kms_key: raw.s3_kms_key_id.clone(),
-        storage_class: raw.s3_storage_class.as_deref().map(StorageClass::from),
+        storage_class: raw.s3_storage_class.clone(),
         tags,
     })
 }
@@ -89,19 +89,15 @@ pub(super) fn is_url(url: &str) -> bool {
 
 /// `key=value,…` as S3 has it in a header. A value may be anybody's secret: none is repeated.
 fn tags(value: &str) -> Result<String, String> {
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~');
+    let encode = |text| utf8_percent_encode(text, ENCODED);
     let labels = labels(value)?;
-    let encode = |text: &str| -> String {
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
-        text.bytes()
-            .map(|byte| match plain(&byte) {
-                true => char::from(byte).to_string(),
-                false => format!("%{byte:02X}"),
-            })
-            .collect()
-    };
-    let pairs: Vec<_> = labels
+    let pairs = labels
         .iter()
-        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
-        .collect();
-    Ok(pairs.join("&"))
+        .map(|(key, value)| format!("{}={}", encode(key), encode(value)));
+    Ok(pairs.collect::<Vec<_>>().join("&"))
 }

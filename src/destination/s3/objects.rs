@@ -94,9 +94,9 @@ impl Objects {
             .content_md5(content_md5(&body))
             .body(ByteStream::from(body));
         let put = put
-            .set_server_side_encryption(settings.encryption.clone())
+            .set_server_side_encryption(settings.encryption.as_deref().map(Into::into))
             .set_ssekms_key_id(settings.kms_key.clone())
-            .set_storage_class(settings.storage_class.clone())
+            .set_storage_class(settings.storage_class.as_deref().map(Into::into))
             .set_tagging(settings.tags.clone());
         let put = put.send().await;
         put.map_err(|error| Failed::new("write", self.uri(key), error).error)?;
@@ -112,9 +112,9 @@ impl Objects {
             .key(key)
             .content_type("application/gzip");
         let create = create
-            .set_server_side_encryption(settings.encryption.clone())
+            .set_server_side_encryption(settings.encryption.as_deref().map(Into::into))
             .set_ssekms_key_id(settings.kms_key.clone())
-            .set_storage_class(settings.storage_class.clone())
+            .set_storage_class(settings.storage_class.as_deref().map(Into::into))
             .set_tagging(settings.tags.clone());
         let unsummed = client.config().request_checksum_calculation()
             == Some(&RequestChecksumCalculation::WhenRequired);
