@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use cluster_profiler_job::config::{PREFIX, RunId, VARIABLES};
+use cluster_profiler_job::config::{RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
 
 /// Profile the KubeVirt control plane once, as the environment says.
@@ -87,8 +87,7 @@ pub(crate) enum Command {
 fn tables() -> String {
     let mut text = "Environment (empty means unset):\n".to_owned();
     for variable in VARIABLES {
-        let name = format!("{PREFIX}{}", variable.name);
-        text += &format!("  {name}\n{}", wrapped(variable.meaning));
+        text += &format!("  {}\n{}", variable.name(), wrapped(variable.meaning));
         text += &wrapped(&format!("[default: {}]", variable.default));
     }
     text += "\nExit codes:\n";
