@@ -65,28 +65,28 @@ variables! {
         "comma list of virt-api, virt-controller, virt-handler, virt-operator; narrows the dump (start and stop always reach every pod)";
     settle: Duration, duration,
         default "5m" "; 0s with a STOP_FILE",
-        "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that appeared";
+        "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that file appeared";
     stop_file: PathBuf, absolute_path,
         unset "`stop` in $TMPDIR/cluster-profiler-job",
-        "profiling ends when this file appears; a number in it is the workload's exit code. One from before the run is removed";
+        "profiling ends when this file appears; a number in it is the workload's exit code. A file from before the run is removed";
     ready_file: PathBuf, absolute_path,
         unset "`ready` in $TMPDIR/cluster-profiler-job",
         "exists while profiling is on";
     done_file: PathBuf, absolute_path,
         unset "`done` in $TMPDIR/cluster-profiler-job",
-        "written when the run is over, however it ended: the termination message";
+        "written when the run is over, however it ended; it holds the termination message";
     max_window: Duration, duration,
         default "1h" ", or SETTLE where that is longer",
         "profiling ends after this time, whatever happens";
     engine: EngineName, one_of([("native", EngineName::Native), ("cluster-profiler", EngineName::ClusterProfiler)]),
         default "native" "; the image sets cluster-profiler",
-        "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program, with what that does not deliver fetched natively";
+        "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program; what that does not deliver is fetched natively";
     program: PathBuf, absolute_path,
         unset "cluster-profiler on PATH",
         "upstream's program";
     page_size: u32, number(1..=20),
         default "2",
-        "pods a page of upstream's program, 1 to 20: its memory grows by 110 MB a pod";
+        "pods that upstream's program fetches in one page, 1 to 20: its memory grows by 110 MB for each";
     namespace: String, namespace,
         unset "the first of openshift-cnv, kubevirt-hyperconverged, kubevirt with a KubeVirt in it",
         "KubeVirt's install namespace";
@@ -111,10 +111,10 @@ variables! {
         "what is done about a profiler that is off: `require` (the run fails and says how to turn it on), `enable`, or `enable-and-restore` (on for the run, then as it was)";
     lock_wait: Duration, duration,
         default "10m",
-        "how long a run that uses this cluster's profiler is waited for";
+        "how long to wait for another run that uses this cluster's profiler";
     preflight_retry: Duration, duration,
         default "10m",
-        "how long passing faults are tried again before profiling starts";
+        "how long faults that may pass are tried again before profiling starts";
     start_tries: u32, number(1..=10),
         default "3",
         "how often start is tried, 1 to 10";
@@ -126,16 +126,16 @@ variables! {
         "the time between SIGTERM and SIGKILL: terminationGracePeriodSeconds less a little";
     deadline: Duration, duration,
         unset "none",
-        "the whole run's limit: it ends itself before; MAX_WINDOW and GRACE must fit in it";
+        "the longest time for the whole run, which ends itself before that; MAX_WINDOW and GRACE must fit in it";
     fallback: DestinationConfig, destination,
         unset "none",
         "a second destination, `s3://bucket/prefix` or `file:///path`: the pods are dumped again and shipped there if shipping to the first one fails; an `s3://` one is reached by the same settings";
     keep: u32, number(1..=100_000),
         unset "all",
-        "so many of the newest runs stay at the destination, this one among them; the others are removed once this one is there";
+        "number of runs to keep at the destination: this one and the newest before it; older ones are removed once this one is there";
     keep_for: Duration, age,
         unset "for ever",
-        "runs stay at the destination for so long, such as `30d`; with a KEEP too, a run stays that either keeps";
+        "how long to keep runs at the destination, such as `30d`; with a KEEP too, a run stays if either keeps it";
     results_dir: PathBuf, absolute_path,
         unset "none",
         "directory for the small files uri, sha256, bytes, status, exit-code, reason, workload-exit-code, as Tekton and Argo want them";
