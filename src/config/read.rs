@@ -112,7 +112,6 @@ fn read_config(
         keep_originals: faults.read(settings.originals())?,
         enable_policy: faults.read(settings.feature_gate())?,
         concurrency: faults.read(settings.concurrency())? as usize,
-        uploads: faults.read(settings.uploads())? as usize,
         min_complete: faults.read(settings.min_complete())?,
         patience: read_patience(faults, settings, window)?,
         retention: Retention {

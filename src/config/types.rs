@@ -32,8 +32,6 @@ pub struct Config {
     pub keep_originals: bool,
     /// Pods that the native engine fetches at once.
     pub concurrency: usize,
-    /// Parts of the archive that are uploaded at once.
-    pub uploads: usize,
     /// What is done about a profiler that is off.
     pub enable_policy: EnablePolicy,
     /// The share of the pods that is enough.

@@ -99,9 +99,6 @@ variables! {
     concurrency: u32, number(1..=64),
         default "8",
         "pods fetched at once (native), 1 to 64";
-    uploads: u32, number(1..=16),
-        default "2",
-        "parts of the archive uploaded at once, 1 to 16";
     min_complete: MinComplete, min_complete,
         default "100%",
         "the share of each component's pods that is enough for exit code 0, such as `95%` or `95%,virt-handler=90%`";
