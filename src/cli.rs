@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use cluster_profiler_job::config::{PREFIX, RunId, VARIABLES};
+use cluster_profiler_job::config::{RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
 
 /// Profile the KubeVirt control plane once, as the environment says.
@@ -19,7 +19,7 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-/// What to do instead of a run.
+/// A subcommand: what is done instead of a run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// End the run's window now
@@ -30,18 +30,19 @@ pub(crate) enum Command {
         /// The workload's exit code, for the manifest: with one above 0 the run exits with 6
         exit_code: Option<u8>,
     },
-    /// Undo what a run left that died: stop, put the gate back
+    /// Undo what a dead run left: stop profiling, turn the profiler off again
     ///
-    /// Reads the run's record in the Lease cluster-profiler-job, stops profiling until every pod has
-    /// seen it, and puts back what the run had changed to turn the profiler on. For a run that comes
-    /// no more, such as one that was deleted by force; any other run does the same before it begins.
+    /// Reads the run's journal in the Lease cluster-profiler-job, sends stop until every pod has
+    /// seen it, and puts back what the run had changed to turn the profiler on. For a run that will
+    /// not be started again, such as one that was deleted by force; any other run does the same before
+    /// it begins.
     Undo,
     /// Give names to profiles that others left
     ///
     /// Reads POD/KIND.pprof at any depth, as upstream's cluster-profiler, vmspawn or an older run
     /// left them, and writes the same paths: profiles that `go tool pprof` opens with names, and
     /// beside them, in POD/original, the texts that they were made of. Other files are copied.
-    /// Exits with 1 if something was damaged; the rest is converted then.
+    /// Exits with 1 if something was damaged; the rest is converted nevertheless.
     Convert {
         /// A directory or a .tar.gz
         source: PathBuf,
@@ -53,19 +54,19 @@ pub(crate) enum Command {
     },
     /// List the runs at PROFILER_DESTINATION and PROFILER_FALLBACK
     ///
-    /// With what became of each, as its manifest says. An archive without a manifest is unfinished, and
-    /// nothing vouches for it.
+    /// With the result of each, as its manifest says. An archive without a manifest is unfinished:
+    /// nothing proves what is in it.
     Ls,
     /// Write a run's archive to the standard output
     ///
-    /// From PROFILER_DESTINATION, or else PROFILER_FALLBACK. It is held against the manifest's SHA-256 on
-    /// the way: with exit code 1 it is not to be used.
+    /// From PROFILER_DESTINATION, or else PROFILER_FALLBACK. It is compared with the manifest's SHA-256
+    /// on the way: with exit code 1, do not use it.
     Get {
         /// The run's id, as `ls` shows it
         #[arg(value_parser = RunId::parse)]
         run_id: RunId,
     },
-    /// Wait, so that a pod with a volume can be looked into
+    /// Only wait, so that a pod with a volume stays and can be looked into
     ///
     /// Exits with 0 after the time, or at once when it is told to stop.
     Hold {
@@ -83,12 +84,11 @@ pub(crate) enum Command {
     },
 }
 
-/// The environment and the exit codes, the way the README has them.
+/// The tables of the environment and of the exit codes, as the README has them.
 fn tables() -> String {
     let mut text = "Environment (empty means unset):\n".to_owned();
     for variable in VARIABLES {
-        let name = format!("{PREFIX}{}", variable.name);
-        text += &format!("  {name}\n{}", wrapped(variable.meaning));
+        text += &format!("  {}\n{}", variable.name(), wrapped(variable.meaning));
         text += &wrapped(&format!("[default: {}]", variable.default));
     }
     text += "\nExit codes:\n";
@@ -98,7 +98,7 @@ fn tables() -> String {
     text
 }
 
-/// A paragraph below a name, for a terminal of 80 columns.
+/// A text, indented and wrapped for a terminal of 80 columns.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 72;
     let mut lines = vec![String::new()];

@@ -1,4 +1,4 @@
-//! The command: environment, arguments and signals in, one call, an exit code out.
+//! The binary: environment, arguments and signals in, one call, an exit code out.
 
 mod cli;
 
@@ -35,7 +35,7 @@ fn main() -> std::io::Result<ExitCode> {
     Ok(code.into())
 }
 
-/// Two threads at least: a log that blocks one must not keep signals from being heard.
+/// A runtime with two threads at least: a log that blocks one must not keep signals from being heard.
 fn runtime() -> std::io::Result<Runtime> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
@@ -44,7 +44,7 @@ fn runtime() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// The signals that tell a process to stop, as the exit codes for them.
+/// A receiver of the signals that tell a process to stop, as the exit codes for them.
 fn signals(runtime: &Runtime) -> std::io::Result<mpsc::Receiver<outcome::ExitCode>> {
     let _inside = runtime.enter();
     let mut term = signal(SignalKind::terminate())?;

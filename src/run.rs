@@ -101,7 +101,7 @@ async fn supervised(
             connection: connect::connect(&config.kubeconfig, limits).await?,
             lease: RunLease::new(),
             run_id: config.run_id.to_string(),
-            enable_policy: config.feature_gate,
+            enable_policy: config.enable_policy,
             stop_wait: config.patience.stop_wait,
         },
         destination: Destination::new(&config.destination),

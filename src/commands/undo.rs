@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cluster::{connect, install, lease, rights};
-use crate::config::{FeatureGate, LogFormat, UndoConfig, undo_config};
+use crate::config::{EnablePolicy, LogFormat, UndoConfig, undo_config};
 use crate::limits::Limits;
 use crate::outcome::ExitCode;
 use crate::run::Fault;
@@ -59,7 +59,7 @@ async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, F
         lease: RunLease::new(),
         run_id: HOLDER.to_owned(),
         // A profiler that was turned off under a run can only be stopped once it is on again.
-        enable_policy: FeatureGate::EnableAndRestore,
+        enable_policy: EnablePolicy::EnableAndRestore,
         stop_wait: config.stop_wait,
     };
     let taken = take_lease(&cluster, &install, config.lock_wait).await?;

@@ -1,74 +1,70 @@
-//! PROFILER_DESTINATION, understood.
+//! Destinations, read out of our variables and an ObjectBucketClaim's.
 
-use std::path::PathBuf;
+use super::foreign_settings::{ForeignSettings, ObjectBucketClaim};
+use super::parse;
+use super::s3::{read_s3_settings, with_claim};
+use super::setting::Faults;
+use super::types::{DestinationConfig, S3Settings};
+use super::variables::Settings;
 
-use super::bucket::{S3Config, S3Settings};
-use super::claim::Claim;
-
-/// Where the archive goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DestinationConfig {
-    /// A directory, such as a mounted volume.
-    Directory(PathBuf),
-    /// A bucket.
-    Bucket(Box<S3Config>),
+/// The destination that is set, or the bucket of an ObjectBucketClaim; and the fallback.
+pub(super) fn read_destinations(
+    faults: &mut Faults,
+    settings: &Settings,
+    foreign: &ForeignSettings,
+) -> (Option<DestinationConfig>, Option<DestinationConfig>) {
+    let s3_settings = read_s3_settings(faults, settings, foreign);
+    let destination = read_destination(faults, settings, &foreign.claim);
+    let fallback = faults.read(settings.fallback());
+    // Both are reached the same way.
+    let mut set = destination.iter().chain(&fallback);
+    let claim = Some(&foreign.claim).filter(|claim| set.any(|place| is_of(place, claim)));
+    let s3_settings = match claim {
+        Some(claim) => with_claim(faults, s3_settings, claim),
+        None => s3_settings,
+    };
+    let complete = |place| with(place, &s3_settings);
+    let (destination, fallback) = (destination.map(complete), fallback.map(complete));
+    if fallback.is_some() && fallback == destination {
+        faults.add(&settings.fallback().name, "it is the destination itself");
+    }
+    (destination, fallback)
 }
 
-/// What a run's names are appended to, for a person.
-impl std::fmt::Display for DestinationConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Directory(path) => write!(f, "{}/", path.display()),
-            Self::Bucket(at) => write!(f, "s3://{}/{}", at.bucket, at.prefix),
-        }
+fn read_destination(
+    faults: &mut Faults,
+    settings: &Settings,
+    claim: &ObjectBucketClaim,
+) -> Option<DestinationConfig> {
+    let destination = settings.destination();
+    if destination.is_set() {
+        return faults.read(destination);
     }
+    let Some(bucket) = &claim.bucket else {
+        let example = "is required, such as s3://bucket/prefix or file:///results";
+        faults.add_text(format!("{} {example}", destination.name));
+        return None;
+    };
+    let parsed = parse::destination(&format!("s3://{bucket}"));
+    let fault = |fault: String| faults.add(ObjectBucketClaim::BUCKET_NAME, &fault);
+    parsed.map_err(fault).ok()
 }
 
-const ACCEPTED: &str = "s3://BUCKET[/PREFIX], or file:///DIRECTORY, an absolute path";
-
-impl DestinationConfig {
-    /// Understands a destination's URI.
-    ///
-    /// # Errors
-    /// What is wrong, with the URI as far as it can hold no secret, and what is accepted.
-    pub(super) fn parse(uri: &str) -> Result<Self, String> {
-        let fault = |what: &str| Err(format!("{} {what}; accepted: {ACCEPTED}", redacted(uri)));
-        if let Some(rest) = uri.strip_prefix("s3://") {
-            let bucket = S3Config::parse(rest);
-            return bucket.map_or_else(fault, |bucket| Ok(Self::Bucket(Box::new(bucket))));
-        }
-        let Some(rest) = uri.strip_prefix("file://") else {
-            return fault("is no URI of a kind that is known");
-        };
-        if !rest.starts_with('/') {
-            return fault("has something before the path (two slashes where three are needed?)");
-        }
-        if rest.split('/').any(|part| part == "..") {
-            return fault("has a part that is no plain directory name");
-        }
-        Ok(Self::Directory(PathBuf::from(rest)))
-    }
-
-    /// Whether it is the bucket of an ObjectBucketClaim.
-    pub(super) fn is_of(&self, claim: &Claim) -> bool {
-        matches!(self, Self::Bucket(at) if claim.bucket.as_ref() == Some(&at.bucket))
-    }
-
-    /// The same place; a bucket with its settings.
-    pub(super) fn with(self, settings: &S3Settings, claim: Option<&Claim>) -> Self {
-        match self {
-            Self::Bucket(bucket) => Self::Bucket(Box::new(bucket.with(settings, claim))),
-            directory @ Self::Directory(_) => directory,
-        }
+/// Whether a place is the bucket of an ObjectBucketClaim.
+fn is_of(place: &DestinationConfig, claim: &ObjectBucketClaim) -> bool {
+    match place {
+        DestinationConfig::Bucket(at) => claim.bucket.as_ref() == Some(&at.bucket),
+        DestinationConfig::Directory(_) => false,
     }
 }
 
-/// Only as much of a URI as can hold no credential: users put keys into all of its parts.
-fn redacted(uri: &str) -> String {
-    let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
-    let known = scheme.filter(|scheme| ["file", "s3", "http", "https", "ftp"].contains(scheme));
-    known.map_or_else(
-        || "what it is set to".to_owned(),
-        |scheme| format!("{scheme}://…"),
-    )
+/// The same place; a bucket with these settings.
+fn with(place: DestinationConfig, settings: &S3Settings) -> DestinationConfig {
+    match place {
+        DestinationConfig::Bucket(mut bucket) => {
+            bucket.settings = settings.clone();
+            DestinationConfig::Bucket(bucket)
+        }
+        directory @ DestinationConfig::Directory(_) => directory,
+    }
 }

@@ -1,4 +1,4 @@
-//! PROFILER_MIN_COMPLETE: what share of the pods is enough.
+//! The share of the pods that is enough, by PROFILER_MIN_COMPLETE.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,17 @@ pub struct MinComplete {
     by_component: BTreeMap<Component, u8>,
 }
 
-impl Default for MinComplete {
-    fn default() -> Self {
-        Self {
-            otherwise: 100,
-            by_component: BTreeMap::new(),
-        }
-    }
-}
-
-/// What is accepted, for messages.
+/// The accepted texts, for messages.
 pub(super) const ACCEPTED: &str =
     "a whole percentage, alone or by component, such as 95% or 100%,virt-handler=95%";
 
 impl MinComplete {
-    /// Understands `95%`, `virt-handler=95%`, or several of them separated by commas.
+    /// Parses `95%`, `virt-handler=95%`, or several of them separated by commas; `None` if it is none of these.
     pub(super) fn parse(value: &str) -> Option<Self> {
-        let mut parsed = Self::default();
+        let mut parsed = Self {
+            otherwise: 100,
+            by_component: BTreeMap::new(),
+        };
         let mut general = false;
         for entry in value.split(',').map(str::trim) {
             let Some((name, share)) = entry.split_once('=') else {
@@ -48,7 +42,7 @@ impl MinComplete {
         Some(parsed)
     }
 
-    /// Whether so many complete pods are enough of a component's.
+    /// Whether this number of complete pods is enough for a component.
     pub fn is_met(&self, component: Component, complete: usize, expected: usize) -> bool {
         let share = self
             .by_component

@@ -1,80 +1,82 @@
-//! A bucket's settings out of our variables and AWS's.
+//! A bucket's settings, out of our variables and AWS's.
 
-use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use http::Uri;
 
-use super::bucket::S3Settings;
-use super::parse::{boolean, labels, not};
-use super::raw::Raw;
-use super::standard::Standard;
-use super::variable::PREFIX;
+use super::foreign_settings::{ForeignSettings, ObjectBucketClaim};
+use super::setting::Faults;
+use super::types::S3Settings;
+use super::variables::Settings;
 
-/// The settings of an environment; what is wrong comes with the variable's full name.
-pub(super) fn settings(raw: &Raw, standard: &Standard) -> Result<S3Settings, Vec<String>> {
-    let mut faults = Vec::new();
-    let mut fault = |name: String, what: String| faults.push(format!("{name}: {what}"));
-    let endpoint = standard.endpoint.as_ref();
-    if let Some((name, _)) = endpoint.filter(|(_, url)| !is_url(url)) {
+/// The settings of all buckets, without what is faulty.
+pub(super) fn read_s3_settings(
+    faults: &mut Faults,
+    settings: &Settings,
+    foreign: &ForeignSettings,
+) -> S3Settings {
+    let endpoint = foreign.endpoint.as_ref().and_then(|(name, url)| {
+        if is_url(url) {
+            return Some(url.clone());
+        }
         let what = "it is no URL; accepted: https://HOST[:PORT], or http:// without TLS";
-        fault((*name).to_owned(), what.to_owned());
-    }
-    let set = standard.max_attempts.as_ref();
-    let max_attempts = set.and_then(|text| text.parse().ok().filter(|number| *number > 0));
-    if set.is_some() && max_attempts.is_none() {
-        fault(
-            "AWS_MAX_ATTEMPTS".to_owned(),
-            "it is no number above 0".to_owned(),
-        );
-    }
-    let path_style = raw.s3_path_style.as_deref().map(boolean).transpose();
-    let path_style = path_style.unwrap_or_else(|what| {
-        fault(format!("{PREFIX}S3_PATH_STYLE"), what);
+        faults.add(name, what);
         None
     });
-    let encryption = raw.s3_encryption.clone();
-    if let Some(other) = encryption
-        .as_ref()
-        .filter(|name| !ENCRYPTIONS.contains(&name.as_str()))
-    {
-        fault(
-            format!("{PREFIX}S3_ENCRYPTION"),
-            not(other, &ENCRYPTIONS.join(", ")),
-        );
-    }
-    if raw.s3_kms_key_id.is_some()
-        && !encryption
-            .as_ref()
-            .is_some_and(|e| e.starts_with("aws:kms"))
-    {
-        let what = format!("it is for {PREFIX}S3_ENCRYPTION=aws:kms");
-        fault(format!("{PREFIX}S3_KMS_KEY_ID"), what);
-    }
-    let tags = raw.s3_tags.as_deref().map(tags).transpose();
-    let tags = tags.unwrap_or_else(|what| {
-        fault(format!("{PREFIX}S3_TAGS"), what);
-        None
+    let max_attempts = foreign.max_attempts.as_ref().and_then(|(name, text)| {
+        let number = text.parse().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            faults.add(name, "it is no number above 0");
+        }
+        number
     });
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    Ok(S3Settings {
-        endpoint: endpoint.map(|(_, url)| url.clone()),
-        region: standard.region.clone(),
-        checksums_set: standard.checksums_set,
+    let path_style = faults.read(settings.s3_path_style());
+    let encryption = settings.s3_encryption();
+    let is_kms = encryption
+        .text
+        .is_some_and(|name| name.starts_with("aws:kms"));
+    let kms_key = settings.s3_kms_key_id().with_rule(|_, _| {
+        if is_kms {
+            return Ok(());
+        }
+        Err(format!("it is for {}=aws:kms", encryption.name))
+    });
+    S3Settings {
+        endpoint,
+        region: foreign.region.clone(),
+        checksums_set: foreign.checksums_set,
         max_attempts,
-        ca_bundles: standard.ca_bundles.clone(),
+        ca_bundles: foreign.ca_bundles.clone(),
         path_style,
-        encryption: encryption.as_deref().map(ServerSideEncryption::from),
-        kms_key: raw.s3_kms_key_id.clone(),
-        storage_class: raw.s3_storage_class.as_deref().map(StorageClass::from),
-        tags,
-    })
+        encryption: faults.read(encryption),
+        kms_key: faults.read(kms_key),
+        storage_class: faults.read(settings.s3_storage_class()),
+        tags: faults.read(settings.s3_tags()),
+    }
 }
 
-const ENCRYPTIONS: [&str; 3] = ["AES256", "aws:kms", "aws:kms:dsse"];
+/// The same settings; the endpoint and the region that they leave open are the claim's.
+pub(super) fn with_claim(
+    faults: &mut Faults,
+    settings: S3Settings,
+    claim: &ObjectBucketClaim,
+) -> S3Settings {
+    let claimed = || {
+        let url = claim.endpoint()?;
+        if !is_url(&url) {
+            let port = ObjectBucketClaim::BUCKET_PORT;
+            let fault = format!("with {port} it gives {url}, which is no URL");
+            faults.add(ObjectBucketClaim::BUCKET_HOST, &fault);
+        }
+        Some(url)
+    };
+    S3Settings {
+        endpoint: settings.endpoint.or_else(claimed),
+        region: settings.region.or_else(|| claim.region.clone()),
+        ..settings
+    }
+}
 
 /// Whether requests can be sent there. Credentials in a URL would be shown with it.
-pub(super) fn is_url(url: &str) -> bool {
+fn is_url(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else {
         return false;
     };
@@ -85,23 +87,4 @@ pub(super) fn is_url(url: &str) -> bool {
             let has_good_port = text.len() == host.len() || authority.port_u16().is_some();
             !host.is_empty() && !text.contains('@') && has_good_port
         })
-}
-
-/// `key=value,…` as S3 has it in a header. A value may be anybody's secret: none is repeated.
-fn tags(value: &str) -> Result<String, String> {
-    let labels = labels(value)?;
-    let encode = |text: &str| -> String {
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
-        text.bytes()
-            .map(|byte| match plain(&byte) {
-                true => char::from(byte).to_string(),
-                false => format!("%{byte:02X}"),
-            })
-            .collect()
-    };
-    let pairs: Vec<_> = labels
-        .iter()
-        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
-        .collect();
-    Ok(pairs.join("&"))
 }

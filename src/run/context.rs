@@ -12,7 +12,7 @@ use super::status::progress::Progress;
 use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::config::{Config, FeatureGate};
+use crate::config::{Config, EnablePolicy};
 use crate::destination::{Destination, DestinationError, Found};
 use crate::engine::Engine;
 use crate::manifest::Gate;
@@ -45,7 +45,7 @@ pub(crate) struct LockedCluster {
     /// The id of the run, or the name of whoever holds the Lease in its place.
     pub(crate) run_id: String,
     /// What the user allows to be done about a profiler that is off.
-    pub(crate) enable_policy: FeatureGate,
+    pub(crate) enable_policy: EnablePolicy,
     /// How long stop is sent again.
     pub(crate) stop_wait: Duration,
 }

@@ -11,7 +11,7 @@ use super::phase_results::{Ready, ReadyPods};
 use super::retention;
 use crate::cluster::lease;
 use crate::cluster::profiler::ProfilerState;
-use crate::config::{FeatureGate, RunFile, RunId, WindowConfig};
+use crate::config::{EnablePolicy, RunFile, RunId, WindowConfig};
 
 /// Logs each step that the run would go through from here.
 ///
@@ -30,7 +30,7 @@ pub(super) async fn tell(
         &format!("take the Lease {} in {namespace}", lease::NAME),
     );
     if ready.profiler == ProfilerState::Off {
-        say("gate", turning_on(config.feature_gate));
+        say("gate", turning_on(config.enable_policy));
     }
     let count = pods.ready.len();
     say(
@@ -93,10 +93,10 @@ fn end_of_window(window: &WindowConfig, stop_file: &Path) -> String {
     format!("end the window {end}, after {longest} at the latest")
 }
 
-fn turning_on(policy: FeatureGate) -> &'static str {
+fn turning_on(policy: EnablePolicy) -> &'static str {
     match policy {
-        FeatureGate::Require => "fail, for the profiler is off",
-        FeatureGate::Enable => "turn the profiler on, and leave it on",
-        FeatureGate::EnableAndRestore => "turn the profiler on, and off again after the dump",
+        EnablePolicy::Require => "fail, for the profiler is off",
+        EnablePolicy::Enable => "turn the profiler on, and leave it on",
+        EnablePolicy::EnableAndRestore => "turn the profiler on, and off again after the dump",
     }
 }

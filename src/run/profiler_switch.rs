@@ -12,7 +12,7 @@ use crate::cluster::profiler_switch::{
 };
 use crate::cluster::retry::{Backoff, poll_until};
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::config::FeatureGate;
+use crate::config::EnablePolicy;
 
 /// A profiler that was switched on, and may not be known everywhere to be.
 pub(super) struct SwitchedOn {
@@ -84,7 +84,7 @@ pub(super) async fn switch_on(
 /// Notes a change in the journal before it is made, if it is to be put back. An unsure change is the same
 /// one, tried again.
 async fn note_change(cluster: &LockedCluster, change: Change, unsure: bool) -> Result<(), Fault> {
-    if cluster.enable_policy != FeatureGate::EnableAndRestore {
+    if cluster.enable_policy != EnablePolicy::EnableAndRestore {
         return Ok(());
     }
     let noted = cluster.lease.note(|journal| {
@@ -98,7 +98,7 @@ async fn note_change(cluster: &LockedCluster, change: Change, unsure: bool) -> R
 
 /// Takes the last change out of the journal: it was not made.
 async fn forget_change(cluster: &LockedCluster) -> Result<(), Fault> {
-    if cluster.enable_policy == FeatureGate::EnableAndRestore {
+    if cluster.enable_policy == EnablePolicy::EnableAndRestore {
         cluster.lease.note(Journal::forget_change).await?;
     }
     Ok(())
@@ -176,7 +176,7 @@ pub(super) async fn turn_on_again_to_stop(
     confirmation: &mut StopConfirmation,
 ) {
     let off = confirmation.error().is_some_and(profiler::is_off);
-    if !off || !context.config.feature_gate.may_enable() {
+    if !off || !context.config.enable_policy.may_enable() {
         return;
     }
     let rivals = rivals(&context.cluster, install).await;

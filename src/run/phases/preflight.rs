@@ -155,7 +155,7 @@ async fn prove_once(
     };
     let install = installed?;
     let profiler = profiler::probe(connection).await?;
-    if profiler == ProfilerState::Off && !config.feature_gate.may_enable() {
+    if profiler == ProfilerState::Off && !config.enable_policy.may_enable() {
         return Err(profiler_switch::is_off(&context.cluster, &install).await);
     }
     Ok(Preflight::Ready(Ready { profiler, found }))
@@ -224,7 +224,7 @@ async fn find_install(connection: &Connection, config: &Config) -> Result<Box<In
         Some(_) => Vec::new(),
         None => rights::needed(&install.namespace),
     };
-    if config.feature_gate.may_enable() {
+    if config.enable_policy.may_enable() {
         needed.extend(rights::to_switch(&install));
     }
     rights::check(connection, needed).await?;

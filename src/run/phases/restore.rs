@@ -1,6 +1,6 @@
 //! Restore: what turned the profiler on is put back, once every pod has stopped.
 
-use crate::config::FeatureGate;
+use crate::config::EnablePolicy;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Restored};
@@ -36,7 +36,7 @@ async fn is_left_on(context: &Context) -> bool {
     let still_changed = profiler_switch::last_change(&context.cluster)
         .await
         .is_some();
-    let kept = context.config.feature_gate == FeatureGate::Enable;
+    let kept = context.config.enable_policy == EnablePolicy::Enable;
     let gate = context.gate();
     match gate.changed {
         Some(_) => still_changed || kept,

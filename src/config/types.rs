@@ -1,16 +1,15 @@
-//! What the configuration is once it is checked.
+//! The types of a checked configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::destination::DestinationConfig;
+use super::foreign_settings::{ChecksumsSet, OwnPod};
 use super::min_complete::MinComplete;
 use super::run_id::RunId;
-use super::standard::OwnPod;
 use crate::component::Component;
 
-/// What a run does, checked.
+/// A run's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where the archive goes.
@@ -21,7 +20,7 @@ pub struct Config {
     pub components: BTreeSet<Component>,
     /// When profiling ends.
     pub window: WindowConfig,
-    /// The files by which a run and a workload tell each other where they are.
+    /// The signal files.
     pub signals: SignalFiles,
     /// How the dump is fetched.
     pub engine: EngineConfig,
@@ -31,13 +30,13 @@ pub struct Config {
     pub run_id: RunId,
     /// Whether the texts of converted profiles are kept.
     pub keep_originals: bool,
-    /// Pods that this program itself fetches at once.
+    /// Pods that the native engine fetches at once.
     pub concurrency: usize,
     /// What is done about a profiler that is off.
-    pub feature_gate: FeatureGate,
-    /// What share of the pods is enough.
+    pub enable_policy: EnablePolicy,
+    /// The share of the pods that is enough.
     pub min_complete: MinComplete,
-    /// How long things may take.
+    /// The times and tries for waiting and trying again.
     pub patience: Patience,
     /// Which earlier runs the destination keeps.
     pub retention: Retention,
@@ -53,20 +52,78 @@ pub struct Config {
     pub kubeconfig: Vec<PathBuf>,
 }
 
-/// What an undo needs to know.
+/// An undo's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoConfig {
     /// KubeVirt's install namespace; `None` means look in the usual ones.
     pub namespace: Option<String>,
-    /// A run that holds the cluster's lock is waited for so long.
+    /// How long a run that holds the cluster's lock is waited for.
     pub lock_wait: Duration,
-    /// A stop that not every pod has seen is sent again for so long.
+    /// How long stop is sent again while some pod has not seen it.
     pub stop_wait: Duration,
     /// The kubeconfig files of KUBECONFIG, if it is set.
     pub kubeconfig: Vec<PathBuf>,
 }
 
-/// When profiling ends.
+/// A place where runs are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DestinationConfig {
+    /// A directory, such as a mounted volume.
+    Directory(PathBuf),
+    /// A bucket.
+    Bucket(Box<S3Config>),
+}
+
+/// A bucket, and how to reach it. Credentials are not in here: the AWS SDK finds them where it always
+/// does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Config {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The beginning of every key: empty, or with a slash at its end.
+    pub prefix: String,
+    /// How the bucket is reached, and what is asked of it.
+    pub settings: S3Settings,
+}
+
+/// The settings that all buckets of a run have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Settings {
+    /// The server's URL, where it is not AWS.
+    pub endpoint: Option<String>,
+    /// The region, where a variable or an ObjectBucketClaim says it; else the AWS SDK finds it.
+    pub region: Option<String>,
+    /// Which checksums AWS's own variables decide on.
+    pub checksums_set: ChecksumsSet,
+    /// Tries of one request, the first included, where AWS_MAX_ATTEMPTS says so.
+    pub max_attempts: Option<u32>,
+    /// Certificates of authorities that are trusted besides the usual ones, as PEM, each with the variable
+    /// that names the file.
+    pub ca_bundles: Vec<(&'static str, PathBuf)>,
+    /// Whether the bucket stands in the path of a URL and not in its host; if unset, it does where there
+    /// is an endpoint.
+    pub path_style: Option<bool>,
+    /// The server-side encryption, such as `AES256` or `aws:kms`.
+    pub encryption: Option<String>,
+    /// The KMS key for the encryption.
+    pub kms_key: Option<String>,
+    /// The storage class, such as `STANDARD_IA`.
+    pub storage_class: Option<String>,
+    /// The objects' tags, encoded as a URL's query.
+    pub tags: Option<String>,
+}
+
+/// The text for a person to which a run's file names are appended.
+impl std::fmt::Display for DestinationConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "{}/", path.display()),
+            Self::Bucket(at) => write!(f, "s3://{}/{}", at.bucket, at.prefix),
+        }
+    }
+}
+
+/// The times that end profiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowConfig {
     /// How long the window stays open: from its beginning, or after the stop file.
@@ -77,42 +134,49 @@ pub struct WindowConfig {
     pub max: Duration,
 }
 
-/// The files by which a run and a workload tell each other where they are.
+/// The signal files: by these a run and a workload tell each other where they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignalFiles {
-    /// The window ends when it appears.
+    /// The stop file: the window ends when it appears.
     pub stop: PathBuf,
-    /// It is there while profiling runs.
+    /// The ready file: it exists while profiling runs.
     pub ready: PathBuf,
 }
 
-/// How the dump is fetched.
+/// An engine: how the dump is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineConfig {
-    /// By this program, a pod at a time.
+    /// The native engine: this program, a pod at a time.
     Native,
-    /// By upstream's cluster-profiler, and what it does not deliver by this program.
+    /// Upstream's cluster-profiler; what it does not deliver is fetched by this program.
     ClusterProfiler {
         /// The program.
         program: PathBuf,
-        /// Pods a page.
+        /// Pods that it fetches in one page.
         page_size: u32,
     },
 }
 
-/// What is done about a profiler that is off.
+/// An engine's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeatureGate {
-    /// Nothing: it has to be on.
+pub(super) enum EngineName {
+    Native,
+    ClusterProfiler,
+}
+
+/// The user's policy for a profiler that is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnablePolicy {
+    /// The run fails: the profiler has to be on.
     Require,
-    /// It is turned on, and stays on.
+    /// The run turns it on and leaves it on.
     Enable,
-    /// It is turned on for the run.
+    /// The run turns it on, and puts it back after the dump.
     EnableAndRestore,
 }
 
-impl FeatureGate {
-    /// Whether the run may turn it on.
+impl EnablePolicy {
+    /// Whether the run may turn the profiler on.
     pub fn may_enable(self) -> bool {
         match self {
             Self::Require => false,
@@ -121,29 +185,29 @@ impl FeatureGate {
     }
 }
 
-/// How long things may take.
+/// Times and tries for waiting and trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// Passing faults before the start are tried again for so long.
+    /// How long faults that may pass are tried again before the start.
     pub preflight_retry: Duration,
-    /// A run that holds the cluster's lock is waited for so long.
+    /// How long a run that holds the cluster's lock is waited for.
     pub lock_wait: Duration,
-    /// A stop that not every pod has seen is sent again for so long.
+    /// How long stop is sent again while some pod has not seen it.
     pub stop_wait: Duration,
-    /// How often start is tried.
+    /// Tries of start, the first included.
     pub start_tries: u32,
     /// The time between SIGTERM and SIGKILL.
     pub grace: Duration,
-    /// The whole run's limit.
+    /// The longest time for the whole run.
     pub deadline: Option<Duration>,
 }
 
-/// Which runs a destination keeps: those that one of these keeps.
+/// The runs that a destination keeps: a run stays if one of these keeps it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// So many of the newest, the run's own among them; at least 1.
+    /// The number of the newest that are kept, this run among them; at least 1.
     pub keep: Option<u32>,
-    /// Those that are not older.
+    /// The greatest age of those that are kept.
     pub keep_for: Option<Duration>,
 }
 
@@ -154,7 +218,7 @@ impl Retention {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// One JSON object a line.
@@ -163,7 +227,7 @@ pub enum LogFormat {
     Text,
 }
 
-/// Where the termination message goes.
+/// The file for the termination message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TerminationLog {
     /// The file.
@@ -172,17 +236,17 @@ pub struct TerminationLog {
     pub create: bool,
 }
 
-/// What is known even when the configuration as a whole is faulty: whom to tell of it. `None` is
-/// what is not wanted, or has a fault of its own.
+/// The ways to tell of a run's end, known even when the configuration as a whole is faulty. `None` is
+/// one that is not wanted, or that has a fault of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telling {
     /// The termination message's file.
     pub termination_log: Option<TerminationLog>,
-    /// The file that says that the run is over, and how.
+    /// The done file: it says that the run is over, and how.
     pub done_file: Option<PathBuf>,
     /// The directory of small files for Tekton and Argo.
     pub results_dir: Option<PathBuf>,
-    /// The log's format; without one there being a terminal decides.
+    /// The log's format; if `None`, text on a terminal and else JSON.
     pub log: Option<LogFormat>,
     /// RUST_LOG, if it is set.
     pub log_filter: Option<String>,

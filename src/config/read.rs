@@ -1,0 +1,277 @@
+//! Settings in, a checked configuration out. Every fault is collected; none stops the search for others.
+//!
+//! A setting with a default has a value even where it is faulty: so a `?` after one ends nothing.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::destination::read_destinations;
+use super::foreign_settings::ForeignSettings;
+use super::parse::not;
+use super::run_id::RunId;
+use super::setting::Faults;
+use super::types::{
+    Config, ConfigError, DestinationConfig, EngineConfig, EngineName, Patience, Retention,
+    SignalFiles, Telling, TerminationLog, UndoConfig, WindowConfig,
+};
+use super::variables::Settings;
+
+/// Reads a run's configuration out of an environment.
+///
+/// The first result is good even when the second is an error.
+pub fn from_environment(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Telling, Result<Config, ConfigError>) {
+    let (settings, foreign, mut faults) = read_settings(environment);
+    let telling = read_telling(&mut faults, &settings, &foreign);
+    let config = read_config(&mut faults, &settings, foreign, &telling);
+    (telling, faults.into_result(config))
+}
+
+/// Reads what an undo needs: which cluster, how long to wait, and whom to tell. Of other variables only
+/// the names are checked, for one may be misspelt.
+///
+/// The first result is good even when the second is an error.
+pub fn undo_config(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Telling, Result<UndoConfig, ConfigError>) {
+    let (settings, foreign, mut faults) = read_settings(environment);
+    let telling = read_telling(&mut faults, &settings, &foreign);
+    let namespace = faults.read(settings.namespace());
+    let lock_wait = faults.read(settings.lock_wait());
+    let stop_wait = faults.read(settings.stop_wait());
+    let config = lock_wait
+        .zip(stop_wait)
+        .map(|(lock_wait, stop_wait)| UndoConfig {
+            namespace,
+            lock_wait,
+            stop_wait,
+            kubeconfig: foreign.kubeconfig,
+        });
+    (telling, faults.into_result(config))
+}
+
+/// Reads where runs are kept: the destination, and then the fallback if there is one.
+///
+/// # Errors
+/// One of their variables is faulty, or a variable has an unknown name, for it may be misspelt.
+pub fn places(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<DestinationConfig>, ConfigError> {
+    let (settings, foreign, mut faults) = read_settings(environment);
+    let (destination, fallback) = read_destinations(&mut faults, &settings, &foreign);
+    faults.into_result(Some(destination.into_iter().chain(fallback).collect()))
+}
+
+/// Reads the signal files and, last, the done file: what a process beside the run needs.
+///
+/// # Errors
+/// One of their variables is faulty. Other variables are not looked at.
+pub fn signal_files(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(SignalFiles, PathBuf), ConfigError> {
+    let (settings, foreign, _) = read_settings(environment);
+    let mut faults = Faults::default();
+    let files = read_signal_files(&mut faults, &settings, &foreign);
+    let done = read_done_file(&mut faults, &settings, &foreign);
+    faults.into_result(done.map(|done| (files, done)))
+}
+
+fn read_settings(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Settings, ForeignSettings, Faults) {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let (settings, faults) = Settings::read(&environment);
+    (settings, ForeignSettings::read(&environment), faults)
+}
+
+fn read_config(
+    faults: &mut Faults,
+    settings: &Settings,
+    foreign: ForeignSettings,
+    telling: &Telling,
+) -> Option<Config> {
+    let (destination, fallback) = read_destinations(faults, settings, &foreign);
+    let components = faults.read(settings.components())?;
+    let window = read_window(faults, settings)?;
+    let signals = read_signal_files(faults, settings, &foreign);
+    check_distinct(faults, settings, &signals, telling);
+    let config = Config {
+        fallback,
+        components,
+        window,
+        signals,
+        engine: read_engine(faults, settings, &foreign)?,
+        namespace: faults.read(settings.namespace()),
+        run_id: faults
+            .read(settings.run_id())
+            .unwrap_or_else(|| RunId::generate(Timestamp::now(), fastrand::u32(..))),
+        keep_originals: faults.read(settings.originals())?,
+        enable_policy: faults.read(settings.feature_gate())?,
+        concurrency: faults.read(settings.concurrency())? as usize,
+        min_complete: faults.read(settings.min_complete())?,
+        patience: read_patience(faults, settings, window)?,
+        retention: Retention {
+            keep: faults.read(settings.keep()),
+            keep_for: faults.read(settings.keep_for()),
+        },
+        labels: faults.read(settings.labels()).unwrap_or_default(),
+        dry_run: faults.read(settings.dry_run())?,
+        pod: foreign.pod,
+        temporary: foreign.tmpdir,
+        kubeconfig: foreign.kubeconfig,
+        // Last, for it has no default: until here every fault was looked for.
+        destination: destination?,
+    };
+    Some(config)
+}
+
+fn read_telling(faults: &mut Faults, settings: &Settings, foreign: &ForeignSettings) -> Telling {
+    let termination_log = settings.termination_log();
+    let create = termination_log.is_set();
+    Telling {
+        termination_log: faults
+            .read_good(termination_log)
+            .map(|path| TerminationLog { path, create }),
+        done_file: read_done_file(faults, settings, foreign),
+        results_dir: faults.read(settings.results_dir()),
+        log: faults.read(settings.log()),
+        log_filter: foreign.log_filter.clone(),
+    }
+}
+
+fn read_done_file(
+    faults: &mut Faults,
+    settings: &Settings,
+    foreign: &ForeignSettings,
+) -> Option<PathBuf> {
+    let done_file = settings.done_file();
+    if done_file.is_set() {
+        faults.read(done_file)
+    } else {
+        Some(foreign.signal_file("done"))
+    }
+}
+
+fn read_signal_files(
+    faults: &mut Faults,
+    settings: &Settings,
+    foreign: &ForeignSettings,
+) -> SignalFiles {
+    let stop = faults.read(settings.stop_file());
+    let ready = faults.read(settings.ready_file());
+    SignalFiles {
+        stop: stop.unwrap_or_else(|| foreign.signal_file("stop")),
+        ready: ready.unwrap_or_else(|| foreign.signal_file("ready")),
+    }
+}
+
+/// Files that mean different things must be different files.
+fn check_distinct(
+    faults: &mut Faults,
+    settings: &Settings,
+    signals: &SignalFiles,
+    telling: &Telling,
+) {
+    let log = telling.termination_log.as_ref().map(|log| &log.path);
+    let named = [
+        (settings.stop_file().name, Some(&signals.stop)),
+        (settings.ready_file().name, Some(&signals.ready)),
+        (settings.done_file().name, telling.done_file.as_ref()),
+        (settings.termination_log().name, log),
+    ];
+    for (index, (name, path)) in named.iter().enumerate() {
+        let same = named[..index]
+            .iter()
+            .find(|(_, other)| path.is_some() && other == path);
+        if let Some((other, _)) = same {
+            faults.add(name, &format!("it is the same file as {other}"));
+        }
+    }
+}
+
+fn read_window(faults: &mut Faults, settings: &Settings) -> Option<WindowConfig> {
+    let stop_file = settings.stop_file();
+    let settle_after_stop_file = stop_file.is_set();
+    let setting = if settle_after_stop_file {
+        settings.settle().map_default(|_| Duration::ZERO)
+    } else {
+        let accepted = format!("a duration above zero, unless a {} is set", stop_file.name);
+        settings.settle().with_rule(|text, settle| {
+            if settle.is_zero() {
+                return Err(not(text, &accepted));
+            }
+            Ok(())
+        })
+    };
+    let is_faulty = setting.is_faulty();
+    let settle = faults.read(setting)?;
+    let max_window = settings.max_window();
+    let max = faults.read(max_window.map_default(|default| default.max(settle)))?;
+    if !is_faulty && (settle > max || max.is_zero()) {
+        let name = settings.settle().name;
+        let fault = format!("{max:?} is less than {name}, {settle:?}, or no time at all");
+        faults.add(&settings.max_window().name, &fault);
+    }
+    Some(WindowConfig {
+        settle,
+        settle_after_stop_file,
+        max,
+    })
+}
+
+fn read_engine(
+    faults: &mut Faults,
+    settings: &Settings,
+    foreign: &ForeignSettings,
+) -> Option<EngineConfig> {
+    const PROGRAM: &str = "cluster-profiler";
+    let engine = faults.read(settings.engine())?;
+    let program = faults.read(settings.program());
+    let page_size = faults.read(settings.page_size())?;
+    Some(match engine {
+        EngineName::Native => EngineConfig::Native,
+        EngineName::ClusterProfiler => {
+            let Some(program) = program.or_else(|| foreign.on_path(PROGRAM)) else {
+                let name = settings.program().name;
+                let fault = format!("{PROGRAM} is not on PATH; set {name} or use native");
+                faults.add(&settings.engine().name, &fault);
+                return Some(EngineConfig::Native);
+            };
+            EngineConfig::ClusterProfiler { program, page_size }
+        }
+    })
+}
+
+fn read_patience(
+    faults: &mut Faults,
+    settings: &Settings,
+    window: WindowConfig,
+) -> Option<Patience> {
+    let preflight_retry = faults.read(settings.preflight_retry())?;
+    let lock_wait = faults.read(settings.lock_wait())?;
+    let stop_wait = faults.read(settings.stop_wait())?;
+    let grace = faults.read(settings.grace())?;
+    let start_tries = faults.read(settings.start_tries())?;
+    let deadline = settings.deadline().with_rule(|text, deadline| {
+        let max = window.max;
+        if *deadline > max.saturating_add(grace) {
+            return Ok(());
+        }
+        let (max_name, grace_name) = (settings.max_window().name, settings.grace().name);
+        Err(format!(
+            "{text:?} has no room for {max_name}, {max:?}, and {grace_name}, {grace:?}"
+        ))
+    });
+    Some(Patience {
+        preflight_retry,
+        lock_wait,
+        stop_wait,
+        start_tries,
+        grace,
+        deadline: faults.read(deadline),
+    })
+}
