@@ -4,15 +4,15 @@
 mod fault;
 mod proxy;
 mod server;
+mod state;
 mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use http::HeaderMap;
 use s3s::auth::SimpleAuth;
-use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -21,10 +21,8 @@ use tokio::task::AbortHandle;
 
 pub use fault::{Answer, Fault};
 pub use proxy::Proxy;
-use uploads::Begun;
-
-/// The bucket that is there from the beginning.
-pub const BUCKET: &str = "profiles";
+use state::Shared;
+pub use state::{BUCKET, Seen, State};
 
 /// The account that may do everything.
 pub const ACCESS_KEY: &str = "AKIDBUCKET";
@@ -40,39 +38,6 @@ pub struct Bucket {
     ca_pem: String,
     shared: Arc<Shared>,
     serving: AbortHandle,
-}
-
-/// A request that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// The method.
-    pub method: String,
-    /// The path and the query.
-    pub target: String,
-    /// The headers.
-    pub headers: HeaderMap,
-}
-
-pub(crate) struct Shared {
-    pub(crate) service: S3Service,
-    pub(crate) state: watch::Sender<State>,
-    /// What s3s-fs lays its files into.
-    pub(crate) root: PathBuf,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
-/// What a test looks at.
-#[derive(Debug, Default)]
-pub struct State {
-    /// Every request, in order.
-    pub seen: Vec<Seen>,
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) begun: Vec<Begun>,
 }
 
 impl Bucket {

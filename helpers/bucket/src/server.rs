@@ -16,7 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::fault::Answer;
-use crate::{BUCKET, Seen, Shared, State, uploads};
+use crate::state::{BUCKET, Seen, Shared, State};
+use crate::uploads;
 
 /// The connection is to be closed without an answer.
 type HungUp = std::io::Error;
@@ -60,8 +61,8 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Shared
 
 /// Answers a request; nothing is a hang-up.
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<Body>> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let header = request.headers().get(header::CONTENT_LENGTH);
+    let length = header.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let (method, target) = (request.method().to_string(), request.uri().to_string());
     let mut strikes = None;
     shared.state.send_modify(|state| {

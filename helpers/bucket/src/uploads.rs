@@ -8,14 +8,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use s3s::Body;
 
-use crate::{BUCKET, State};
-
-/// What an upload was begun with.
-#[derive(Debug, Clone)]
-pub(crate) struct Begun {
-    key: String,
-    id: String,
-}
+use crate::state::{BUCKET, Begun, State};
 
 /// Whether a request asks for the uploads that are open, or begins one.
 pub(crate) fn asks<T>(request: &Request<T>, method: &Method) -> bool {
@@ -26,9 +19,9 @@ pub(crate) fn asks<T>(request: &Request<T>, method: &Method) -> bool {
 /// Takes down what an answer says of an upload that was begun.
 pub(crate) async fn note(key: &str, reply: Response<Body>) -> (Response<Body>, Option<Begun>) {
     let (parts, body) = reply.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes());
-    let body = body.unwrap_or_default();
-    let text = String::from_utf8_lossy(&body).into_owned();
+    let collected = body.collect().await.map(|body| body.to_bytes());
+    let bytes = collected.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
     let id = text
         .split_once("<UploadId>")
         .and_then(|(_, rest)| rest.split_once('<'));
@@ -36,7 +29,10 @@ pub(crate) async fn note(key: &str, reply: Response<Body>) -> (Response<Body>, O
         key: key.to_owned(),
         id: id.to_owned(),
     });
-    (Response::from_parts(parts, Body::from(body)), begun)
+    (
+        Response::from_parts(parts, Body::from(bytes.clone())),
+        begun,
+    )
 }
 
 /// The answer to who asks for those that are open.

@@ -4,7 +4,7 @@ use std::{future, sync::Arc};
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::routes::Shared;
+use crate::shared::Shared;
 
 /// Lets everything happen at its time, until it is aborted.
 pub(crate) async fn run(shared: Arc<Shared>) {

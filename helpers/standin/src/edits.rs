@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use crate::{
-    Standin, hyperconverged, kubevirt,
+    hyperconverged, kubevirt,
     managed::{Part, Writer},
     object::Key,
     resource::Resource,
+    standin::Standin,
 };
 
 /// Who a test's edits are by.

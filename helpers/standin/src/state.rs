@@ -11,9 +11,9 @@ use serde_json::Value;
 use http::Method;
 
 use crate::{
-    Damage, Fault, RouteAnswer, RouteFault, Seen,
     control::Control,
-    log::Log,
+    fault::{Damage, Fault, RouteAnswer, RouteFault},
+    log::{Log, Seen},
     names,
     object::Key,
     options::Options,

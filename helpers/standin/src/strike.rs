@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{Damage, Fault, profiler::Call};
+use crate::{
+    fault::{Damage, Fault},
+    profiler::Call,
+};
 
 /// What of a pod's faults strikes a call.
 #[derive(Default)]
