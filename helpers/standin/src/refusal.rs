@@ -72,13 +72,12 @@ fn conflict(resource: Resource, name: &str, why: &str) -> Refusal {
 
 /// An update does not say which version it is of.
 pub(crate) fn no_version(resource: Resource, name: &str) -> Refusal {
-    let why = "Invalid value: 0: must be specified for an update";
-    let field = "metadata.resourceVersion";
-    let mut refusal = invalid(
-        &resource.qualified(),
-        name,
-        (field, "FieldValueInvalid", why),
-    );
+    let cause = Cause {
+        field: "metadata.resourceVersion",
+        reason: "FieldValueInvalid",
+        why: "Invalid value: 0: must be specified for an update",
+    };
+    let mut refusal = invalid(&resource.qualified(), name, &cause);
     refusal.details["group"] = json!(resource.group());
     refusal.details["kind"] = json!(resource.plural());
     refusal
@@ -87,31 +86,45 @@ pub(crate) fn no_version(resource: Resource, name: &str) -> Refusal {
 /// All annotations together are too long.
 pub(crate) fn too_long(resource: Resource, name: &str, limit: usize) -> Refusal {
     let why = format!("Too long: may not be more than {limit} bytes");
-    typed(
-        resource,
-        name,
-        ("metadata.annotations", "FieldValueTooLong", &why),
-    )
+    let cause = Cause {
+        field: "metadata.annotations",
+        reason: "FieldValueTooLong",
+        why: &why,
+    };
+    typed(resource, name, &cause)
 }
 
 /// A new object has no name.
 pub(crate) fn no_name(resource: Resource) -> Refusal {
-    let why = "Required value: name or generateName is required";
-    typed(resource, "", ("metadata.name", "FieldValueRequired", why))
+    let cause = Cause {
+        field: "metadata.name",
+        reason: "FieldValueRequired",
+        why: "Required value: name or generateName is required",
+    };
+    typed(resource, "", &cause)
 }
 
-fn typed(resource: Resource, name: &str, fault: (&str, &str, &str)) -> Refusal {
+/// A field whose value is not taken.
+struct Cause<'a> {
+    field: &'a str,
+    reason: &'a str,
+    why: &'a str,
+}
+
+fn typed(resource: Resource, name: &str, cause: &Cause<'_>) -> Refusal {
     let kind = format!("{}.{}", resource.kind(), resource.group());
-    let mut refusal = invalid(&kind, name, fault);
+    let mut refusal = invalid(&kind, name, cause);
     refusal.details["group"] = json!(resource.group());
     refusal.details["kind"] = json!(resource.kind());
     refusal
 }
 
-fn invalid(what: &str, name: &str, (field, reason, why): (&str, &str, &str)) -> Refusal {
+fn invalid(what: &str, name: &str, cause: &Cause<'_>) -> Refusal {
+    let Cause { field, reason, why } = cause;
     let message = format!("{what} {name:?} is invalid: {field}: {why}");
-    let cause = json!({ "reason": reason, "message": why, "field": field });
-    let mut details = json!({ "causes": [cause] });
+    let mut details = json!({
+        "causes": [{ "reason": reason, "message": why, "field": field }],
+    });
     if !name.is_empty() {
         details["name"] = json!(name);
     }

@@ -94,18 +94,15 @@ fn one(file: &Path, kind: Kind) -> Result<()> {
         .with_context(|| format!("{:?}", parsed.problems))?;
     let mut packed = Vec::new();
     profile.write(&mut packed)?;
-    let converting = begin.elapsed();
+    let seconds = begin.elapsed().as_secs_f64();
     let peak = peak()?;
-    let lines = lines(open()?)?;
-    let (converting, lines) = (converting.as_secs_f64(), lines.as_secs_f64());
-    println!(
-        "{converting} {lines} {peak} {}",
-        packed.len() as f64 / 1024.0
-    );
+    let lines = find_lines(open()?)?.as_secs_f64();
+    println!("{seconds} {lines} {peak} {}", packed.len() as f64 / 1024.0);
     Ok(())
 }
 
-fn lines(mut input: impl BufRead) -> io::Result<Duration> {
+/// How long it takes to find the lines of a text.
+fn find_lines(mut input: impl BufRead) -> io::Result<Duration> {
     let (begin, mut line) = (Instant::now(), Vec::new());
     while input.read_until(b'\n', &mut line)? > 0 {
         line.clear();
@@ -117,8 +114,8 @@ fn lines(mut input: impl BufRead) -> io::Result<Duration> {
 fn peak() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kibibytes: f64 = kibibytes.context("VmHWM")?.trim().parse()?;
+    let number = line.and_then(|line| line.trim().strip_suffix("kB"));
+    let kibibytes: f64 = number.context("VmHWM")?.trim().parse()?;
     Ok(kibibytes / 1024.0)
 }
 
@@ -153,8 +150,8 @@ fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String
     Ok(match kind {
         Kind::Goroutine => (String::new(), format!("{rest}\n"), String::new()),
         Kind::Threadcreate => {
-            let total = header.trim().rsplit(' ').next().context("a total")?;
-            let total = total.parse::<usize>()? * times;
+            let one = header.trim().rsplit(' ').next().context("a total")?;
+            let total = one.parse::<usize>()? * times;
             (
                 format!("threadcreate profile: total {total}\n"),
                 rest.to_owned(),

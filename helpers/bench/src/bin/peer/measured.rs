@@ -27,11 +27,11 @@ pub(crate) async fn measured(
     arguments: &[&str],
     environment: &[(&str, String)],
 ) -> Result<Cost> {
-    let told = scratch.join("time");
+    let report = scratch.join("time");
     let mut command = Command::new("time");
     command
         .args(["--format=%e %U %S %M", "--output"])
-        .arg(&told)
+        .arg(&report)
         .arg(program)
         .args(arguments)
         .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -39,9 +39,9 @@ pub(crate) async fn measured(
     let output = command.output().await.context("GNU time")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}: {said}", program.display());
-    let told = std::fs::read_to_string(&told)?;
-    let numbers = told.split_whitespace().map(str::parse::<f64>);
-    let numbers: Vec<_> = numbers.collect::<Result<_, _>>()?;
+    let told = std::fs::read_to_string(&report)?;
+    let words = told.split_whitespace();
+    let numbers: Vec<f64> = words.map(str::parse).collect::<Result<_, _>>()?;
     let [wall, user, system, kibibytes] = numbers[..] else {
         anyhow::bail!("GNU time said {told:?}");
     };
