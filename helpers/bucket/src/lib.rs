@@ -1,5 +1,5 @@
 //! An S3 server on a directory, on this machine's loopback, with faults that a test asks for: s3s-fs
-//! answers, and what stands before it damages requests and answers.
+//! answers, and this crate damages requests and answers.
 
 mod fault;
 mod proxy;
@@ -30,7 +30,7 @@ pub const ACCESS_KEY: &str = "AKIDBUCKET";
 /// Its secret.
 pub const SECRET_KEY: &str = "wJalr-very-secret-bucket-key";
 
-/// A server; it ends with this value.
+/// A server, which runs until this value is dropped.
 #[derive(Debug)]
 pub struct Bucket {
     dir: TempDir,
@@ -83,7 +83,7 @@ impl Bucket {
         })
     }
 
-    /// Where it is.
+    /// The server's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -93,7 +93,7 @@ impl Bucket {
         &self.ca_pem
     }
 
-    /// What is set to reach it with its account; its authority's certificate is written into the directory.
+    /// The variables that reach it with its account. Its authority's certificate is written into the directory.
     ///
     /// # Errors
     /// It cannot be written.
@@ -108,14 +108,14 @@ impl Bucket {
         ])
     }
 
-    /// Does this to requests from now on.
+    /// Adds a fault, which strikes requests from now on.
     pub fn fault(&self, fault: Fault) {
         self.shared
             .state
             .send_modify(|state| state.faults.push(fault));
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.shared.state.send_modify(|state| state.faults.clear());
     }
@@ -125,14 +125,14 @@ impl Bucket {
         self.shared.state.borrow().seen.clone()
     }
 
-    /// Waits until something is so.
+    /// Waits until the state is as the test wants it.
     pub async fn wait_until(&self, is_so: impl FnMut(&State) -> bool) {
         let mut state = self.shared.state.subscribe();
         let waited = state.wait_for(is_so).await;
         drop(waited.expect("the server has the sender"));
     }
 
-    /// The file that an object lies in.
+    /// The file of an object.
     pub fn path(&self, key: &str) -> PathBuf {
         self.dir.path().join(BUCKET).join(key)
     }

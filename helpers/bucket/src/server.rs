@@ -1,4 +1,4 @@
-//! Connections, and what stands before S3's answers.
+//! Connections, and the faults that stand between a request and its answer.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Shared
     }
 }
 
-/// Answers a request; nothing is a hang-up.
+/// Answers a request; `None` closes the connection without an answer.
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<Body>> {
     let header = request.headers().get(header::CONTENT_LENGTH);
     let length = header.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -1,4 +1,4 @@
-//! What the server remembers.
+//! The state of the server, shared by all requests.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub struct Seen {
     pub headers: HeaderMap,
 }
 
-/// What every request needs.
+/// Everything that a request needs.
 pub(crate) struct Shared {
     pub(crate) service: S3Service,
     pub(crate) state: watch::Sender<State>,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// What was asked of the server, and what it does about it.
+/// The requests so far, the faults to come, and the uploads that were begun.
 #[derive(Debug, Default)]
 pub struct State {
     /// Every request, in order.

@@ -16,7 +16,7 @@ pub(crate) fn asks<T>(request: &Request<T>, method: &Method) -> bool {
     request.method() == method && query.split('&').any(|part| part.starts_with("uploads"))
 }
 
-/// Takes down what an answer says of an upload that was begun.
+/// The upload that was begun, as the answer to its request names it, and that answer again.
 pub(crate) async fn note(key: &str, reply: Response<Body>) -> (Response<Body>, Option<Begun>) {
     let (parts, body) = reply.into_parts();
     let collected = body.collect().await.map(|body| body.to_bytes());
@@ -35,7 +35,7 @@ pub(crate) async fn note(key: &str, reply: Response<Body>) -> (Response<Body>, O
     )
 }
 
-/// The answer to who asks for those that are open.
+/// The answer to a request for the uploads that are open.
 pub(crate) fn listed(root: &Path, state: &State) -> Response<Body> {
     let open = |begun: &&Begun| root.join(format!(".upload-{}.json", begun.id)).exists();
     let uploads: String = state

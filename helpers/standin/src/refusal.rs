@@ -1,18 +1,18 @@
-//! Why an object is not had or written, in kube-apiserver's words.
+//! The reasons why an object is not read or written, in kube-apiserver's words.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::resource::Resource;
 
-/// What becomes a Status.
+/// A reason why a request is refused, from which a Status is made.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: StatusCode,
-    /// Empty: none.
+    /// The reason in one word; empty if there is none.
     pub(crate) reason: &'static str,
     pub(crate) message: String,
-    /// Null: none.
+    /// More about the reason; null if there is none.
     pub(crate) details: Value,
 }
 
@@ -33,13 +33,13 @@ impl Refusal {
     }
 }
 
-/// There is none of this name.
+/// There is no object of this name.
 pub(crate) fn not_found(resource: Resource, name: &str) -> Refusal {
     let message = format!("{} {name:?} not found", resource.qualified());
     Refusal::new(StatusCode::NOT_FOUND, "NotFound", message).about(resource, name)
 }
 
-/// There is one of this name.
+/// There is an object of this name already.
 pub(crate) fn already_exists(resource: Resource, name: &str) -> Refusal {
     let message = format!("{} {name:?} already exists", resource.qualified());
     Refusal::new(StatusCode::CONFLICT, "AlreadyExists", message).about(resource, name)
@@ -150,7 +150,7 @@ pub(crate) fn denied(webhook: &str, why: &str) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, "Forbidden", message)
 }
 
-/// The patch is of no kind that is known.
+/// The patch is of an unknown kind.
 pub(crate) fn unknown_patch() -> Refusal {
     let message = "the body of the request was in an unknown format - accepted media types \
                    include: application/merge-patch+json";

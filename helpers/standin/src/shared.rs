@@ -1,10 +1,10 @@
-//! What every request needs.
+//! The state and the options, shared by all requests.
 
 use tokio::sync::watch;
 
 use crate::{options::Options, profiles::Encoded, state::State};
 
-/// The stand-in as its requests share it.
+/// Everything that a request needs.
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) profiles: Encoded,
@@ -12,7 +12,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Changes the state, lets happen what has to happen then, and wakes whoever waits for a change.
+    /// Changes the state, does what is due then, and wakes whoever waits for a change.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut result = None;
         self.state.send_modify(|state| {

@@ -1,4 +1,4 @@
-//! Which of a pod's faults a call meets.
+//! The choice of the faults of a pod that a call meets.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     profiler::Call,
 };
 
-/// What of a pod's faults strikes a call.
+/// The faults of a pod that a call meets, put together.
 #[derive(Default)]
 pub(crate) struct Struck {
     pub(crate) after: Duration,
@@ -15,7 +15,7 @@ pub(crate) struct Struck {
     pub(crate) damages: Vec<Damage>,
 }
 
-/// Uses up what strikes this call.
+/// The faults that this call meets. One that strikes a number of times is used up by one.
 pub(crate) fn strike(faults: Option<&mut Vec<Fault>>, call: Call) -> Struck {
     let mut struck = Struck::default();
     for fault in faults.into_iter().flatten() {

@@ -110,7 +110,7 @@ fn find_lines(mut input: impl BufRead) -> io::Result<Duration> {
     Ok(begin.elapsed())
 }
 
-/// VmHWM in proc(5), in MiB.
+/// The peak memory of this process, in MiB: VmHWM in proc(5).
 fn peak() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -134,7 +134,7 @@ fn write(kind: Kind, bytes: usize, out: &mut impl Write) -> Result<usize> {
     Ok(header.len() + times * records.len() + trailer.len())
 }
 
-/// What stands once before a text's records, the records, and what stands once after them.
+/// The three parts of a text: what stands once before its records, the records, and what stands once after them.
 fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String)> {
     let lines = |count: usize| {
         text.match_indices('\n')
@@ -173,7 +173,7 @@ fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String
     })
 }
 
-/// A heap's header that counts so many times what it does.
+/// The header of a heap whose counts are multiplied.
 fn times_so_many(header: &str, times: usize) -> Result<String> {
     let (counts, rate) = header.split_once(" @ ").context("a heap's header")?;
     let multiplied = counts.split(' ').map(|word| {

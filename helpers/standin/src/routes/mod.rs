@@ -30,10 +30,10 @@ use crate::{
     shared::Shared,
 };
 
-/// As much of a body as is read.
+/// The most bytes of a body that are read.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
 
-/// Answers a request; nothing is a hang-up.
+/// Answers a request; `None` closes the connection without an answer.
 pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Option<Reply> {
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();

@@ -17,7 +17,7 @@ pub(crate) const BUCKET: &str = "profiles";
 const ACCOUNT: &str = "bench";
 const SECRET: &str = "bench-secret";
 
-/// A server; it ends with this value.
+/// A server, which runs until this value is dropped.
 pub(crate) struct Bucket {
     url: String,
     _data: TempDir,
@@ -28,7 +28,7 @@ impl Bucket {
     /// Starts it and makes the bucket.
     ///
     /// # Errors
-    /// It does not come up.
+    /// It does not start, or the bucket cannot be made.
     pub(crate) async fn start(tools: &Tools) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -64,7 +64,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// What both the AWS CLI and the runner understand.
+    /// The variables by which both the AWS CLI and the runner reach it.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL", self.url.clone()),

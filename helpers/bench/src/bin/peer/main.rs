@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Both ways in turns; the rows of their medians, and the ratio.
+/// Measures both ways in turns, and prints their medians and ratios.
 async fn compare(
     tools: &Tools,
     bucket: &Bucket,

@@ -1,4 +1,4 @@
-//! A command, and what it cost as GNU time tells.
+//! The cost of a command, as GNU time measures it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
-/// What a command cost.
+/// The cost of a command.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cost {
     /// Seconds on the clock.
@@ -17,7 +17,7 @@ pub(crate) struct Cost {
     pub(crate) peak: f64,
 }
 
-/// Runs a program with these arguments and this environment beside ours, to its end.
+/// Runs a program to its end, with these arguments and these variables beside ours, and returns its cost.
 ///
 /// # Errors
 /// It did not exit with 0.

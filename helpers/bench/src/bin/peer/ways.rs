@@ -1,4 +1,4 @@
-//! The two ways from a profiler that is off to an archive in a bucket.
+//! The two ways to an archive in a bucket: by hand, and by one run of this program.
 
 use std::path::Path;
 
@@ -8,17 +8,17 @@ use crate::bucket::{BUCKET, Bucket};
 use crate::measured::{Cost, measured};
 use crate::tools::Tools;
 
-/// How long profiling stays on, on either way; it is not counted.
+/// How long profiling stays on in both, in seconds; it is not counted.
 const WINDOW: f64 = 1.0;
 
-/// Where a way begins and ends.
+/// The cluster and the bucket of one measurement, and a directory for its files.
 pub(crate) struct Place<'a> {
     pub(crate) scratch: &'a Path,
     pub(crate) kubeconfig: &'a Path,
     pub(crate) bucket: &'a Bucket,
 }
 
-/// Upstream's start, stop and dump, `tar czf`, and an upload: what each step cost.
+/// The cost of each step by hand: upstream's start, stop and dump, `tar czf`, and an upload.
 ///
 /// # Errors
 /// One of them failed.
@@ -63,7 +63,7 @@ pub(crate) async fn by_hand(
     ])
 }
 
-/// One run of ours, its checks and its start and stop included.
+/// The cost of one run of this program, its checks and its start and stop included.
 ///
 /// # Errors
 /// It failed.
