@@ -74,8 +74,13 @@ fn a_run_is_not_deep() {
 
 #[test]
 fn every_phase_is_one_file_that_only_the_run_enters() {
-    let names = Phase::ALL.map(Phase::name);
-    hold(phases::faults(&runner(), ARCHITECTURE, &names));
+    hold(phases::faults(&runner(), &Phase::ALL.map(Phase::name)));
+}
+
+#[test]
+fn the_document_has_every_phase_with_its_file_and_its_undo() {
+    let rows = Phase::ALL.map(|phase| phases::Row::new(phase.name(), phase.undo()));
+    hold(phases::table_faults(ARCHITECTURE, rows.into()));
 }
 
 #[test]
