@@ -9,13 +9,13 @@ use serde_json::Value;
 use standin::{Options, Standin};
 use tokio::process::Command;
 
-/// The repository.
+/// The repository's root.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The run's id.
 pub const RUN_ID: &str = "demo";
 
-/// Where a run goes.
+/// The destination of a run.
 #[derive(Debug)]
 pub enum Place {
     /// A directory.
@@ -25,7 +25,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// What is set for it; files that are needed are written into the directory.
+    /// The variables that name it. Files that they need are written into the directory.
     fn environment(&self, scratch: &Path) -> Result<Vec<(&'static str, String)>> {
         let (uri, mut set) = match self {
             Self::Directory(path) => (format!("file://{}", path.display()), Vec::new()),
@@ -38,7 +38,7 @@ impl Place {
         Ok(set)
     }
 
-    /// The file that is there under a name.
+    /// The path of the file of this name.
     fn path(&self, name: &str) -> PathBuf {
         match self {
             Self::Directory(path) => path.join(name),
@@ -56,7 +56,7 @@ pub enum Build {
     Release,
 }
 
-/// Builds the binary and returns where it is, as cargo tells it.
+/// Builds the binary and returns its path.
 ///
 /// # Errors
 /// It does not build.
@@ -90,8 +90,8 @@ pub async fn build(build: Build) -> Result<PathBuf> {
     path.context("cargo did not say where the binary is")
 }
 
-/// Runs the binary once against a stand-in, into a place that must not have the run yet. The log goes where
-/// ours goes. Returns the manifest.
+/// Runs the binary once against a stand-in, into a place that must not have the run yet, and returns the
+/// manifest. The log goes where ours goes.
 ///
 /// # Errors
 /// It did not exit with 0.

@@ -1,39 +1,39 @@
-//! What a test does to requests.
+//! The faults that a test asks for.
 
 /// A fault, and which requests it strikes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The request's method.
     pub method: &'static str,
-    /// What its path and query have in them.
+    /// A part of its path and query.
     pub holds: &'static str,
-    /// How many of them it lets pass first.
+    /// How many of these requests pass first.
     pub after: usize,
-    /// How many it then strikes.
+    /// How many then meet the fault.
     pub times: usize,
-    /// What comes of these.
+    /// The answer that these get.
     pub answer: Answer,
 }
 
-/// What comes of a request.
+/// The answer to a request that meets a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// This status with S3's XML for this code; nothing is done.
     Refused(u16, &'static str),
-    /// 200 with an error in the body, as S3 has it of what takes long; nothing is done.
+    /// 200 with an error in the body, as S3 answers where something takes long; nothing is done.
     ErrorIn200(&'static str),
     /// The connection is closed when half of the body has come.
     Reset,
-    /// It is done, and the connection closed without an answer.
+    /// The request is done, and the connection closed without an answer.
     Unheard,
-    /// It is done and answered, and the connection closed.
+    /// The request is done and answered, and the connection closed.
     LastOfConnection,
-    /// Nothing comes, ever.
+    /// No answer comes, ever.
     Hangs,
 }
 
 impl Fault {
-    /// Strikes every request of this method with this in its path and query.
+    /// A fault of every request of this method with this in its path and query.
     pub fn always(method: &'static str, holds: &'static str, answer: Answer) -> Self {
         Self {
             method,
@@ -44,17 +44,17 @@ impl Fault {
         }
     }
 
-    /// Strikes so many of them.
+    /// The same fault, but only so many times.
     pub fn times(self, times: usize) -> Self {
         Self { times, ..self }
     }
 
-    /// Lets so many of them pass first.
+    /// The same fault, but so many requests pass first.
     pub fn after(self, after: usize) -> Self {
         Self { after, ..self }
     }
 
-    /// Whether it strikes this one; it is used up by it.
+    /// The answer to this request, if it meets the fault; that counts as one time.
     pub(crate) fn strikes(&mut self, method: &str, target: &str) -> Option<Answer> {
         if self.method != method || !target.contains(self.holds) || self.times == 0 {
             return None;

@@ -1,18 +1,18 @@
 //! An S3 server on a directory, on this machine's loopback, with faults that a test asks for: s3s-fs
-//! answers, and what stands before it damages requests and answers.
+//! answers, and this crate damages requests and answers.
 
 mod fault;
 mod proxy;
 mod server;
+mod state;
 mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use http::HeaderMap;
 use s3s::auth::SimpleAuth;
-use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -21,10 +21,8 @@ use tokio::task::AbortHandle;
 
 pub use fault::{Answer, Fault};
 pub use proxy::Proxy;
-use uploads::Begun;
-
-/// The bucket that is there from the beginning.
-pub const BUCKET: &str = "profiles";
+use state::Shared;
+pub use state::{BUCKET, Seen, State};
 
 /// The account that may do everything.
 pub const ACCESS_KEY: &str = "AKIDBUCKET";
@@ -32,7 +30,7 @@ pub const ACCESS_KEY: &str = "AKIDBUCKET";
 /// Its secret.
 pub const SECRET_KEY: &str = "wJalr-very-secret-bucket-key";
 
-/// A server; it ends with this value.
+/// A server, which runs until this value is dropped.
 #[derive(Debug)]
 pub struct Bucket {
     dir: TempDir,
@@ -40,39 +38,6 @@ pub struct Bucket {
     ca_pem: String,
     shared: Arc<Shared>,
     serving: AbortHandle,
-}
-
-/// A request that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// The method.
-    pub method: String,
-    /// The path and the query.
-    pub target: String,
-    /// The headers.
-    pub headers: HeaderMap,
-}
-
-pub(crate) struct Shared {
-    pub(crate) service: S3Service,
-    pub(crate) state: watch::Sender<State>,
-    /// What s3s-fs lays its files into.
-    pub(crate) root: PathBuf,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
-/// What a test looks at.
-#[derive(Debug, Default)]
-pub struct State {
-    /// Every request, in order.
-    pub seen: Vec<Seen>,
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) begun: Vec<Begun>,
 }
 
 impl Bucket {
@@ -118,7 +83,7 @@ impl Bucket {
         })
     }
 
-    /// Where it is.
+    /// The server's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -128,7 +93,7 @@ impl Bucket {
         &self.ca_pem
     }
 
-    /// What is set to reach it with its account; its authority's certificate is written into the directory.
+    /// The variables that reach it with its account. Its authority's certificate is written into the directory.
     ///
     /// # Errors
     /// It cannot be written.
@@ -143,14 +108,14 @@ impl Bucket {
         ])
     }
 
-    /// Does this to requests from now on.
+    /// Adds a fault, which strikes requests from now on.
     pub fn fault(&self, fault: Fault) {
         self.shared
             .state
             .send_modify(|state| state.faults.push(fault));
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.shared.state.send_modify(|state| state.faults.clear());
     }
@@ -160,14 +125,14 @@ impl Bucket {
         self.shared.state.borrow().seen.clone()
     }
 
-    /// Waits until something is so.
+    /// Waits until the state is as the test wants it.
     pub async fn wait_until(&self, is_so: impl FnMut(&State) -> bool) {
         let mut state = self.shared.state.subscribe();
         let waited = state.wait_for(is_so).await;
         drop(waited.expect("the server has the sender"));
     }
 
-    /// The file that an object lies in.
+    /// The file of an object.
     pub fn path(&self, key: &str) -> PathBuf {
         self.dir.path().join(BUCKET).join(key)
     }

@@ -7,10 +7,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-/// What it was asked to reach.
+/// The hosts that clients asked for.
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A proxy; it ends with this value.
+/// A proxy, which runs until this value is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
@@ -19,7 +19,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Serves; whoever asks is led to this server, such as `127.0.0.1:9000`.
+    /// Starts a proxy that leads every client to this server, such as `127.0.0.1:9000`.
     ///
     /// # Errors
     /// No port can be had.
@@ -35,7 +35,7 @@ impl Proxy {
         })
     }
 
-    /// Where it is.
+    /// The proxy's URL.
     pub fn url(&self) -> &str {
         &self.url
     }

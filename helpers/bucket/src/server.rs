@@ -1,4 +1,4 @@
-//! Connections, and what stands before S3's answers.
+//! Connections, and the faults that stand between a request and its answer.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::fault::Answer;
-use crate::{BUCKET, Seen, Shared, State, uploads};
+use crate::state::{BUCKET, Seen, Shared, State};
+use crate::uploads;
 
 /// The connection is to be closed without an answer.
 type HungUp = std::io::Error;
@@ -58,10 +59,10 @@ async fn connection(acceptor: TlsAcceptor, stream: TcpStream, shared: Arc<Shared
     }
 }
 
-/// Answers a request; nothing is a hang-up.
+/// Answers a request; `None` closes the connection without an answer.
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<Body>> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let header = request.headers().get(header::CONTENT_LENGTH);
+    let length = header.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let (method, target) = (request.method().to_string(), request.uri().to_string());
     let mut strikes = None;
     shared.state.send_modify(|state| {

@@ -8,14 +8,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use s3s::Body;
 
-use crate::{BUCKET, State};
-
-/// What an upload was begun with.
-#[derive(Debug, Clone)]
-pub(crate) struct Begun {
-    key: String,
-    id: String,
-}
+use crate::state::{BUCKET, Begun, State};
 
 /// Whether a request asks for the uploads that are open, or begins one.
 pub(crate) fn asks<T>(request: &Request<T>, method: &Method) -> bool {
@@ -23,12 +16,12 @@ pub(crate) fn asks<T>(request: &Request<T>, method: &Method) -> bool {
     request.method() == method && query.split('&').any(|part| part.starts_with("uploads"))
 }
 
-/// Takes down what an answer says of an upload that was begun.
+/// The upload that was begun, as the answer to its request names it, and that answer again.
 pub(crate) async fn note(key: &str, reply: Response<Body>) -> (Response<Body>, Option<Begun>) {
     let (parts, body) = reply.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes());
-    let body = body.unwrap_or_default();
-    let text = String::from_utf8_lossy(&body).into_owned();
+    let collected = body.collect().await.map(|body| body.to_bytes());
+    let bytes = collected.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
     let id = text
         .split_once("<UploadId>")
         .and_then(|(_, rest)| rest.split_once('<'));
@@ -36,10 +29,13 @@ pub(crate) async fn note(key: &str, reply: Response<Body>) -> (Response<Body>, O
         key: key.to_owned(),
         id: id.to_owned(),
     });
-    (Response::from_parts(parts, Body::from(body)), begun)
+    (
+        Response::from_parts(parts, Body::from(bytes.clone())),
+        begun,
+    )
 }
 
-/// The answer to who asks for those that are open.
+/// The answer to a request for the uploads that are open.
 pub(crate) fn listed(root: &Path, state: &State) -> Response<Body> {
     let open = |begun: &&Begun| root.join(format!(".upload-{}.json", begun.id)).exists();
     let uploads: String = state

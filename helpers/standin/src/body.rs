@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// As much as one frame carries.
+/// The most bytes in one frame.
 const CHUNK: usize = 64 * 1024;
 
 /// HTTP/2 throws away what a broken stream has still to send, the headers included: this long, what
@@ -26,7 +26,7 @@ pub(crate) enum Broken {
     AfterALongStall,
 }
 
-/// Longer than anybody waits.
+/// A time that is longer than anybody waits.
 const STALL: Duration = Duration::from_secs(24 * 3600);
 
 impl fmt::Display for Broken {
@@ -44,7 +44,7 @@ pub(crate) type Piece = Result<Bytes, Broken>;
 pub(crate) struct Body {
     pieces: Box<dyn Iterator<Item = Piece> + Send>,
     current: Bytes,
-    /// Known only of a body that is whole: streamed ones are chunked, as the real ones.
+    /// The length, known only of a body that is whole: streamed ones are chunked, as the real ones.
     length: Option<u64>,
     deadline: Option<Instant>,
     /// Runs before the connection breaks.
@@ -85,8 +85,8 @@ impl Body {
         }
     }
 
-    /// The same, broken if it is not sent by then. A reader that is too slow finds out when it
-    /// asks for more.
+    /// The same body, but the connection breaks if it is not sent by then. A reader that is too slow finds
+    /// out when it asks for more.
     pub(crate) fn until(self, deadline: Instant) -> Self {
         Self {
             deadline: Some(deadline),

@@ -1,4 +1,4 @@
-//! What a client needs to find the stand-in: a kubeconfig.
+//! The kubeconfig by which a client finds the stand-in.
 
 use std::{fs, io, path::Path};
 
@@ -30,7 +30,7 @@ users:
     )
 }
 
-/// Writes a file so that whoever waits for it never sees half of it.
+/// Writes a file that appears whole, for somebody may be waiting for it.
 pub(crate) fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");

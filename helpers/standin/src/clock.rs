@@ -1,12 +1,12 @@
-//! What happens by itself, after a while.
+//! The steps that happen by themselves, each at its time.
 
 use std::{future, sync::Arc};
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::routes::Shared;
+use crate::shared::Shared;
 
-/// Lets everything happen at its time, until it is aborted.
+/// Does every step at its time, until it is aborted.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut changes = shared.state.subscribe();
     loop {

@@ -1,4 +1,4 @@
-//! The written objects, as kube-apiserver keeps them.
+//! The objects that can be written, as kube-apiserver keeps them.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use crate::{
     upcoming::Upcoming,
 };
 
-/// The objects, and what is still to come of their last writes.
+/// The objects, and what the operators still have to do after the last writes.
 pub(crate) struct Control {
     pub(crate) options: Options,
     objects: BTreeMap<Key, Value>,
-    /// What virt-api goes by.
+    /// Whether virt-api takes the profiler for enabled.
     pub(crate) enabled: bool,
     /// virt-operator is away: no generation is observed.
     pub(crate) unobserved: bool,

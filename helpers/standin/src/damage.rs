@@ -4,8 +4,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 
 use crate::{
-    Damage,
     body::Broken,
+    fault::Damage,
     page::{Content, Entry},
 };
 

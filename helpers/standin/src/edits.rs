@@ -1,15 +1,16 @@
-//! The written objects in a test's hands: read, and edited as somebody else would.
+//! Objects that a test reads, and edits as somebody else would.
 
 use serde_json::Value;
 
 use crate::{
-    Standin, hyperconverged, kubevirt,
+    hyperconverged, kubevirt,
     managed::{Part, Writer},
     object::Key,
     resource::Resource,
+    standin::Standin,
 };
 
-/// Who a test's edits are by.
+/// The writer in whose name a test edits.
 const SOMEBODY: &str = "kubectl-edit";
 
 impl Standin {
@@ -35,7 +36,7 @@ impl Standin {
         events.into_iter().cloned().collect()
     }
 
-    /// Makes a Lease of the install namespace be this, whatever there was.
+    /// Replaces a Lease of the install namespace, or makes it.
     ///
     /// # Panics
     /// When kube-apiserver would never keep it.
@@ -77,7 +78,7 @@ impl Standin {
         self.edit(&key, SOMEBODY, change);
     }
 
-    /// Edits the KubeVirt object's `spec.configuration` so.
+    /// Edits the KubeVirt object's `spec.configuration`.
     pub fn edit_configuration(&self, change: impl FnOnce(&mut Value)) {
         self.edit_kubevirt(|object| change(&mut object["spec"]["configuration"]));
     }

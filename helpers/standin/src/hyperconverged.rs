@@ -93,8 +93,9 @@ pub(crate) fn switch(options: &Options, on: bool, object: &mut Value) {
     let mut operations: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
     operations.retain(|operation| !kubevirt::is_about(operation));
     operations.extend(on.then(|| kubevirt::operation(options.kubevirt)));
-    object["metadata"]["annotations"][annotation::KEY] = match operations.is_empty() {
-        true => Value::Null,
-        false => json!(Value::Array(operations).to_string()),
+    object["metadata"]["annotations"][annotation::KEY] = if operations.is_empty() {
+        Value::Null
+    } else {
+        json!(Value::Array(operations).to_string())
     };
 }

@@ -18,12 +18,13 @@ pub(crate) fn name(options: &Options) -> &'static str {
 
 /// The object as it is at first, with its status and without what kube-apiserver sets.
 pub(crate) fn object(options: &Options, spec: Option<Value>) -> Value {
-    let metadata = match options.hyperconverged {
-        true => json!({ "labels": {
+    let metadata = if options.hyperconverged {
+        json!({ "labels": {
             "app": "kubevirt-hyperconverged",
             "app.kubernetes.io/managed-by": "hco-operator",
-        } }),
-        false => json!({}),
+        } })
+    } else {
+        json!({})
     };
     let mut object = json!({
         "metadata": metadata,
@@ -120,9 +121,10 @@ pub(crate) fn switch(version: KubeVirt, on: bool, object: &mut Value) {
 /// The operation of a JSON patch that switches it on.
 pub(crate) fn operation(version: KubeVirt) -> Value {
     let developer = "/spec/configuration/developerConfiguration";
-    let (path, value) = match version.has_field() {
-        true => (format!("{developer}/{FIELD}"), json!(true)),
-        false => (format!("{developer}/featureGates/-"), json!(GATE)),
+    let (path, value) = if version.has_field() {
+        (format!("{developer}/{FIELD}"), json!(true))
+    } else {
+        (format!("{developer}/featureGates/-"), json!(GATE))
     };
     json!({ "op": "add", "path": path, "value": value })
 }

@@ -12,10 +12,10 @@ use crate::{
     resource::Resource,
 };
 
-/// As long as all annotations together may be, keys and values.
+/// The longest that all annotations together may be, keys and values, in bytes.
 const ANNOTATIONS: usize = 256 * 1024;
 
-/// Where an object is.
+/// The place of an object: its kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) resource: Resource,
@@ -23,7 +23,7 @@ pub(crate) struct Key {
     pub(crate) name: String,
 }
 
-/// A new object, if it may be.
+/// An object as it is once it is created, or why it is not.
 pub(crate) fn created(
     key: &Key,
     mut object: Value,
@@ -49,7 +49,7 @@ pub(crate) fn created(
     Ok(object)
 }
 
-/// Whether an update is of the object that is there, as it is there.
+/// Checks that an update means the object that is stored, in the version that is stored.
 pub(crate) fn is_of(key: &Key, old: &Value, new: &Value) -> Result<(), Refusal> {
     let (resource, name) = (key.resource, key.name.as_str());
     is_same(
@@ -70,7 +70,7 @@ pub(crate) fn is_of(key: &Key, old: &Value, new: &Value) -> Result<(), Refusal> 
     }
 }
 
-/// Whether an update that names a uid means this one.
+/// Checks that an update that names a uid names the one of the object that is stored.
 pub(crate) fn is_same(key: &Key, uid: &str, new: &Value) -> Result<(), Refusal> {
     let meant = new["metadata"]["uid"].as_str().unwrap_or_default();
     if meant.is_empty() || meant == uid {
@@ -80,7 +80,7 @@ pub(crate) fn is_same(key: &Key, uid: &str, new: &Value) -> Result<(), Refusal> 
     Err(refusal::another(key.resource, place, meant, uid))
 }
 
-/// The object that comes after the old one, still of its revision; nothing where nothing changes.
+/// The object that replaces the old one, with the old revision; `None` if it changes nothing.
 pub(crate) fn updated(
     key: &Key,
     old: &Value,

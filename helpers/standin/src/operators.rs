@@ -14,11 +14,11 @@ use crate::{
     upcoming::Step,
 };
 
-/// Who virt-operator is to `managedFields`.
+/// The name of virt-operator in `managedFields`.
 const VIRT_OPERATOR: &str = "virt-operator";
 
 impl Control {
-    /// Lets follow what follows the write of this object.
+    /// Schedules what the operators do after the write of this object.
     pub(crate) fn follow(&mut self, resource: Resource, object: &Value) {
         match resource {
             Resource::Leases | Resource::Events => {}
@@ -40,7 +40,7 @@ impl Control {
         }
     }
 
-    /// Lets everything happen whose time has come.
+    /// Does everything that is due.
     pub(crate) fn settle(&mut self, revisions: &mut Revisions) {
         while let Some(step) = self.upcoming.take() {
             let done = match step {
@@ -57,7 +57,7 @@ impl Control {
         }
     }
 
-    /// Lets virt-operator be away, or come back and look.
+    /// Stops virt-operator, or starts it again; then it looks at the object at once.
     pub(crate) fn set_unobserved(&mut self, unobserved: bool) {
         self.unobserved = unobserved;
         if let Ok(object) = self.get(&self.kubevirt_key()) {

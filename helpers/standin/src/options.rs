@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Fault, Profiles, RouteFault};
+use crate::fault::{Fault, RouteFault};
 
 /// How a stand-in is set up.
 #[derive(Clone, Debug)]
@@ -83,6 +83,16 @@ impl Default for Options {
             remembered: 10_000,
         }
     }
+}
+
+/// Which profiles a pod serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profiles {
+    /// As large as a real idle component's (about 25 MB).
+    Large,
+    /// Small enough for quick tests.
+    #[default]
+    Small,
 }
 
 /// The KubeVirt version played: it decides what enables the profiler.

@@ -12,11 +12,11 @@ use crate::body::{Broken, Piece};
 pub(crate) struct Entry {
     pub(crate) pod: String,
     pub(crate) files: Vec<(String, Content)>,
-    /// The page ends behind this pod's files, with nothing closed.
+    /// Whether the page ends after this pod's files, with no brace closed.
     pub(crate) left_open: bool,
 }
 
-/// What stands for a file.
+/// The value of a file in a page.
 #[derive(Debug)]
 pub(crate) enum Content {
     /// A string of base64, in pieces.
@@ -59,7 +59,7 @@ impl Printer {
         self.pieces.push_back(Ok(bytes));
     }
 
-    /// Prints a pod; nothing when the page ends within it.
+    /// Prints a pod; `None` if the page ends within it.
     fn entry(&mut self, entry: Entry) -> Option<()> {
         self.text(&format!(
             "  {}: {{\n   \"pprofData\": {{",

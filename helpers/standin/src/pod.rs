@@ -37,7 +37,7 @@ impl Pod {
         }
     }
 
-    /// Whether virt-api sees a component in it that it can ask.
+    /// Whether virt-api takes it for a component that it can call.
     pub(crate) fn is_ready_component(&self) -> bool {
         self.ready && names::component_of(&self.name).is_some()
     }

@@ -17,7 +17,7 @@ pub(crate) enum Call {
     Dump,
 }
 
-/// What is on the volume.
+/// The cpu profile's file on the volume.
 #[derive(Clone, Copy, Debug, Default)]
 enum File {
     #[default]
@@ -27,7 +27,7 @@ enum File {
     Written(Window),
 }
 
-/// What a dump has to say about the cpu.
+/// The cpu profile in a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cpu {
     /// No results: the file is left out.
@@ -66,7 +66,7 @@ impl Profiler {
         self.has_results = true;
     }
 
-    /// What a dump would carry.
+    /// The cpu profile that a dump would have now.
     pub(crate) fn cpu(&self) -> Cpu {
         match self.file {
             _ if !self.has_results => Cpu::LeftOut,
@@ -81,7 +81,7 @@ impl Profiler {
         self.running.is_some()
     }
 
-    /// A new process on the old volume.
+    /// Restarts the process; the volume stays.
     pub(crate) fn restart(&mut self) {
         *self = Self {
             file: self.file,

@@ -11,7 +11,7 @@ use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 
 use crate::{
     cpu,
-    options::Options,
+    options::{Options, Profiles},
     page::Content,
     profiler::{Cpu, Window},
 };
@@ -26,16 +26,6 @@ pub const KINDS: [&str; 7] = [
     "mutex",
     "threadcreate",
 ];
-
-/// Which profiles a pod serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Profiles {
-    /// As large as a real idle component's (about 25 MB).
-    Large,
-    /// Small enough for quick tests.
-    #[default]
-    Small,
-}
 
 /// The golden file of each kind, in the order of [`KINDS`].
 macro_rules! goldens {
@@ -56,12 +46,10 @@ macro_rules! goldens {
     };
 }
 
-impl Profiles {
-    fn goldens(self) -> [&'static [u8]; 7] {
-        match self {
-            Self::Large => goldens!("large"),
-            Self::Small => goldens!("small"),
-        }
+fn goldens(profiles: Profiles) -> [&'static [u8]; 7] {
+    match profiles {
+        Profiles::Large => goldens!("large"),
+        Profiles::Small => goldens!("small"),
     }
 }
 
@@ -81,7 +69,7 @@ impl Encoded {
     /// Encodes a set.
     pub(crate) fn new(options: &Options) -> io::Result<Self> {
         let (profiles, stamp_cpu) = (options.profiles, options.stamp_cpu);
-        let goldens = KINDS.into_iter().zip(profiles.goldens());
+        let goldens = KINDS.into_iter().zip(goldens(profiles));
         let (cpu, texts): (Vec<_>, Vec<_>) = goldens.partition(|(kind, _)| *kind == "cpu");
         let golden_cpu = cpu.first().map_or(&[][..], |(_, golden)| *golden);
         let texts = texts

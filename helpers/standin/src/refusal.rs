@@ -1,18 +1,18 @@
-//! Why an object is not had or written, in kube-apiserver's words.
+//! The reasons why an object is not read or written, in kube-apiserver's words.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::resource::Resource;
 
-/// What becomes a Status.
+/// A reason why a request is refused, from which a Status is made.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: StatusCode,
-    /// Empty: none.
+    /// The reason in one word; empty if there is none.
     pub(crate) reason: &'static str,
     pub(crate) message: String,
-    /// Null: none.
+    /// More about the reason; null if there is none.
     pub(crate) details: Value,
 }
 
@@ -33,13 +33,13 @@ impl Refusal {
     }
 }
 
-/// There is none of this name.
+/// There is no object of this name.
 pub(crate) fn not_found(resource: Resource, name: &str) -> Refusal {
     let message = format!("{} {name:?} not found", resource.qualified());
     Refusal::new(StatusCode::NOT_FOUND, "NotFound", message).about(resource, name)
 }
 
-/// There is one of this name.
+/// There is an object of this name already.
 pub(crate) fn already_exists(resource: Resource, name: &str) -> Refusal {
     let message = format!("{} {name:?} already exists", resource.qualified());
     Refusal::new(StatusCode::CONFLICT, "AlreadyExists", message).about(resource, name)
@@ -72,13 +72,12 @@ fn conflict(resource: Resource, name: &str, why: &str) -> Refusal {
 
 /// An update does not say which version it is of.
 pub(crate) fn no_version(resource: Resource, name: &str) -> Refusal {
-    let why = "Invalid value: 0: must be specified for an update";
-    let field = "metadata.resourceVersion";
-    let mut refusal = invalid(
-        &resource.qualified(),
-        name,
-        (field, "FieldValueInvalid", why),
-    );
+    let cause = Cause {
+        field: "metadata.resourceVersion",
+        reason: "FieldValueInvalid",
+        why: "Invalid value: 0: must be specified for an update",
+    };
+    let mut refusal = invalid(&resource.qualified(), name, &cause);
     refusal.details["group"] = json!(resource.group());
     refusal.details["kind"] = json!(resource.plural());
     refusal
@@ -87,31 +86,45 @@ pub(crate) fn no_version(resource: Resource, name: &str) -> Refusal {
 /// All annotations together are too long.
 pub(crate) fn too_long(resource: Resource, name: &str, limit: usize) -> Refusal {
     let why = format!("Too long: may not be more than {limit} bytes");
-    typed(
-        resource,
-        name,
-        ("metadata.annotations", "FieldValueTooLong", &why),
-    )
+    let cause = Cause {
+        field: "metadata.annotations",
+        reason: "FieldValueTooLong",
+        why: &why,
+    };
+    typed(resource, name, &cause)
 }
 
 /// A new object has no name.
 pub(crate) fn no_name(resource: Resource) -> Refusal {
-    let why = "Required value: name or generateName is required";
-    typed(resource, "", ("metadata.name", "FieldValueRequired", why))
+    let cause = Cause {
+        field: "metadata.name",
+        reason: "FieldValueRequired",
+        why: "Required value: name or generateName is required",
+    };
+    typed(resource, "", &cause)
 }
 
-fn typed(resource: Resource, name: &str, fault: (&str, &str, &str)) -> Refusal {
+/// A field whose value is not taken.
+struct Cause<'a> {
+    field: &'a str,
+    reason: &'a str,
+    why: &'a str,
+}
+
+fn typed(resource: Resource, name: &str, cause: &Cause<'_>) -> Refusal {
     let kind = format!("{}.{}", resource.kind(), resource.group());
-    let mut refusal = invalid(&kind, name, fault);
+    let mut refusal = invalid(&kind, name, cause);
     refusal.details["group"] = json!(resource.group());
     refusal.details["kind"] = json!(resource.kind());
     refusal
 }
 
-fn invalid(what: &str, name: &str, (field, reason, why): (&str, &str, &str)) -> Refusal {
+fn invalid(what: &str, name: &str, cause: &Cause<'_>) -> Refusal {
+    let Cause { field, reason, why } = cause;
     let message = format!("{what} {name:?} is invalid: {field}: {why}");
-    let cause = json!({ "reason": reason, "message": why, "field": field });
-    let mut details = json!({ "causes": [cause] });
+    let mut details = json!({
+        "causes": [{ "reason": reason, "message": why, "field": field }],
+    });
     if !name.is_empty() {
         details["name"] = json!(name);
     }
@@ -137,7 +150,7 @@ pub(crate) fn denied(webhook: &str, why: &str) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, "Forbidden", message)
 }
 
-/// The patch is of no kind that is known.
+/// The patch is of an unknown kind.
 pub(crate) fn unknown_patch() -> Refusal {
     let message = "the body of the request was in an unknown format - accepted media types \
                    include: application/merge-patch+json";

@@ -42,28 +42,34 @@ pub(crate) fn no_content() -> Reply {
 
 /// A Status object with the reason that belongs to its code.
 pub(crate) fn status(code: StatusCode, message: &str) -> Reply {
-    failure((code, reason(code)), message, json!({}), Value::Null)
+    failure(code, reason(code), message, json!({}), Value::Null)
 }
 
 /// A Status object that says why an object is not had or written.
 pub(crate) fn refusal(refusal: Refusal) -> Reply {
-    let code = (refusal.code, refusal.reason);
-    failure(code, &refusal.message, json!({}), refusal.details)
+    let Refusal {
+        code,
+        reason,
+        message,
+        details,
+    } = refusal;
+    failure(code, reason, &message, json!({}), details)
 }
 
 /// A Status object about a resource.
 pub(crate) fn status_of(code: StatusCode, message: &str, details: Value) -> Reply {
-    failure((code, reason(code)), message, json!({}), details)
+    failure(code, reason(code), message, json!({}), details)
 }
 
 /// A Status object that carries a fresh token.
 pub(crate) fn status_with_token(code: StatusCode, message: &str, token: &str) -> Reply {
     let metadata = json!({ "continue": token });
-    failure((code, reason(code)), message, metadata, Value::Null)
+    failure(code, reason(code), message, metadata, Value::Null)
 }
 
 fn failure(
-    (code, reason): (StatusCode, &str),
+    code: StatusCode,
+    reason: &str,
     message: &str,
     metadata: Value,
     details: Value,

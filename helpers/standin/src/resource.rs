@@ -1,4 +1,4 @@
-//! The objects that are kept whole, and can be written.
+//! The kinds of object that can be written.
 
 /// A kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +9,7 @@ pub(crate) enum Resource {
     Events,
 }
 
-/// What is done to it.
+/// What a request does to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Get,

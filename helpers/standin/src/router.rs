@@ -1,4 +1,4 @@
-//! Which path means what, and what right it takes.
+//! The paths: what each one means, and the right that it takes.
 
 use http::Method;
 
@@ -28,7 +28,7 @@ pub(crate) enum Route {
     Profiler(Call),
 }
 
-/// What a request is authorised as.
+/// The attributes by which a request is authorised.
 #[derive(Debug)]
 pub(crate) struct Attributes<'a> {
     pub(crate) verb: &'static str,
@@ -112,7 +112,7 @@ fn objects(
 }
 
 impl Route {
-    /// What the API server authorises the request as; nothing for what everybody may read.
+    /// The attributes by which the API server authorises the request; `None` for what everybody may read.
     /// A GET with no name is a list, the profiler's three calls included.
     pub(crate) fn attributes(&self) -> Option<Attributes<'_>> {
         let cluster = |group, resource| Attributes {

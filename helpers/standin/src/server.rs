@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::routes::{self, Shared};
+use crate::{routes, shared::Shared};
 
 /// The streams kube-apiserver allows on a connection.
 const STREAMS: u32 = 250;

@@ -6,8 +6,18 @@ use anyhow::{Context, Result, ensure};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    Fault, Options, RouteFault, Seen, State, client, clock, names, pod::Pod, profiler::Call,
-    profiles::Encoded, routes::Shared, server, tls,
+    client, clock,
+    fault::{Fault, RouteFault},
+    log::Seen,
+    names,
+    options::Options,
+    pod::Pod,
+    profiler::Call,
+    profiles::Encoded,
+    server,
+    shared::Shared,
+    state::State,
+    tls,
 };
 
 /// A stand-in that serves until it is dropped.

@@ -11,9 +11,9 @@ use serde_json::Value;
 use http::Method;
 
 use crate::{
-    Damage, Fault, RouteAnswer, RouteFault, Seen,
     control::Control,
-    log::Log,
+    fault::{Damage, Fault, RouteAnswer, RouteFault},
+    log::{Log, Seen},
     names,
     object::Key,
     options::Options,
@@ -24,7 +24,7 @@ use crate::{
     strike,
 };
 
-/// The cluster and what it was asked; what [`crate::Standin::wait_until`] looks at.
+/// The cluster, and the requests that it got. [`crate::Standin::wait_until`] looks at it.
 pub struct State {
     pub(crate) revisions: Revisions,
     pub(crate) control: Control,
@@ -39,14 +39,14 @@ pub struct State {
     pub(crate) next: usize,
 }
 
-/// What a pod answers.
+/// The answer of a pod to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) after: Duration,
     pub(crate) outcome: Outcome,
 }
 
-/// How it turns out.
+/// The outcome of a call to a pod.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// 200; the cpu part and the damage are a dump's.
@@ -123,7 +123,7 @@ impl State {
         self.control.get(key).cloned().unwrap_or_default()
     }
 
-    /// Lets everything happen whose time has come.
+    /// Does everything that is due.
     pub(crate) fn settle(&mut self) {
         self.control.settle(&mut self.revisions);
     }

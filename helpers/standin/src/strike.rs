@@ -1,10 +1,13 @@
-//! Which of a pod's faults a call meets.
+//! The choice of the faults of a pod that a call meets.
 
 use std::time::Duration;
 
-use crate::{Damage, Fault, profiler::Call};
+use crate::{
+    fault::{Damage, Fault},
+    profiler::Call,
+};
 
-/// What of a pod's faults strikes a call.
+/// The faults of a pod that a call meets, put together.
 #[derive(Default)]
 pub(crate) struct Struck {
     pub(crate) after: Duration,
@@ -12,7 +15,7 @@ pub(crate) struct Struck {
     pub(crate) damages: Vec<Damage>,
 }
 
-/// Uses up what strikes this call.
+/// The faults that this call meets. One that strikes a number of times is used up by one.
 pub(crate) fn strike(faults: Option<&mut Vec<Fault>>, call: Call) -> Struck {
     let mut struck = Struck::default();
     for fault in faults.into_iter().flatten() {

@@ -1,10 +1,10 @@
-//! What is still to come of the writes there were.
+//! The steps that are still to come after writes, each at its time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What follows a write.
+/// A step that follows a write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     /// HyperConverged makes the KubeVirt object what it asks for.
@@ -20,7 +20,7 @@ pub(crate) enum Step {
 pub(crate) struct Upcoming(Vec<(Instant, Step)>);
 
 impl Upcoming {
-    /// Adds a step, behind those of the same time.
+    /// Adds a step, after those of the same time.
     pub(crate) fn after(&mut self, delay: Duration, step: Step) {
         let time = Instant::now() + delay;
         let place = self.0.partition_point(|(other, _)| *other <= time);

@@ -48,9 +48,10 @@ async fn main() -> Result<ExitCode> {
             ..Options::default()
         };
         let out = tempfile::tempdir()?;
-        let place = match cli.s3 {
-            true => Place::Bucket(Bucket::start().await?),
-            false => Place::Directory(out.path().to_owned()),
+        let place = if cli.s3 {
+            Place::Bucket(Bucket::start().await?)
+        } else {
+            Place::Directory(out.path().to_owned())
         };
         let (cpu, begin) = (children_cpu()?, Instant::now());
         let manifest = bench::run(&binary, &place, Duration::from_secs(1), options).await?;
@@ -96,8 +97,8 @@ fn verdict(cli: &Cli, peaks: &[f64]) -> ExitCode {
 fn text_bytes(manifest: &serde_json::Value) -> f64 {
     let pods = manifest["pods"].as_array().into_iter().flatten();
     let files = pods.flat_map(|pod| pod["files"].as_array().into_iter().flatten());
-    let given = |path: &str| path.contains("/original/") || path.ends_with("/cpu.pprof");
-    let given = files.filter(|file| file["path"].as_str().is_some_and(given));
+    let is_given = |path: &str| path.contains("/original/") || path.ends_with("/cpu.pprof");
+    let given = files.filter(|file| file["path"].as_str().is_some_and(is_given));
     given.filter_map(|file| file["bytes"].as_f64()).sum()
 }
 

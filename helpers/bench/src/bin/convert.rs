@@ -94,18 +94,15 @@ fn one(file: &Path, kind: Kind) -> Result<()> {
         .with_context(|| format!("{:?}", parsed.problems))?;
     let mut packed = Vec::new();
     profile.write(&mut packed)?;
-    let converting = begin.elapsed();
+    let seconds = begin.elapsed().as_secs_f64();
     let peak = peak()?;
-    let lines = lines(open()?)?;
-    let (converting, lines) = (converting.as_secs_f64(), lines.as_secs_f64());
-    println!(
-        "{converting} {lines} {peak} {}",
-        packed.len() as f64 / 1024.0
-    );
+    let lines = find_lines(open()?)?.as_secs_f64();
+    println!("{seconds} {lines} {peak} {}", packed.len() as f64 / 1024.0);
     Ok(())
 }
 
-fn lines(mut input: impl BufRead) -> io::Result<Duration> {
+/// How long it takes to find the lines of a text.
+fn find_lines(mut input: impl BufRead) -> io::Result<Duration> {
     let (begin, mut line) = (Instant::now(), Vec::new());
     while input.read_until(b'\n', &mut line)? > 0 {
         line.clear();
@@ -113,12 +110,12 @@ fn lines(mut input: impl BufRead) -> io::Result<Duration> {
     Ok(begin.elapsed())
 }
 
-/// VmHWM in proc(5), in MiB.
+/// The peak memory of this process, in MiB: VmHWM in proc(5).
 fn peak() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kibibytes: f64 = kibibytes.context("VmHWM")?.trim().parse()?;
+    let number = line.and_then(|line| line.trim().strip_suffix("kB"));
+    let kibibytes: f64 = number.context("VmHWM")?.trim().parse()?;
     Ok(kibibytes / 1024.0)
 }
 
@@ -137,7 +134,7 @@ fn write(kind: Kind, bytes: usize, out: &mut impl Write) -> Result<usize> {
     Ok(header.len() + times * records.len() + trailer.len())
 }
 
-/// What stands once before a text's records, the records, and what stands once after them.
+/// The three parts of a text: what stands once before its records, the records, and what stands once after them.
 fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String)> {
     let lines = |count: usize| {
         text.match_indices('\n')
@@ -153,8 +150,8 @@ fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String
     Ok(match kind {
         Kind::Goroutine => (String::new(), format!("{rest}\n"), String::new()),
         Kind::Threadcreate => {
-            let total = header.trim().rsplit(' ').next().context("a total")?;
-            let total = total.parse::<usize>()? * times;
+            let one = header.trim().rsplit(' ').next().context("a total")?;
+            let total = one.parse::<usize>()? * times;
             (
                 format!("threadcreate profile: total {total}\n"),
                 rest.to_owned(),
@@ -176,7 +173,7 @@ fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String
     })
 }
 
-/// A heap's header that counts so many times what it does.
+/// The header of a heap whose counts are multiplied.
 fn times_so_many(header: &str, times: usize) -> Result<String> {
     let (counts, rate) = header.split_once(" @ ").context("a heap's header")?;
     let multiplied = counts.split(' ').map(|word| {

@@ -16,42 +16,24 @@ use http::{Request, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
-    RouteAnswer, Seen, State,
-    options::Options,
+    fault::RouteAnswer,
+    log::Seen,
+    object::Key,
     profiler::Call,
-    profiles::Encoded,
     rbac,
     reply::{self, Reply},
     resource::Resource,
     router::{self, NoRoute, Route},
+    shared::Shared,
 };
 
-/// As much of a body as is read.
+/// The most bytes of a body that are read.
 const BODY_LIMIT: usize = 3 * 1024 * 1024;
 
-/// What every request needs.
-pub(crate) struct Shared {
-    pub(crate) options: Options,
-    pub(crate) profiles: Encoded,
-    pub(crate) state: watch::Sender<State>,
-}
-
-impl Shared {
-    /// Changes the state, lets happen what has to happen then, and wakes whoever waits for a change.
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut result = None;
-        self.state.send_modify(|state| {
-            result = Some(change(state));
-            state.settle();
-        });
-        result.expect("send_modify calls its closure")
-    }
-}
-
-/// Answers a request; nothing is a hang-up.
+/// Answers a request; `None` closes the connection without an answer.
 pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Option<Reply> {
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
@@ -102,8 +84,12 @@ async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant
             namespace,
             name,
         } => {
-            let place = (namespace.as_str(), name.as_deref());
-            objects::answer(shared, (*resource, *verb), place, parts, body)
+            let key = Key {
+                resource: *resource,
+                namespace: namespace.clone(),
+                name: name.clone().unwrap_or_default(),
+            };
+            objects::answer(shared, *verb, key, parts, body)
         }
         Route::Pods { namespace } => pods::list(shared, namespace, parts),
         Route::Review => review::create(&shared.options, body),

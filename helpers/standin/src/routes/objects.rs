@@ -3,31 +3,21 @@
 use http::{StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 
-use super::{Shared, asked};
+use super::asked;
 use crate::{
     gos_words::mistyped,
     object::{self, Key},
     refusal::{self, Refusal},
     reply::{self, Reply},
     resource::{Resource, Verb},
+    shared::Shared,
 };
 
-/// Answers a request for the objects of a namespace, or for the one of this name.
-pub(crate) fn answer(
-    shared: &Shared,
-    (resource, verb): (Resource, Verb),
-    (namespace, name): (&str, Option<&str>),
-    parts: &Parts,
-    body: &[u8],
-) -> Reply {
-    let key = Key {
-        resource,
-        namespace: namespace.to_owned(),
-        name: name.unwrap_or_default().to_owned(),
-    };
+/// Answers a request for one object, or for all of a namespace where the key has no name.
+pub(crate) fn answer(shared: &Shared, verb: Verb, key: Key, parts: &Parts, body: &[u8]) -> Reply {
     let answer = match verb {
         Verb::Get => get(shared, &key),
-        Verb::List => Ok((StatusCode::OK, list(shared, resource, namespace))),
+        Verb::List => Ok((StatusCode::OK, list(shared, key.resource, &key.namespace))),
         Verb::Create => create(shared, key, parts, body),
         Verb::Update => update(shared, &key, parts, body),
         Verb::Patch => patch(shared, &key, parts, body),

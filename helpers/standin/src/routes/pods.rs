@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 
-use super::Shared;
 use crate::{
     body::Body,
     list::{self, EXPIRED, ListError, Page, Query},
@@ -14,6 +13,7 @@ use crate::{
     pod_object,
     reply::{self, Reply},
     selector::Selector,
+    shared::Shared,
 };
 
 /// Lists pods; there are none outside the install namespace.

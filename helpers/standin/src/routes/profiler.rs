@@ -8,7 +8,7 @@ use std::{
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Shared, failure};
+use super::failure;
 use crate::{
     body::Body,
     damage,
@@ -18,6 +18,7 @@ use crate::{
     profiler::Call,
     reply::{self, Reply},
     selector::Selector,
+    shared::Shared,
     state::{Answer, Outcome, State},
 };
 

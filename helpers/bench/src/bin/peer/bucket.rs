@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::tools::Tools;
+
 /// The bucket's name.
 pub(crate) const BUCKET: &str = "profiles";
 
@@ -15,7 +17,7 @@ pub(crate) const BUCKET: &str = "profiles";
 const ACCOUNT: &str = "bench";
 const SECRET: &str = "bench-secret";
 
-/// A server; it ends with this value.
+/// A server, which runs until this value is dropped.
 pub(crate) struct Bucket {
     url: String,
     _data: TempDir,
@@ -23,16 +25,15 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// Starts it, builds it first if need be, and makes the bucket.
+    /// Starts it and makes the bucket.
     ///
     /// # Errors
-    /// It does not build or does not come up.
-    pub(crate) async fn start(aws: &Path) -> Result<Self> {
-        let built = crate::ways::helper("s3-servers/build", &["minio"]).await?;
+    /// It does not start, or the bucket cannot be made.
+    pub(crate) async fn start(tools: &Tools) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
-        let process = Command::new(built.trim())
+        let process = Command::new(&tools.minio)
             .args(["server", "--quiet", "--address", &address])
             .args(["--console-address", "127.0.0.1:0"])
             .arg(data.path())
@@ -47,7 +48,7 @@ impl Bucket {
             _data: data,
             _process: process,
         };
-        bucket.make(aws).await?;
+        bucket.make(&tools.aws).await?;
         Ok(bucket)
     }
 
@@ -63,7 +64,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// What both the AWS CLI and the runner understand.
+    /// The variables by which both the AWS CLI and the runner reach it.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL", self.url.clone()),

@@ -3,17 +3,18 @@
 
 mod bucket;
 mod measured;
+mod tools;
 mod ways;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bench::Build;
 use clap::Parser;
 use standin::{Options, Profiles, Standin};
 
 use bucket::Bucket;
 use measured::Cost;
+use tools::Tools;
 
 /// Profile the same stand-in both ways, in turns, into the same MinIO, and print what each cost and the
 /// ratios. Needs Go, Python and GNU time; the first time it builds MinIO and upstream's program.
@@ -33,12 +34,8 @@ struct Cli {
 #[tokio::main]
 async fn main() -> Result<()> {
     let cli = Cli::parse();
-    let tools = ways::Tools {
-        runner: bench::build(Build::Release).await?,
-        upstream: ways::upstream().await?,
-        aws: ways::aws().await?,
-    };
-    let bucket = Bucket::start(&tools.aws).await?;
+    let tools = Tools::make().await?;
+    let bucket = Bucket::start(&tools).await?;
     println!("pod latency  way                       wall s     CPU s  peak MiB");
     for &latency in &cli.pod_latency {
         let options = Options {
@@ -49,17 +46,18 @@ async fn main() -> Result<()> {
             ..Options::default()
         };
         let standin = Standin::start(options).await?;
-        compare(&tools, &bucket, &standin, (latency, cli.runs)).await?;
+        compare(&tools, &bucket, &standin, latency, cli.runs).await?;
     }
     Ok(())
 }
 
-/// Both ways in turns; the rows of their medians, and the ratio.
+/// Measures both ways in turns, and prints their medians and ratios.
 async fn compare(
-    tools: &ways::Tools,
+    tools: &Tools,
     bucket: &Bucket,
     standin: &Standin,
-    (latency, runs): (u64, usize),
+    latency: u64,
+    runs: usize,
 ) -> Result<()> {
     let (mut by_hand, mut by_run) = (Vec::new(), Vec::new());
     for number in 0..runs {

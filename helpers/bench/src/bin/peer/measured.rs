@@ -1,4 +1,4 @@
-//! A command, and what it cost as GNU time tells.
+//! The cost of a command, as GNU time measures it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
-/// What a command cost.
+/// The cost of a command.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cost {
     /// Seconds on the clock.
@@ -17,7 +17,7 @@ pub(crate) struct Cost {
     pub(crate) peak: f64,
 }
 
-/// Runs a program with these arguments and this environment beside ours, to its end.
+/// Runs a program to its end, with these arguments and these variables beside ours, and returns its cost.
 ///
 /// # Errors
 /// It did not exit with 0.
@@ -27,11 +27,11 @@ pub(crate) async fn measured(
     arguments: &[&str],
     environment: &[(&str, String)],
 ) -> Result<Cost> {
-    let told = scratch.join("time");
+    let report = scratch.join("time");
     let mut command = Command::new("time");
     command
         .args(["--format=%e %U %S %M", "--output"])
-        .arg(&told)
+        .arg(&report)
         .arg(program)
         .args(arguments)
         .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -39,9 +39,9 @@ pub(crate) async fn measured(
     let output = command.output().await.context("GNU time")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}: {said}", program.display());
-    let told = std::fs::read_to_string(&told)?;
-    let numbers = told.split_whitespace().map(str::parse::<f64>);
-    let numbers: Vec<_> = numbers.collect::<Result<_, _>>()?;
+    let told = std::fs::read_to_string(&report)?;
+    let words = told.split_whitespace();
+    let numbers: Vec<f64> = words.map(str::parse).collect::<Result<_, _>>()?;
     let [wall, user, system, kibibytes] = numbers[..] else {
         anyhow::bail!("GNU time said {told:?}");
     };

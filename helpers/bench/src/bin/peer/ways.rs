@@ -1,34 +1,24 @@
-//! The two ways from a profiler that is off to an archive in a bucket.
+//! The two ways to an archive in a bucket: by hand, and by one run of this program.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use tokio::process::Command;
+use anyhow::Result;
 
 use crate::bucket::{BUCKET, Bucket};
 use crate::measured::{Cost, measured};
+use crate::tools::Tools;
 
-const HELPERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// How long profiling stays on, on either way; it is not counted.
+/// How long profiling stays on in both, in seconds; it is not counted.
 const WINDOW: f64 = 1.0;
 
-/// The programs.
-pub(crate) struct Tools {
-    pub(crate) runner: PathBuf,
-    pub(crate) upstream: PathBuf,
-    pub(crate) aws: PathBuf,
-}
-
-/// Where a way begins and ends.
+/// The cluster and the bucket of one measurement, and a directory for its files.
 pub(crate) struct Place<'a> {
     pub(crate) scratch: &'a Path,
     pub(crate) kubeconfig: &'a Path,
     pub(crate) bucket: &'a Bucket,
 }
 
-/// Upstream's start, stop and dump, `tar czf`, and an upload: what each step cost.
+/// The cost of each step by hand: upstream's start, stop and dump, `tar czf`, and an upload.
 ///
 /// # Errors
 /// One of them failed.
@@ -73,7 +63,7 @@ pub(crate) async fn by_hand(
     ])
 }
 
-/// One run of ours, its checks and its start and stop included.
+/// The cost of one run of this program, its checks and its start and stop included.
 ///
 /// # Errors
 /// It failed.
@@ -91,60 +81,4 @@ pub(crate) async fn by_run(tools: &Tools, place: &Place<'_>, id: &str) -> Result
         wall: cost.wall - WINDOW,
         ..cost
     })
-}
-
-/// Runs a helper's script; what it prints.
-///
-/// # Errors
-/// It failed.
-pub(crate) async fn helper(script: &str, arguments: &[&str]) -> Result<String> {
-    let mut command = Command::new(format!("{HELPERS}/{script}"));
-    command.args(arguments).stderr(Stdio::inherit());
-    let output = command.output().await.context(script.to_owned())?;
-    ensure!(output.status.success(), "{script} failed");
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-/// Upstream's program, built if it is not there.
-pub(crate) async fn upstream() -> Result<PathBuf> {
-    let program = cache()?.join("cluster-profiler");
-    helper("profiler/build", &[&program.display().to_string()]).await?;
-    Ok(program)
-}
-
-/// The AWS CLI of requirements.txt, in an environment of its own.
-pub(crate) async fn aws() -> Result<PathBuf> {
-    let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/requirements.txt");
-    let environment = cache()?.join("awscli");
-    let python = environment.join("bin/python");
-    if !python.exists() {
-        let mut make = Command::new("python3");
-        make.args(["-m", "venv"]).arg(&environment);
-        ensure!(
-            make.status().await?.success(),
-            "no Python environment could be made"
-        );
-    }
-    let mut install = Command::new(&python);
-    install.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
-    install.args(["--requirement", requirements]);
-    ensure!(
-        install.status().await?.success(),
-        "the AWS CLI could not be installed"
-    );
-    Ok(environment.join("bin/aws"))
-}
-
-/// Where downloaded and built tools are kept.
-fn cache() -> Result<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(Into::into);
-    let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".cache"));
-    let cache: PathBuf = cache.or_else(home).context("HOME is not set")?;
-    Ok(cache.join("cluster-profiler-job"))
 }

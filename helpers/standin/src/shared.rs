@@ -1,0 +1,24 @@
+//! The state and the options, shared by all requests.
+
+use tokio::sync::watch;
+
+use crate::{options::Options, profiles::Encoded, state::State};
+
+/// Everything that a request needs.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) profiles: Encoded,
+    pub(crate) state: watch::Sender<State>,
+}
+
+impl Shared {
+    /// Changes the state, does what is due then, and wakes whoever waits for a change.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut result = None;
+        self.state.send_modify(|state| {
+            result = Some(change(state));
+            state.settle();
+        });
+        result.expect("send_modify calls its closure")
+    }
+}
