@@ -7,7 +7,6 @@ mod dry_run;
 mod outcome;
 pub mod phase;
 mod phase_results;
-pub(crate) mod phases;
 mod pod_results;
 mod profiler_switch;
 mod resume;
@@ -15,8 +14,28 @@ mod retention;
 mod rollback;
 pub(crate) mod run_lease;
 mod shutdown;
-pub(crate) mod status;
 pub mod supervisor;
+
+/// The phases, a file each. None imports another: what it needs of the one before is handed to it.
+pub(crate) mod phases {
+    pub(super) mod dump;
+    pub(super) mod gate;
+    pub(crate) mod lock;
+    pub(super) mod preflight;
+    pub(super) mod report;
+    pub(super) mod restore;
+    pub(super) mod start;
+    pub(super) mod stop;
+    pub(super) mod window;
+}
+
+/// What people and other programs see of a run.
+pub(crate) mod status {
+    pub(crate) mod log;
+    pub(super) mod progress;
+    pub(super) mod signal_files;
+    pub(super) mod termination;
+}
 
 use std::ffi::OsString;
 use std::sync::{Arc, OnceLock};
@@ -32,7 +51,7 @@ use phases::{dump, gate, lock, preflight, report, restore, start, stop, window};
 use run_lease::RunLease;
 use shutdown::Shutdown;
 use status::progress::Progress;
-use status::{event, log, signal_files, termination};
+use status::{log, signal_files, termination};
 
 use crate::cluster::connect;
 use crate::cluster::profiler::ProfilerState;
@@ -128,7 +147,7 @@ async fn supervised(
         // A run that has lost its Lease undoes nothing of the cluster, but its upload is its own.
         rollback::remove_upload(&context).await;
     }
-    event::write(&context, &ended).await;
+    termination::write_event(&context, &ended).await;
     listening.abort();
     telling.abort();
     context.progress.clear();

@@ -1,13 +1,18 @@
-//! Termination: the last log line, the termination message, the done file and the results directory say
-//! how the run ended. All say the same; none alters the exit code.
+//! Termination: the Event, the last log line, the termination message, the done file and the results
+//! directory say how the run ended. All say the same; none alters the exit code.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
+use tokio::time::timeout;
+
+use crate::cluster::event;
 use crate::config::{RunId, Telling, TerminationLog};
 use crate::file;
+use crate::limits::EVENT_LIMIT;
 use crate::outcome::{ExitCode, Message};
+use crate::run::context::Context;
 use crate::run::outcome::{Fault, Finished};
 
 /// Tells how the run ended, and returns the exit code.
@@ -94,4 +99,40 @@ fn write_results(directory: &Path, message: &Message) -> io::Result<()> {
         fs::write(directory.join(name), content)?;
     }
     Ok(())
+}
+
+/// Writes the Event of the run's end, where the run knows the pod that it is in, as well as it can be: a run is none the worse without.
+pub(in crate::run) async fn write_event(context: &Context, ended: &Result<Finished, Fault>) {
+    let config = &context.config;
+    let Some(pod) = config.pod.as_ref().filter(|_| !config.dry_run) else {
+        return;
+    };
+    let (code, note) = match ended {
+        Ok(finished) => (finished.code, &finished.reason),
+        Err(fault) => (fault.code, &fault.message),
+    };
+    let connection = &context.cluster.connection;
+    let write = event::write(
+        connection,
+        pod,
+        event_reason(code),
+        code == ExitCode::Complete,
+        note,
+    );
+    // Nobody waits longer for it: the run is over.
+    match timeout(EVENT_LIMIT, write).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::info!(%error, "no Event tells of this run"),
+        Err(_) => tracing::info!("no Event tells of this run: the API server is slow"),
+    }
+}
+
+/// The exit code's word as reasons of Events are written, such as `WorkloadFailed`.
+fn event_reason(code: ExitCode) -> String {
+    let words = code.word().split('-');
+    let capital = |word: &str| match word.split_at_checked(1) {
+        Some((first, rest)) => first.to_uppercase() + rest,
+        None => String::new(),
+    };
+    words.map(capital).collect()
 }
