@@ -18,9 +18,9 @@ use super::fault::DestinationError;
 use super::found::{Found, judge, untrue};
 use super::listed::{Listed, gather};
 use crate::config::RunId;
+use crate::errors::joined;
 use crate::file;
 use crate::manifest::{Archive, Sha256};
-use crate::task::joined;
 
 /// The probe's name: written the way archives and manifests are, and deleted.
 const PROBE: &str = ".cluster-profiler-job.probe";

@@ -6,7 +6,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
 use super::fault::DestinationError;
-use crate::chain::chain;
+use crate::errors::chain;
 
 /// Bytes read from a file at once.
 const CHUNK: usize = 256 * 1024;

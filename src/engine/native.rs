@@ -14,8 +14,8 @@ use crate::cluster::call::CallError;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::{Component, selector};
+use crate::errors::joined;
 use crate::manifest::{ExpectedPod, Refused, Uncounted};
-use crate::task::joined;
 
 /// How often one pod's token is exchanged because it went stale before virt-api used it.
 const EXCHANGES: usize = 5;

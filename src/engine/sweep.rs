@@ -15,8 +15,8 @@ use super::landing::Landing;
 use super::program::{Program, Running};
 use crate::archive::Spool;
 use crate::component::Component;
+use crate::errors::joined;
 use crate::limits::Limits;
-use crate::task::joined;
 
 /// Pods that a message names.
 const NAMED: usize = 3;

@@ -26,9 +26,9 @@ use base64::prelude::BASE64_STANDARD;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use crate::chain::chain;
 use crate::config::S3Settings;
 use crate::destination::fault::DestinationError;
+use crate::errors::chain;
 
 /// Tries of one request, the first included: bursts of 503 SlowDown last for seconds.
 const TRIES: u32 = 6;

@@ -17,9 +17,9 @@ use tokio::time::timeout;
 
 use super::client;
 use super::fault::Failed;
-use crate::chain::chain;
 use crate::config::S3Config;
 use crate::destination::fault::DestinationError;
+use crate::errors::chain;
 
 /// For looking for what others left: a run does not wait long for that.
 const SWEEP: Duration = Duration::from_secs(15);

@@ -14,8 +14,8 @@ use super::client::COMPLETION;
 use super::fault::Failed;
 use super::objects::{Objects, Unfinished, content_md5};
 use crate::destination::fault::DestinationError;
+use crate::errors::joined;
 use crate::manifest::{Archive, Sha256};
-use crate::task::joined;
 
 /// The least that S3 takes for any part but the last.
 const PART: usize = 5 << 20;
