@@ -44,3 +44,8 @@ impl Default for Limits {
         }
     }
 }
+
+// Of `window`.
+
+/// The time between two looks for the stop file.
+pub const STOP_FILE_POLL: Duration = Duration::from_millis(250);

@@ -15,12 +15,12 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::{self, Stage};
 use crate::engine::Engine;
 use crate::manifest::{ExpectedPod, Window};
-use crate::window::{self, Ended};
+use crate::window::{self, WindowEnd};
 
 /// What a window left.
 pub(super) struct Profiled {
     pub(super) window: Window,
-    pub(super) ended: Ended,
+    pub(super) ended: WindowEnd,
     pub(super) failed: Option<StartFailed>,
     pub(super) expected: Vec<ExpectedPod>,
     /// When the stop is given up, confirmed or not.
@@ -138,7 +138,7 @@ async fn window(
 async fn stop(
     job: &Job,
     install: &Install,
-    (confirmation, ended): (&mut Confirmation, Ended),
+    (confirmation, ended): (&mut Confirmation, WindowEnd),
 ) -> Result<Instant, Fault> {
     let stop_until = Instant::now() + job.config.patience.stop_wait;
     stop::stop(confirmation, stop_until, job, install).await?;
@@ -150,9 +150,9 @@ async fn stop(
 }
 
 /// Opens the window, and waits for its end. One that ends before it opens is not told of.
-async fn open(job: &Job) -> Result<Ended, Fault> {
+async fn open(job: &Job) -> Result<WindowEnd, Fault> {
     if let Some(order) = job.told.now() {
-        return Ok(Ended {
+        return Ok(WindowEnd {
             by: order.by,
             workload_exit_code: None,
         });
@@ -162,7 +162,7 @@ async fn open(job: &Job) -> Result<Ended, Fault> {
     tracing::info!(longest = %humantime::format_duration(longest), "profiling is on");
     job.progress.window(longest);
     let told = async { job.told.order().await.by };
-    Ok(window::wait(&job.config.window, &job.config.signals.stop, told).await)
+    Ok(window::wait_for_end(&job.config.window, &job.config.signals.stop, told).await)
 }
 
 /// How long the window can last as far as is known when it opens.

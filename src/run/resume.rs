@@ -10,12 +10,12 @@ use crate::cluster::confirm::Confirmation;
 use crate::cluster::install::Install;
 use crate::cluster::lease::Record;
 use crate::manifest::{EndedBy, ExpectedPod, Window};
-use crate::window::Ended;
+use crate::window::WindowEnd;
 
 /// What an attempt left.
 pub(super) struct Resumed {
     pub(super) window: Window,
-    pub(super) ended: Ended,
+    pub(super) ended: WindowEnd,
     pub(super) failed: Option<StartFailed>,
     pub(super) expected: Vec<ExpectedPod>,
     pub(super) confirmation: Confirmation,
@@ -46,7 +46,7 @@ pub(super) async fn resume(job: &Job, install: &Install, left: &Record) -> Resul
             stop: left.stopped.unwrap_or(now),
             ended_by: by,
         },
-        ended: Ended {
+        ended: WindowEnd {
             by,
             workload_exit_code: left.workload_exit_code,
         },

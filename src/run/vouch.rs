@@ -16,14 +16,14 @@ use crate::cluster::profiler;
 use crate::destination::{Destination, Found};
 use crate::manifest::{ExpectedPod, KubeVirt, Manifest, SCHEMA_VERSION, Window};
 use crate::outcome::ExitCode;
-use crate::window::Ended;
+use crate::window::WindowEnd;
 
 /// Everything the manifest needs but what the job knows.
 pub(super) struct Vouched<'a> {
     pub(super) install: &'a Install,
     pub(super) engine: &'static str,
     pub(super) window: Window,
-    pub(super) ended: Ended,
+    pub(super) ended: WindowEnd,
     pub(super) shipped: Shipped,
     pub(super) unstopped: Vec<String>,
     /// A gate that is left open, and what to do about it.
@@ -180,7 +180,11 @@ fn unless_left(left: Option<String>, (code, reason): (ExitCode, String)) -> (Exi
 
 /// A run that was told to stop says so whatever it shipped; a workload that failed is told of only
 /// where the pods give no other reason to look.
-fn override_by(job: &Job, ended: Ended, (code, reason): (ExitCode, String)) -> (ExitCode, String) {
+fn override_by(
+    job: &Job,
+    ended: WindowEnd,
+    (code, reason): (ExitCode, String),
+) -> (ExitCode, String) {
     if let Some(order) = job.told.now() {
         let why = order.why();
         return (order.code, format!("{why}; {reason}"));
