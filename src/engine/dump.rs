@@ -2,7 +2,7 @@
 
 use crate::archive::{PodBundle, Spool};
 use crate::cluster::call::Connection;
-use crate::manifest::{ExpectedPod, Refused, Uncounted};
+use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
 
 /// The engine that fetches pods one at a time, by its name in the log and the manifest.
 pub const NATIVE: &str = "native";
@@ -33,12 +33,12 @@ pub enum PodDump {
         /// Its profiles, or why there are none.
         result: Result<PodBundle, String>,
         /// Names in its page that nobody asked for.
-        refused: Vec<Refused>,
+        refused: Vec<UnexpectedName>,
         /// The engine that brought it.
         engine: &'static str,
     },
     /// A component pod that was not expected; it was not dumped.
     Uncounted(Uncounted),
     /// Names that nobody asked for, in no pod's page alone.
-    Refused(Vec<Refused>),
+    Refused(Vec<UnexpectedName>),
 }

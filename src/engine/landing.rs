@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::profile::{self, ProfileError};
 use super::refusal::refuse;
 use crate::archive::{PodBundle, Spool};
-use crate::manifest::Refused;
+use crate::manifest::UnexpectedName;
 use crate::pprof::Kind;
 
 /// The directory of one call of the program.
@@ -89,7 +89,7 @@ impl Landing {
         &self,
         pod: &str,
         spool: &Spool,
-    ) -> Result<(PodBundle, Vec<Refused>), LandingError> {
+    ) -> Result<(PodBundle, Vec<UnexpectedName>), LandingError> {
         let (mut bundle, mut refused) = (PodBundle::default(), Vec::new());
         let directory = self.path.join(pod);
         for name in names_in(&directory)? {

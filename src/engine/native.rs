@@ -15,7 +15,7 @@ use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::{Component, selector};
 use crate::errors::joined;
-use crate::manifest::{ExpectedPod, Refused, Uncounted};
+use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
 
 /// How often one pod's token is exchanged because it went stale before virt-api used it.
 const EXCHANGES: usize = 5;
@@ -151,7 +151,7 @@ async fn dump_and_send(
     Ok(())
 }
 
-fn not_in_page(refused: &[Refused]) -> String {
+fn not_in_page(refused: &[UnexpectedName]) -> String {
     match refused.first() {
         Some(other) => format!("its page had {:?} in its place", other.name),
         None => "its page did not have it".to_owned(),

@@ -10,7 +10,7 @@ use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 use super::profile::{self, ProfileError};
 use super::refusal::refuse;
 use crate::archive::{PodBundle, Spool};
-use crate::manifest::Refused;
+use crate::manifest::UnexpectedName;
 use crate::pprof::Kind;
 
 /// One pod's page.
@@ -19,7 +19,7 @@ pub(super) struct Page {
     /// The pod's profiles, if it is in the page.
     pub(super) bundle: Option<PodBundle>,
     /// Names that nobody asked for.
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: Vec<UnexpectedName>,
 }
 
 /// A page that cannot be used.
@@ -99,7 +99,7 @@ fn result<R: Read>(
     json: &mut Json<R>,
     pod: &str,
     spool: &Spool,
-    refused: &mut Vec<Refused>,
+    refused: &mut Vec<UnexpectedName>,
 ) -> Result<PodBundle, PageError> {
     let mut bundle = PodBundle::default();
     if !enter(json)? {
@@ -120,7 +120,7 @@ fn profiles<R: Read>(
     pod: &str,
     spool: &Spool,
     bundle: &mut PodBundle,
-    refused: &mut Vec<Refused>,
+    refused: &mut Vec<UnexpectedName>,
 ) -> Result<(), PageError> {
     if !enter(json)? {
         return Ok(());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::component::Component;
 use crate::config::MinComplete;
-use crate::manifest::{ExpectedPod, File, Pod, Refused, State, Uncounted};
+use crate::manifest::{ExpectedPod, File, Pod, State, Uncounted, UnexpectedName};
 use crate::outcome::ExitCode;
 
 /// Pods that the reason names; the manifest has them all.
@@ -17,7 +17,7 @@ pub(super) struct Record {
     /// Pods whose cpu profile is of this window.
     of_window: BTreeSet<String>,
     pub(super) uncounted: Vec<Uncounted>,
-    pub(super) refused: Vec<Refused>,
+    pub(super) refused: Vec<UnexpectedName>,
 }
 
 /// What is thought of what a pod brought.
