@@ -46,7 +46,8 @@ impl Component {
         }
     }
 
-    /// The component whose pod this is by its label and its name, for virt-api looks at both.
+    /// The component of a pod with this label and name; `None` if they do not agree, for virt-api looks
+    /// at both.
     pub fn of_pod(label: &str, pod: &str) -> Option<Self> {
         let component: Self = label.parse().ok()?;
         let rest = pod.strip_prefix(component.name())?;

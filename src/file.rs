@@ -5,36 +5,37 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Writes a file under a temporary name beside it and renames it.
+/// Writes a file under a temporary name beside it, and renames it.
 ///
 /// # Errors
-/// The directory is not there or cannot be written.
+/// The directory is not there, or cannot be written.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = beside(path);
+    let temporary = temporary_name(path);
     let written = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     written.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
-/// Proves that a file can be written here, with another one that is removed again.
+/// Proves that a file can be written here, with another one beside it that is removed again.
 ///
 /// # Errors
-/// It cannot.
+/// The other one cannot be written or removed.
 pub fn probe(path: &Path) -> io::Result<()> {
-    let temporary = beside(path);
+    let temporary = temporary_name(path);
     fs::write(&temporary, b"")?;
     fs::remove_file(&temporary)
 }
 
-fn beside(path: &Path) -> OsString {
+/// A temporary name beside a file.
+fn temporary_name(path: &Path) -> OsString {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{:08x}.tmp", fastrand::u32(..)));
     temporary
 }
 
-/// Removes a file; says whether there was one.
+/// Removes a file, if there is one. Gives whether there was.
 ///
 /// # Errors
-/// It is there and cannot be removed.
+/// There is one, and it cannot be removed.
 pub fn remove(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),

@@ -4,18 +4,17 @@
 //! to it.
 
 pub mod archive;
-pub mod chain;
 pub mod cluster;
 pub mod commands;
 pub mod component;
 pub mod config;
 pub mod destination;
 pub mod engine;
+pub mod errors;
 pub mod file;
 pub mod limits;
 pub mod manifest;
 pub mod outcome;
 pub mod pprof;
 pub mod run;
-pub mod task;
 pub mod window;

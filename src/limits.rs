@@ -149,3 +149,8 @@ pub const POD_LISTINGS: usize = 3;
 
 /// Tries of a continue token, each time with the fresh one that came for a stale one.
 pub const TOKEN_EXCHANGES: usize = 5;
+
+// Of `window`.
+
+/// The time between two looks for the stop file.
+pub const STOP_FILE_POLL: Duration = Duration::from_millis(250);

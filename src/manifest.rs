@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use pod::{ExpectedPod, File, Pod, Refused, Sha256, Stat, State, Uncounted};
+pub use pod::{ExpectedPod, File, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
 
 use crate::component::Component;
 use crate::outcome::ExitCode;
@@ -17,7 +17,7 @@ use crate::outcome::ExitCode;
 /// The version of the format that this program writes. A reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// One run, as it was.
+/// What one run did, and what it brought.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// Version of this format.
@@ -34,7 +34,7 @@ pub struct Manifest {
     pub kubevirt: KubeVirt,
     /// The components whose pods are in the archive.
     pub components: Vec<Component>,
-    /// What was done about the gate.
+    /// What the run did to turn the profiler on.
     pub gate: Gate,
     /// Whether the texts of the converted profiles are in the archive, below `POD/original`.
     pub originals_kept: bool,
@@ -49,10 +49,10 @@ pub struct Manifest {
     /// `cluster.json` in the archive: KubeVirt's configuration and status, and its pods.
     pub cluster_file: File,
     /// Names in a dump that nobody asked for; their data was dropped.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<UnexpectedName>,
     /// The archive that this manifest vouches for.
     pub archive: Archive,
-    /// Of an archive at the fallback: what was wrong with the destination.
+    /// What was wrong with the destination, if the archive is at the fallback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_reason: Option<String>,
     /// Seconds spent in each phase, in order.
@@ -88,12 +88,12 @@ pub struct KubeVirt {
     pub version: Option<String>,
 }
 
-/// What was done about what turns the profiler on.
+/// What a run did to turn the profiler on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gate {
-    /// Whether the profiler was on when the run came.
+    /// Whether the profiler was on before the run.
     pub before: bool,
-    /// Whether it was left on.
+    /// Whether the run left it on.
     pub after: bool,
     /// The object that was changed for that, by kind and name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,7 +127,7 @@ pub enum EndedBy {
     Signal,
     /// The run's own deadline was near.
     Deadline,
-    /// The process that opened it died; a next attempt stopped profiling.
+    /// The attempt that opened it died, and the next one stopped profiling.
     Died,
 }
 

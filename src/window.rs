@@ -1,79 +1,98 @@
-//! The window: the time between start and stop, and what ends it.
+//! The end of the window, the time between start and stop: what ends it, and the wait for it.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::config::WindowConfig;
+use crate::limits::STOP_FILE_POLL;
 use crate::manifest::EndedBy;
 
-/// How often the stop file is looked for.
-const POLL: Duration = Duration::from_millis(250);
+/// How much of a stop file is read, in bytes. It is more than an exit code needs; the rest of a larger
+/// file is of no interest.
+const MOST_READ: u64 = 64;
 
-/// More than an exit code needs; the rest of a larger file is of no interest.
-const READ: u64 = 64;
-
-/// How a window ended.
+/// The end of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// Why.
+pub struct WindowEnd {
+    /// Why it ended.
     pub by: EndedBy,
     /// The workload's exit code, if the stop file had one.
     pub workload_exit_code: Option<u8>,
 }
 
-/// Waits for the window's end: its time, its stop file, or being told.
-pub async fn wait(
+/// A time at which a window ends, and why it does then.
+#[derive(Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    by: EndedBy,
+}
+
+impl Deadline {
+    /// The earlier of the two; this one where they are equal.
+    fn or_earlier(self, other: Self) -> Self {
+        if other.at < self.at { other } else { self }
+    }
+}
+
+/// Waits for the window's end: its time, its stop file, or the run's shutdown.
+pub async fn wait_for_end(
     config: &WindowConfig,
     stop_file: &Path,
-    told: impl Future<Output = EndedBy>,
-) -> Ended {
-    tokio::pin!(told);
+    shutdown: impl Future<Output = EndedBy>,
+) -> WindowEnd {
+    tokio::pin!(shutdown);
     let begin = Instant::now();
-    let latest = (begin + config.max, EndedBy::MaxWindow);
-    let mut end = latest;
-    if !config.settle_after_stop_file && config.settle <= config.max {
-        end = (begin + config.settle, EndedBy::Settle);
-    }
+    let latest = Deadline {
+        at: begin + config.max,
+        by: EndedBy::MaxWindow,
+    };
+    let settled = Deadline {
+        at: begin + config.settle,
+        by: EndedBy::Settle,
+    };
+    let mut deadline = if config.settle_after_stop_file {
+        latest
+    } else {
+        settled.or_earlier(latest)
+    };
     let mut file = StopFile::new(stop_file);
     let mut workload_exit_code = None;
     loop {
-        if let Some(code) = file.look() {
-            workload_exit_code = code;
+        if let Some(exit_code) = file.look() {
+            workload_exit_code = exit_code;
             let settle = if config.settle_after_stop_file {
                 config.settle
             } else {
                 Duration::ZERO
             };
-            let settled = (Instant::now() + settle, EndedBy::StopFile);
-            end = if settled.0 <= latest.0 {
-                settled
-            } else {
-                latest
+            let stopped = Deadline {
+                at: Instant::now() + settle,
+                by: EndedBy::StopFile,
             };
+            deadline = stopped.or_earlier(latest);
         }
-        let (at, by) = end;
-        if Instant::now() >= at {
-            return Ended {
-                by,
+        if Instant::now() >= deadline.at {
+            return WindowEnd {
+                by: deadline.by,
                 workload_exit_code,
             };
         }
         tokio::select! {
-            () = tokio::time::sleep_until(at.min(Instant::now() + POLL)) => {}
-            by = &mut told => {
+            () = tokio::time::sleep_until(deadline.at.min(Instant::now() + STOP_FILE_POLL)) => {}
+            by = &mut shutdown => {
                 // A workload that has just ended is often what ends the run.
                 let last = file.look().flatten();
-                return Ended { by, workload_exit_code: workload_exit_code.or(last) };
+                return WindowEnd { by, workload_exit_code: workload_exit_code.or(last) };
             }
         }
     }
 }
 
-/// Looks for the stop file until it is found.
+/// The stop file, which is looked for until it is found.
 struct StopFile<'a> {
     path: &'a Path,
     found: bool,
@@ -95,40 +114,46 @@ impl<'a> StopFile<'a> {
         if self.found {
             return None;
         }
-        let mut content = String::new();
-        // Opening what is no file, such as a FIFO, could block for ever.
-        let read = fs::metadata(self.path).and_then(|there| {
-            if there.is_file() {
-                let file = fs::File::open(self.path)?;
-                file.take(READ).read_to_string(&mut content)
-            } else {
-                Err(ErrorKind::InvalidInput.into())
-            }
-        });
-        match read {
+        let content = match beginning(self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
             Err(error) => {
                 tracing::warn!(path = %self.path.display(), %error, "the stop file cannot be read");
+                String::new()
             }
-            Ok(0) if !self.seen_empty => {
+            Ok(content) if content.is_empty() && !self.seen_empty => {
                 self.seen_empty = true;
                 return None;
             }
-            Ok(_) => {}
-        }
+            Ok(content) => content,
+        };
         self.found = true;
         Some(exit_code(&content))
     }
 }
 
+/// The first bytes of a file. Opening what is no file, such as a FIFO, could block for ever.
+fn beginning(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    let mut content = String::new();
+    fs::File::open(path)?
+        .take(MOST_READ)
+        .read_to_string(&mut content)?;
+    Ok(content)
+}
+
 fn exit_code(content: &str) -> Option<u8> {
-    let content = content.trim();
-    if content.is_empty() {
+    let number = content.trim();
+    if number.is_empty() {
         return None;
     }
-    let code = content.parse().ok();
+    let code = number.parse().ok();
     if code.is_none() {
-        tracing::warn!(content, "the stop file holds no exit code (0 to 255)");
+        tracing::warn!(
+            content = number,
+            "the stop file holds no exit code (0 to 255)"
+        );
     }
     code
 }

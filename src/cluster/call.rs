@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
 
-use crate::chain::chain;
+use crate::errors::chain;
 use crate::limits::Limits;
 
 /// A connection to the API server, with the limits of each call.

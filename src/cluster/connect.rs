@@ -6,7 +6,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::call::Connection;
-use crate::chain::chain;
+use crate::errors::chain;
 use crate::limits::Limits;
 
 /// The reason that there is no connection to an API server.

@@ -1,58 +1,57 @@
 //! `convert`: gives names to the profiles that upstream's program, vmspawn or an older run left.
 
-mod dest;
-mod fault;
+mod output;
 mod source;
-mod tally;
+mod summary;
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use dest::Dest;
-use fault::Fault;
+use output::Output;
 use source::{Found, Source};
-use tally::Tally;
+use summary::{ConvertError, Summary};
 
 use crate::outcome::ExitCode;
 
-/// Fits 80 columns.
+/// The progress bar. It fits 80 columns.
 const BAR: &str = "converting {wide_bar} {bytes}/{total_bytes}";
 
-/// Converts what is in `source` into `dest`, which it makes.
-pub(super) fn run(source: &Path, dest: &Path, keep_originals: bool) -> ExitCode {
-    let mut tally = Tally::default();
-    let result = convert(source, (dest, keep_originals), &mut tally);
-    if result.is_ok() || !tally.is_empty() {
+/// Converts what is in `source` into `output`, a directory which it makes, and prints the summary.
+pub(super) fn run(source: &Path, output: &Path, keep_originals: bool) -> ExitCode {
+    let mut summary = Summary::default();
+    let result = convert(source, output, keep_originals, &mut summary);
+    if result.is_ok() || !summary.is_empty() {
         // Whoever reads it may have gone; what was done is done.
-        let _ = write!(io::stdout().lock(), "{tally}");
+        let _ = write!(io::stdout().lock(), "{summary}");
     }
     match result {
-        Ok(()) if tally.is_whole() => ExitCode::Complete,
+        Ok(()) if summary.is_whole() => ExitCode::Complete,
         Ok(()) => ExitCode::Finding,
-        Err(fault) => {
-            eprintln!("{fault}");
-            fault.code()
+        Err(error) => {
+            eprintln!("{error}");
+            error.exit_code()
         }
     }
 }
 
 fn convert(
     source: &Path,
-    (dest, keep_originals): (&Path, bool),
-    tally: &mut Tally,
-) -> Result<(), Fault> {
+    output: &Path,
+    keep_originals: bool,
+    summary: &mut Summary,
+) -> Result<(), ConvertError> {
     let source = Source::open(source)?;
-    let dest = Dest::make(dest, keep_originals)?;
+    let output = Output::make(output, keep_originals)?;
     let bar = ProgressBar::new(source.bytes());
     let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.set_style(style.progress_chars("=> "));
     let result = source.each(&bar, |found| {
         match found {
-            Found::File(path, content) => dest.take(&path, content, tally)?,
-            Found::Refused(name, why) => tally.refused(&name, why),
-            Found::Unreadable(name, why) => tally.unreadable(&name, why),
+            Found::File(name, content) => output.take(&name, content, summary)?,
+            Found::Skipped(name, why) => summary.skipped(&name, why),
+            Found::Unreadable(name, why) => summary.unreadable(&name, why),
         }
         Ok(())
     });

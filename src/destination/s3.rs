@@ -16,8 +16,8 @@ pub use self::upload::BucketUpload;
 use self::upload::{Unfinished, UnfinishedUpload};
 use super::error::DestinationError;
 use super::runs::{Found, Listed, check_manifest, from_files};
-use crate::chain::chain;
 use crate::config::{RunFile, RunId, S3Config};
+use crate::errors::chain;
 
 /// A bucket for runs.
 #[derive(Debug, Clone)]

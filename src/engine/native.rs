@@ -14,9 +14,9 @@ use crate::cluster::call::CallError;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::{Component, selector};
+use crate::errors::joined;
 use crate::limits::FRESH_TOKENS;
-use crate::manifest::{ExpectedPod, Refused, Uncounted};
-use crate::task::joined;
+use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
 
 /// Why a pod has no dump.
 const GONE: &str = "the pod was gone when it was to be dumped";
@@ -147,7 +147,7 @@ async fn dump_and_send(
     Ok(())
 }
 
-fn why_not_in_page(unexpected_names: &[Refused]) -> String {
+fn why_not_in_page(unexpected_names: &[UnexpectedName]) -> String {
     match unexpected_names.first() {
         Some(other) => format!("its page had {:?} in its place", other.name),
         None => "its page did not have it".to_owned(),

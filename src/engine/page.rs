@@ -9,7 +9,7 @@ use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 
 use super::pod_dump::note_unexpected_name;
 use crate::archive::{PodBundle, ProfileError, Spool};
-use crate::manifest::Refused;
+use crate::manifest::UnexpectedName;
 use crate::pprof::Kind;
 
 /// One pod's page.
@@ -18,7 +18,7 @@ pub(super) struct Page {
     /// The pod's profiles, if it is in the page.
     pub(super) bundle: Option<PodBundle>,
     /// Names that nobody asked for.
-    pub(super) unexpected_names: Vec<Refused>,
+    pub(super) unexpected_names: Vec<UnexpectedName>,
 }
 
 /// A page that cannot be used.
@@ -96,7 +96,7 @@ fn result<R: Read>(
     json: &mut Json<R>,
     pod: &str,
     spool: &Spool,
-    unexpected_names: &mut Vec<Refused>,
+    unexpected_names: &mut Vec<UnexpectedName>,
 ) -> Result<PodBundle, PageError> {
     let mut bundle = PodBundle::default();
     if !enter(json)? {
@@ -118,7 +118,7 @@ fn profiles<R: Read>(
     pod: &str,
     spool: &Spool,
     bundle: &mut PodBundle,
-    unexpected_names: &mut Vec<Refused>,
+    unexpected_names: &mut Vec<UnexpectedName>,
 ) -> Result<(), PageError> {
     if !enter(json)? {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use crate::archive::{PodBundle, Spool};
 use crate::cluster::call::Connection;
-use crate::manifest::{ExpectedPod, Refused, Uncounted};
+use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
 
 /// The name, in the log and the manifest, of the engine that fetches pods one at a time.
 pub(super) const NATIVE: &str = "native";
@@ -39,18 +39,23 @@ pub enum PodDump {
         /// Its profiles, or why there are none.
         result: Result<PodBundle, String>,
         /// Names in its page that nobody asked for.
-        unexpected_names: Vec<Refused>,
+        unexpected_names: Vec<UnexpectedName>,
         /// The engine that fetched it.
         engine: &'static str,
     },
     /// A component pod that was not expected; it was not dumped.
     Uncounted(Uncounted),
     /// Names that nobody asked for, and that belong to no single pod's page.
-    UnexpectedNames(Vec<Refused>),
+    UnexpectedNames(Vec<UnexpectedName>),
 }
 
 /// Logs an unexpected name, and lists it while the list is short. What has the name is not used.
-pub(super) fn note_unexpected_name(list: &mut Vec<Refused>, page_of: &str, name: &str, why: &str) {
+pub(super) fn note_unexpected_name(
+    list: &mut Vec<UnexpectedName>,
+    page_of: &str,
+    name: &str,
+    why: &str,
+) {
     tracing::warn!(page_of, ?name, why, "refused a name in a dump");
     if list.len() > LISTED {
         return;
@@ -60,7 +65,7 @@ pub(super) fn note_unexpected_name(list: &mut Vec<Refused>, page_of: &str, name:
     } else {
         ("…".to_owned(), "and more, which the log names")
     };
-    list.push(Refused {
+    list.push(UnexpectedName {
         name: shown_name,
         page_of: page_of.to_owned(),
         why: shown_why.to_owned(),

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use tokio::sync::mpsc;
 
-use crate::chain::chain;
+use crate::errors::chain;
 
 /// Chunks on the way: enough to keep both sides busy, few enough for memory.
 const CHUNKS: usize = 4;

@@ -1,4 +1,4 @@
-//! What the manifest says of pods and their files.
+//! The manifest's types for pods and their files.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,12 @@ pub struct ExpectedPod {
 }
 
 impl ExpectedPod {
-    /// A pod of which only its name and the beginning of its uid are known. `None` if no component's
+    /// A pod of which only its name and the beginning of its UID are known; `None` if no component's
     /// pod has such a name.
     pub fn gone(name: &str, uid: &str) -> Option<Self> {
-        let of = |component: &Component| Component::of_pod(component.name(), name).is_some();
-        let component = Component::ALL.into_iter().find(of)?;
+        let component = Component::ALL
+            .into_iter()
+            .find(|component| Component::of_pod(component.name(), name).is_some())?;
         Some(Self {
             name: name.to_owned(),
             component,
@@ -41,7 +42,7 @@ impl ExpectedPod {
     }
 }
 
-/// An expected pod and what became of it.
+/// An expected pod, and what the archive has of it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Pod {
     /// The pod as it was at the start.
@@ -62,11 +63,11 @@ pub struct Pod {
     pub files: Vec<File>,
 }
 
-/// One of `runtime.MemStats`.
+/// The value of one field of `runtime.MemStats`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Stat {
-    /// Most are whole numbers.
+    /// A whole number, as most are.
     Whole(u64),
     /// A fraction.
     Fraction(f64),
@@ -76,10 +77,13 @@ pub enum Stat {
 
 impl From<String> for Stat {
     fn from(text: String) -> Self {
-        let whole = text.parse().map(Self::Whole);
-        let finite = |number: &f64| number.is_finite();
-        let fraction = || text.parse().ok().filter(finite).map(Self::Fraction);
-        whole.ok().or_else(fraction).unwrap_or(Self::Text(text))
+        if let Ok(number) = text.parse() {
+            return Self::Whole(number);
+        }
+        match text.parse() {
+            Ok(number) if f64::is_finite(number) => Self::Fraction(number),
+            _ => Self::Text(text),
+        }
     }
 }
 
@@ -110,7 +114,7 @@ pub struct File {
     /// What Go left out when it wrote the text that this profile was made of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// Why it is not what its name says: it cannot be understood, and is as the component gave it.
+    /// Why it is not the profile that its name says. It is as the component served it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
 }
@@ -126,12 +130,13 @@ pub struct Uncounted {
 
 /// A name in a dump that nobody asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Refused {
+#[schemars(rename = "Refused")]
+pub struct UnexpectedName {
     /// The name as it came, cut at 100 characters.
     pub name: String,
     /// The pod, or the component, whose part of the dump it was in.
     pub page_of: String,
-    /// Why it was refused.
+    /// Why its data was dropped.
     pub why: String,
 }
 
@@ -141,7 +146,7 @@ pub struct Sha256(#[schemars(with = "String", regex(pattern = "^[0-9a-f]{64}$"))
 
 impl std::fmt::Display for Sha256 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -161,14 +166,8 @@ impl<'de> Deserialize<'de> for Sha256 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let mut digest = [0; 32];
-        let digits = text.as_bytes();
-        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(serde::de::Error::custom("not a SHA-256 in hexadecimal"));
-        }
-        for (byte, pair) in digest.iter_mut().zip(digits.chunks(2)) {
-            let pair = str::from_utf8(pair).map_err(serde::de::Error::custom)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(serde::de::Error::custom)?;
-        }
+        hex::decode_to_slice(&text, &mut digest)
+            .map_err(|_| serde::de::Error::custom("not a SHA-256 in hexadecimal"))?;
         Ok(Self(digest))
     }
 }

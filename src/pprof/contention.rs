@@ -4,27 +4,35 @@
 
 use std::io::{self, BufRead};
 
-use super::lines::Lines;
-use super::parsed::{Parsed, settle};
-use super::problem::Stop;
-use super::profile::Profile;
-use super::scan::{Scan, decimal};
-use super::stack::{DEEPEST, Stacks};
+use super::parsed::{ParseError, Parsed, accept_damage};
+use super::profile::{Profile, ValueType};
+use super::stack::{DEEPEST, StackReader};
+use super::text::{Lines, Scanner, decimal};
 
-/// Reads the text with this name in its header.
+/// Parses a text of block or mutex, with this name in its header.
+///
+/// # Errors
+/// The input cannot be read.
 pub(super) fn parse(input: impl BufRead, name: &str) -> io::Result<Parsed> {
-    settle(read(&mut Lines::new(input), name))
+    accept_damage(read(&mut Lines::new(input), name))
 }
 
-fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, Stop> {
-    let count = ("contentions", "count");
-    let mut profile = Profile::new(&[count, ("delay", "nanoseconds")], count, 1);
+fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, ParseError> {
+    let contentions = ValueType {
+        name: "contentions",
+        unit: "count",
+    };
+    let delay = ValueType {
+        name: "delay",
+        unit: "nanoseconds",
+    };
+    let mut profile = Profile::new(&[contentions, delay], contentions, 1);
     let cycles_per_nanosecond = header(lines, name)?;
-    let mut stacks = Stacks::default();
+    let mut stacks = StackReader::default();
     // Go says the period of mutexes alone, at once.
     let mut may_say_period = name == "mutex";
     let mut deep = 0;
-    while let Some(line) = lines.whole()? {
+    while let Some(line) = lines.next()? {
         if std::mem::take(&mut may_say_period) && line.text.starts_with(b"sampling period=") {
             let Some(comment) = period(line.text) else {
                 return Err(line.damage("it is no sampling period"));
@@ -32,29 +40,29 @@ fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, Stop> {
             profile.comment(comment);
             continue;
         }
-        let Some((cycles, count, depth)) = record(line.text) else {
+        let Some(record) = record(line.text) else {
             return Err(line.damage("it is no record of contention"));
         };
         stacks.read(lines, &mut profile)?;
-        let delay = (cycles as f64 / cycles_per_nanosecond) as i64;
-        profile.sample(&stacks.last, &[count, delay], &[]);
-        deep += u64::from(depth >= DEEPEST);
+        let nanoseconds = (record.cycles as f64 / cycles_per_nanosecond) as i64;
+        profile.sample(&stacks.last, &[record.contentions, nanoseconds], &[]);
+        deep += u64::from(record.depth >= DEEPEST);
     }
-    let mut parsed = Parsed::whole(profile);
+    let mut parsed = Parsed::understood(profile);
     parsed.note_deep(deep);
     Ok(parsed)
 }
 
-/// The two lines of the header. Gives the cycles of a nanosecond.
-fn header(lines: &mut Lines<impl BufRead>, name: &str) -> Result<f64, Stop> {
-    let Some(line) = lines.whole()? else {
-        return Err(lines.end("it is empty"));
+/// Reads the two lines of the header. Gives the cycles of a nanosecond.
+fn header(lines: &mut Lines<impl BufRead>, name: &str) -> Result<f64, ParseError> {
+    let Some(title) = lines.next()? else {
+        return Err(lines.damage_at_end("it is empty"));
     };
-    if line.text != format!("--- {name}:").as_bytes() {
-        return Err(line.damage(format!("it is no header of {name}")));
+    if title.text != format!("--- {name}:").as_bytes() {
+        return Err(title.damage(format!("it is no header of {name}")));
     }
-    let Some(line) = lines.whole()? else {
-        return Err(lines.end("it ends in its header"));
+    let Some(line) = lines.next()? else {
+        return Err(lines.damage_at_end("it ends in its header"));
     };
     let cycles = line.text.strip_prefix(b"cycles/second=").and_then(decimal);
     match cycles {
@@ -63,21 +71,33 @@ fn header(lines: &mut Lines<impl BufRead>, name: &str) -> Result<f64, Stop> {
     }
 }
 
-/// Go has multiplied by the sampling period already, so it is only told.
+/// The sampling period, as a comment: Go has multiplied the records by it already.
 fn period(text: &[u8]) -> Option<&str> {
-    let mut scan = Scan(text);
-    scan.literal(b"sampling period=")?;
-    scan.number()?;
-    scan.end()?;
+    let mut scanner = Scanner(text);
+    scanner.literal(b"sampling period=")?;
+    scanner.number()?;
+    scanner.end()?;
     str::from_utf8(text).ok()
 }
 
-fn record(text: &[u8]) -> Option<(i64, i64, usize)> {
-    let mut scan = Scan(text);
-    let cycles = scan.number()?;
-    scan.literal(b" ")?;
-    let count = scan.number()?;
-    scan.literal(b" ")?;
-    let depth = scan.addresses()?;
-    Some((cycles, count, depth))
+/// The first line of a record.
+struct Record {
+    cycles: i64,
+    contentions: i64,
+    /// The number of PCs.
+    depth: usize,
+}
+
+fn record(text: &[u8]) -> Option<Record> {
+    let mut scanner = Scanner(text);
+    let cycles = scanner.number()?;
+    scanner.literal(b" ")?;
+    let contentions = scanner.number()?;
+    scanner.literal(b" ")?;
+    let depth = scanner.addresses()?;
+    Some(Record {
+        cycles,
+        contentions,
+        depth,
+    })
 }

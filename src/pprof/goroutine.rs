@@ -3,31 +3,27 @@
 //! goroutine is no frame of its stack, and not in Go's own proto either.
 //! <https://github.com/golang/go/blob/go1.26.0/src/runtime/traceback.go>
 
-mod groups;
+mod group;
 
 use std::io::{self, BufRead};
 
-use groups::{Goroutine, Groups};
+use group::{Goroutine, Groups};
 
-use super::intern::Frame;
-use super::lines::{Line, Lines};
-use super::parsed::{Parsed, settle};
-use super::problem::{Problem, Stop};
-use super::profile::Profile;
-use super::scan::{Scan, decimal, hexadecimal};
-use super::seen::Seen;
-use super::stack::MOST_FRAMES;
+use super::parsed::{ParseError, Parsed, Problem, accept_damage};
+use super::profile::{Frame, Profile, ValueType};
+use super::stack::{LocationCache, MOST_FRAMES};
+use super::text::{Line, Lines, Scanner, hexadecimal};
 
-/// Where Go cuts the text, wherever that is. `writeGoroutineStacks`,
+/// The size at which Go cuts the text, wherever that is. `writeGoroutineStacks`,
 /// <https://github.com/golang/go/blob/go1.26.0/src/runtime/pprof/pprof.go>
 const GO_CUTS_AT: u64 = 64 << 20;
 
-/// What the next line must be.
+/// The kind of line that must come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Header,
     Function,
-    /// The place of the function in `Tracebacks::function`.
+    /// The place of the function in `Tracebacks::function`, in a source file.
     Place,
     /// The place where the goroutine was created.
     Creation,
@@ -35,6 +31,7 @@ enum Next {
     Ancestors,
 }
 
+/// The tracebacks that were read so far.
 #[derive(Debug)]
 struct Tracebacks {
     profile: Profile,
@@ -42,49 +39,55 @@ struct Tracebacks {
     next: Next,
     goroutine: Goroutine,
     function: Vec<u8>,
-    /// Functions with their places.
-    seen: Seen,
+    /// By the line of a function and that of its place.
+    cache: LocationCache,
     elided: u64,
     unavailable: u64,
 }
 
-/// Reads the text.
+/// Parses a text of goroutine.
+///
+/// # Errors
+/// The input cannot be read.
 pub(super) fn parse(input: impl BufRead) -> io::Result<Parsed> {
-    settle(read(&mut Lines::new(input)))
+    accept_damage(read(&mut Lines::new(input)))
 }
 
-fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Stop> {
+fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, ParseError> {
     let mut tracebacks = Tracebacks::new();
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_before_cut()? {
         tracebacks.line(&line)?;
     }
     if lines.bytes() == 0 {
-        return Err(lines.end("it is empty"));
+        return Err(lines.damage_at_end("it is empty"));
     }
-    let within = matches!(tracebacks.next, Next::Place | Next::Creation);
-    let cut = lines.cut() || within || lines.bytes() >= GO_CUTS_AT;
-    if !cut {
-        tracebacks.close().map_err(|why| lines.end(why))?;
+    let ends_within_frame = matches!(tracebacks.next, Next::Place | Next::Creation);
+    let is_cut = lines.is_cut() || ends_within_frame || lines.bytes() >= GO_CUTS_AT;
+    if !is_cut {
+        tracebacks.close().map_err(|why| lines.damage_at_end(why))?;
     }
-    Ok(tracebacks.finish(cut))
+    Ok(tracebacks.finish(is_cut))
 }
 
 impl Tracebacks {
     fn new() -> Self {
-        let value = ("goroutine", "count");
+        let value = ValueType {
+            name: "goroutine",
+            unit: "count",
+        };
         Self {
             profile: Profile::new(&[value], value, 1),
             groups: Groups::new(),
             next: Next::Header,
             goroutine: Goroutine::default(),
             function: Vec::new(),
-            seen: Seen::default(),
+            cache: LocationCache::default(),
             elided: 0,
             unavailable: 0,
         }
     }
 
-    fn line(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+    fn line(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
         match self.next {
             Next::Header => self.header(line),
             Next::Function if line.text.is_empty() => self.close_at(line),
@@ -100,15 +103,15 @@ impl Tracebacks {
         }
     }
 
-    fn header(&mut self, line: &Line<'_>) -> Result<(), Stop> {
-        if header(line.text, &mut self.goroutine).is_none() {
+    fn header(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
+        if self.goroutine.begin(line.text).is_none() {
             return Err(line.damage("it is no header of a goroutine"));
         }
         self.next = Next::Function;
         Ok(())
     }
 
-    fn function(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+    fn function(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
         let text = line.text;
         if text.starts_with(b"created by ") {
             self.next = Next::Creation;
@@ -119,7 +122,7 @@ impl Tracebacks {
         } else if text == b"\tgoroutine running on other thread; stack unavailable" {
             self.unavailable = self.unavailable.saturating_add(1);
         } else if text.starts_with(b"non-Go function at pc=0x") {
-            let id = self.frame(text, b"", 0).map_err(|why| line.damage(why))?;
+            let id = self.location(line, text, b"", 0)?;
             self.push(line, id)?;
         } else {
             self.function.clear();
@@ -130,42 +133,49 @@ impl Tracebacks {
     }
 
     /// The place of the function that the last line named.
-    fn place(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+    fn place(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
         self.next = Next::Function;
-        let name = self.function.len();
+        let name_length = self.function.len();
         self.function.extend_from_slice(line.text);
-        if let Some(id) = self.seen.find(&self.function) {
+        if let Some(id) = self.cache.find(&self.function) {
             return self.push(line, id);
         }
         let Some((file, number)) = source(line.text) else {
             return Err(line.damage("it is no place in a source file"));
         };
         let function = std::mem::take(&mut self.function);
-        let name = function.get(..name).unwrap_or_default();
-        let id = self
-            .frame(name, file, number)
-            .map_err(|why| line.damage(why))?;
-        self.seen.add(&function, id);
+        let name = function.get(..name_length).unwrap_or_default();
+        let id = self.location(line, name, file, number)?;
+        self.cache.add(&function, id);
         self.function = function;
         self.push(line, id)
     }
 
-    fn frame(&mut self, function: &[u8], file: &[u8], line: i64) -> Result<u64, &'static str> {
+    /// The id of the location of a frame, whose last line this is.
+    fn location(
+        &mut self,
+        last: &Line<'_>,
+        function: &[u8],
+        file: &[u8],
+        line: i64,
+    ) -> Result<u64, ParseError> {
         let frame = Frame {
             pc: 0,
             function,
             file,
             line,
         };
-        self.profile.location(frame, self.beside())
+        let id = self.profile.location(frame, self.other_bytes());
+        id.map_err(|why| last.damage(why))
     }
 
-    /// What is kept beside the profile, in bytes.
-    fn beside(&self) -> usize {
-        self.groups.bytes() + self.seen.bytes()
+    /// About how many bytes are kept beside the profile.
+    fn other_bytes(&self) -> usize {
+        self.groups.bytes() + self.cache.bytes()
     }
 
-    fn push(&mut self, line: &Line<'_>, location: u64) -> Result<(), Stop> {
+    /// Adds a frame to the goroutine's stack.
+    fn push(&mut self, line: &Line<'_>, location: u64) -> Result<(), ParseError> {
         if self.goroutine.stack.len() >= MOST_FRAMES {
             return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
         }
@@ -173,7 +183,7 @@ impl Tracebacks {
         Ok(())
     }
 
-    fn close_at(&mut self, line: &Line<'_>) -> Result<(), Stop> {
+    fn close_at(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
         self.close().map_err(|why| line.damage(why))
     }
 
@@ -183,15 +193,15 @@ impl Tracebacks {
             return Ok(());
         }
         self.next = Next::Header;
-        self.profile.room(self.beside())?;
+        self.profile.check_room(self.other_bytes())?;
         self.groups.add(&self.goroutine);
         Ok(())
     }
 
-    fn finish(mut self, cut: bool) -> Parsed {
-        self.groups.put(&mut self.profile);
-        let mut parsed = Parsed::whole(self.profile);
-        if cut {
+    fn finish(mut self, is_cut: bool) -> Parsed {
+        self.groups.add_samples(&mut self.profile);
+        let mut parsed = Parsed::understood(self.profile);
+        if is_cut {
             let note =
                 "the text is cut: the goroutine that it ends in, and any after it, are left out";
             parsed.problems.push(Problem::Note(note.to_owned()));
@@ -200,43 +210,6 @@ impl Tracebacks {
         parsed.note(self.unavailable, "goroutines ran, and so have no traceback");
         parsed
     }
-}
-
-/// `goroutine 7 [chan receive, 2 minutes, locked to thread]:`. What else stands in the brackets
-/// stays with the state.
-fn header(text: &[u8], goroutine: &mut Goroutine) -> Option<()> {
-    let mut scan = Scan(text);
-    scan.literal(b"goroutine ")?;
-    scan.number()?;
-    let rest = str::from_utf8(scan.0).ok()?;
-    let (_, brackets) = rest.strip_suffix("]:")?.split_once(" [")?;
-    let (brackets, labels) = match brackets.split_once(" labels:") {
-        Some((brackets, labels)) => (brackets, labels),
-        None => (brackets, ""),
-    };
-    let Goroutine {
-        state,
-        minutes,
-        locked,
-        labels: kept,
-        stack,
-    } = goroutine;
-    (*minutes, *locked) = (0, false);
-    state.clear();
-    stack.clear();
-    kept.clear();
-    kept.push_str(labels);
-    for part in brackets.split(", ") {
-        if let Some(waited) = part.strip_suffix(" minutes") {
-            *minutes = decimal(waited.as_bytes())?;
-        } else if part == "locked to thread" {
-            *locked = true;
-        } else {
-            let comma = if state.is_empty() { "" } else { ", " };
-            state.extend([comma, part]);
-        }
-    }
-    Some(())
 }
 
 /// A function's name without its arguments, as the proto has it. C functions have no arguments.
@@ -252,16 +225,18 @@ fn name(text: &[u8]) -> &[u8] {
     }
 }
 
-/// `FILE:LINE`, then for a frame that is not inlined its offset, for one of C its PC.
+/// The file and line of a frame: `FILE:LINE`, then for a frame that is not inlined its offset, for one
+/// of C its PC.
 fn source(text: &[u8]) -> Option<(&[u8], i64)> {
-    let text = text.strip_prefix(b"\t")?;
-    if let Some(pc) = text.strip_prefix(b"pc=0x") {
+    let place = text.strip_prefix(b"\t")?;
+    if let Some(pc) = place.strip_prefix(b"pc=0x") {
         return hexadecimal(pc).map(|_| (&b""[..], 0));
     }
-    let colon = text.iter().rposition(|b| *b == b':')?;
-    let (file, mut rest) = (text.get(..colon)?, Scan(text.get(colon + 1..)?));
-    let line = rest.number()?;
+    let colon = place.iter().rposition(|b| *b == b':')?;
+    let file = place.get(..colon)?;
+    let mut scanner = Scanner(place.get(colon + 1..)?);
+    let line = scanner.number()?;
     let ends = [&b" +0x"[..], b" fp=0x", b" pc=0x"];
-    let known = rest.0.is_empty() || ends.iter().any(|end| rest.0.starts_with(end));
-    known.then_some((file, line))
+    let is_known = scanner.0.is_empty() || ends.iter().any(|end| scanner.0.starts_with(end));
+    is_known.then_some((file, line))
 }

@@ -4,170 +4,221 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
-use super::lines::Lines;
-use super::parsed::{Parsed, settle};
-use super::problem::Stop;
-use super::profile::{Label, Profile};
-use super::scan::Scan;
-use super::stack::{DEEPEST, Stacks};
+use super::parsed::{ParseError, Parsed, accept_damage};
+use super::profile::{Label, Profile, ValueType};
+use super::stack::{DEEPEST, StackReader};
+use super::text::{Lines, Scanner};
 
 /// The most statistics that are kept. Go 1.26 writes 25.
 const MOST_STATS: usize = 100;
 
-/// Of those that every Go writes, the last.
+/// The last of the statistics that every Go writes.
 const LAST_STAT: &str = "DebugGC";
 
-/// Reads the text into a profile that shows this value first.
+/// The values of a sample.
+const VALUES: [ValueType; 4] = [
+    ValueType {
+        name: "alloc_objects",
+        unit: "count",
+    },
+    ValueType {
+        name: "alloc_space",
+        unit: "bytes",
+    },
+    ValueType {
+        name: "inuse_objects",
+        unit: "count",
+    },
+    ValueType {
+        name: "inuse_space",
+        unit: "bytes",
+    },
+];
+
+/// The type of the period, which is bytes between two samples.
+const PERIOD_TYPE: ValueType = ValueType {
+    name: "space",
+    unit: "bytes",
+};
+
+/// Parses a text of heap or allocs into a profile that shows this value first.
+///
+/// # Errors
+/// The input cannot be read.
 pub(super) fn parse(input: impl BufRead, default: &str) -> io::Result<Parsed> {
-    settle(read(&mut Lines::new(input), default))
+    accept_damage(read(&mut Lines::new(input), default))
 }
 
-fn read(lines: &mut Lines<impl BufRead>, default: &str) -> Result<Parsed, Stop> {
-    let (rate, total) = header(lines)?;
+fn read(lines: &mut Lines<impl BufRead>, default: &str) -> Result<Parsed, ParseError> {
+    let Header { rate, total } = header(lines)?;
+    let mut profile = Profile::new(&VALUES, PERIOD_TYPE, rate);
+    profile.default_sample_type(default);
     let mut sum = Columns::default();
-    let mut profile = empty(rate, default);
-    let mut stacks = Stacks::default();
+    let mut stacks = StackReader::default();
     let mut deep = 0;
     loop {
-        let Some(line) = lines.whole()? else {
-            return Err(lines.end("it ends before runtime.MemStats"));
+        let Some(line) = lines.next()? else {
+            return Err(lines.damage_at_end("it ends before runtime.MemStats"));
         };
         if line.text.is_empty() {
             break;
         }
-        let Some((record, depth)) = record(line.text) else {
+        let Some(record) = record(line.text) else {
             return Err(line.damage("it is no record of allocations"));
         };
         stacks.read(lines, &mut profile)?;
-        add(&mut profile, &stacks.last, record, rate);
-        sum = sum.plus(record);
-        deep += u64::from(depth >= DEEPEST);
+        add_sample(&mut profile, &stacks.last, record.columns, rate);
+        sum = sum.plus(record.columns);
+        deep += u64::from(record.depth >= DEEPEST);
     }
-    if !total.is(sum) {
-        return Err(lines.end("its records are not all that its header counts"));
+    if !total.is_sum(sum) {
+        return Err(lines.damage_at_end("its records are not all that its header counts"));
     }
-    let mut parsed = Parsed::whole(profile);
+    let mut parsed = Parsed::understood(profile);
     parsed.mem_stats = mem_stats(lines)?;
     parsed.note_deep(deep);
     Ok(parsed)
 }
 
-fn empty(rate: i64, default: &str) -> Profile {
-    let values = [
-        ("alloc_objects", "count"),
-        ("alloc_space", "bytes"),
-        ("inuse_objects", "count"),
-        ("inuse_space", "bytes"),
-    ];
-    let mut profile = Profile::new(&values, ("space", "bytes"), rate);
-    profile.default_sample_type(default);
-    profile
+/// The first line of a text.
+struct Header {
+    /// The real rate, which is half of what is written.
+    rate: i64,
+    /// The sum of the records.
+    total: Columns,
 }
 
-/// The real rate, which is half the header's, and what the records come to.
-fn header(lines: &mut Lines<impl BufRead>) -> Result<(i64, Columns), Stop> {
-    let Some(line) = lines.whole()? else {
-        return Err(lines.end("it is empty"));
+fn header(lines: &mut Lines<impl BufRead>) -> Result<Header, ParseError> {
+    let Some(line) = lines.next()? else {
+        return Err(lines.damage_at_end("it is empty"));
     };
     let header = |text| {
-        let mut scan = Scan(text);
-        scan.literal(b"heap profile: ")?;
-        let total = columns(&mut scan)?;
-        scan.literal(b" @ heap/")?;
-        let rate = scan.number()?;
-        scan.end().map(|()| (rate / 2, total))
+        let mut scanner = Scanner(text);
+        scanner.literal(b"heap profile: ")?;
+        let total = columns(&mut scanner)?;
+        scanner.literal(b" @ heap/")?;
+        let rate = scanner.number()? / 2;
+        scanner.end().map(|()| Header { rate, total })
     };
     header(line.text).ok_or_else(|| line.damage("it is no header of a heap profile"))
 }
 
-/// What a record counts, as it stands in the text.
+/// Allocations: their number and their size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Allocations {
+    objects: i64,
+    bytes: i64,
+}
+
+impl Allocations {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            objects: self.objects.saturating_add(other.objects),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    /// The estimate of what was there from what was sampled. An allocation of `size` bytes is sampled
+    /// with the probability 1 - exp(-size / rate), and stands for as many as it is improbable.
+    fn unsampled(self, rate: i64) -> Self {
+        if self.objects == 0 || self.bytes == 0 {
+            return Self::default();
+        }
+        if rate <= 1 {
+            return self;
+        }
+        let size = self.bytes as f64 / self.objects as f64;
+        let scale = 1.0 / (1.0 - (-size / rate as f64).exp());
+        Self {
+            objects: (self.objects as f64 * scale) as i64,
+            bytes: (self.bytes as f64 * scale) as i64,
+        }
+    }
+}
+
+/// The numbers of a record, as they stand in the text.
 #[derive(Debug, Clone, Copy, Default)]
 struct Columns {
-    inuse: (i64, i64),
-    alloc: (i64, i64),
+    inuse: Allocations,
+    alloc: Allocations,
 }
 
 impl Columns {
     fn plus(self, other: Self) -> Self {
-        let plus =
-            |(a, b): (i64, i64), (c, d): (i64, i64)| (a.saturating_add(c), b.saturating_add(d));
         Self {
-            inuse: plus(self.inuse, other.inuse),
-            alloc: plus(self.alloc, other.alloc),
+            inuse: self.inuse.plus(other.inuse),
+            alloc: self.alloc.plus(other.alloc),
         }
     }
 
     /// Whether they are the sum of the records. Go may count a byte more.
-    fn is(self, sum: Self) -> bool {
-        let (objects, bytes) = self.alloc;
-        self.inuse == sum.inuse && objects == sum.alloc.0 && bytes.abs_diff(sum.alloc.1) <= 1
+    fn is_sum(self, sum: Self) -> bool {
+        self.inuse == sum.inuse
+            && self.alloc.objects == sum.alloc.objects
+            && self.alloc.bytes.abs_diff(sum.alloc.bytes) <= 1
     }
 }
 
-/// `OBJECTS: BYTES [OBJECTS: BYTES]`: in use, and all.
-fn columns(scan: &mut Scan<'_>) -> Option<Columns> {
-    let pair = |scan: &mut Scan<'_>| {
-        let objects = scan.number()?;
-        scan.literal(b": ")?;
-        Some((objects, scan.number()?))
-    };
-    let inuse = pair(scan)?;
-    scan.literal(b" [")?;
-    let alloc = pair(scan)?;
-    scan.literal(b"]")?;
+/// Takes `OBJECTS: BYTES [OBJECTS: BYTES]`: in use, and all.
+fn columns(scanner: &mut Scanner<'_>) -> Option<Columns> {
+    let inuse = allocations(scanner)?;
+    scanner.literal(b" [")?;
+    let alloc = allocations(scanner)?;
+    scanner.literal(b"]")?;
     Some(Columns { inuse, alloc })
 }
 
-fn record(text: &[u8]) -> Option<(Columns, usize)> {
-    let mut scan = Scan(text);
-    let columns = columns(&mut scan)?;
-    scan.literal(b" ")?;
-    let depth = scan.addresses()?;
-    Some((columns, depth))
+fn allocations(scanner: &mut Scanner<'_>) -> Option<Allocations> {
+    let objects = scanner.number()?;
+    scanner.literal(b": ")?;
+    let bytes = scanner.number()?;
+    Some(Allocations { objects, bytes })
+}
+
+/// The first line of a record.
+struct Record {
+    columns: Columns,
+    /// The number of PCs.
+    depth: usize,
+}
+
+fn record(text: &[u8]) -> Option<Record> {
+    let mut scanner = Scanner(text);
+    let columns = columns(&mut scanner)?;
+    scanner.literal(b" ")?;
+    let depth = scanner.addresses()?;
+    Some(Record { columns, depth })
 }
 
 /// Adds one record as one sample. Records of one stack differ in their objects' size, on which the
 /// scale depends, so they are not merged.
-fn add(profile: &mut Profile, stack: &[u64], record: Columns, rate: i64) {
-    let (alloc_objects, alloc_bytes) = unsampled(record.alloc, rate);
-    let (inuse_objects, inuse_bytes) = unsampled(record.inuse, rate);
-    let values = [alloc_objects, alloc_bytes, inuse_objects, inuse_bytes];
-    let (objects, bytes) = record.alloc;
-    match bytes.checked_div(objects) {
-        Some(size) if objects > 0 && size != 0 => {
-            profile.sample(stack, &values, &[Label::Number("bytes", size, "")]);
+fn add_sample(profile: &mut Profile, stack: &[u64], record: Columns, rate: i64) {
+    let alloc = record.alloc.unsampled(rate);
+    let inuse = record.inuse.unsampled(rate);
+    let values = [alloc.objects, alloc.bytes, inuse.objects, inuse.bytes];
+    match record.alloc.bytes.checked_div(record.alloc.objects) {
+        Some(size) if record.alloc.objects > 0 && size != 0 => {
+            let label = Label::Number {
+                name: "bytes",
+                number: size,
+                unit: "",
+            };
+            profile.sample(stack, &values, &[label]);
         }
         _ => profile.sample(stack, &values, &[]),
     }
 }
 
-/// Estimates what was there from what was sampled. An allocation of `size` bytes is sampled with
-/// the probability 1 - exp(-size / rate), and stands for as many as it is improbable.
-fn unsampled((objects, bytes): (i64, i64), rate: i64) -> (i64, i64) {
-    if objects == 0 || bytes == 0 {
-        return (0, 0);
-    }
-    if rate <= 1 {
-        return (objects, bytes);
-    }
-    let size = bytes as f64 / objects as f64;
-    let scale = 1.0 / (1.0 - (-size / rate as f64).exp());
-    (
-        (objects as f64 * scale) as i64,
-        (bytes as f64 * scale) as i64,
-    )
-}
-
-/// The trailer, without its two arrays of the last 256 pauses.
-fn mem_stats(lines: &mut Lines<impl BufRead>) -> Result<BTreeMap<String, String>, Stop> {
+/// Reads the trailer. Its two arrays of the last 256 pauses are left out.
+fn mem_stats(lines: &mut Lines<impl BufRead>) -> Result<BTreeMap<String, String>, ParseError> {
     let mut stats = BTreeMap::new();
-    let Some(line) = lines.whole()? else {
-        return Err(lines.end("it ends before runtime.MemStats"));
+    let Some(title) = lines.next()? else {
+        return Err(lines.damage_at_end("it ends before runtime.MemStats"));
     };
-    if line.text != b"# runtime.MemStats" {
-        return Err(line.damage("it is not the header of runtime.MemStats"));
+    if title.text != b"# runtime.MemStats" {
+        return Err(title.damage("it is not the header of runtime.MemStats"));
     }
-    while let Some(line) = lines.whole()? {
+    while let Some(line) = lines.next()? {
         let text = str::from_utf8(line.text).ok();
         let stat = text.and_then(|text| text.strip_prefix("# ")?.split_once(" = "));
         let Some((name, value)) = stat.filter(|_| stats.len() < MOST_STATS) else {
@@ -178,7 +229,7 @@ fn mem_stats(lines: &mut Lines<impl BufRead>) -> Result<BTreeMap<String, String>
         }
     }
     if !stats.contains_key(LAST_STAT) {
-        return Err(lines.end("it ends before runtime.MemStats"));
+        return Err(lines.damage_at_end("it ends before runtime.MemStats"));
     }
     Ok(stats)
 }

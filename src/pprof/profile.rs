@@ -5,49 +5,62 @@ use std::io::{self, Write};
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::intern::{Frame, Locations, Strings};
-use super::wire::{put_bytes, put_number, put_varint};
+use super::proto::{
+    COMMENT, DEFAULT_SAMPLE_TYPE, MAPPING, PERIOD, PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, put_bytes,
+    put_number, put_varint,
+};
+use super::tables::Tables;
 
-/// Field numbers of the message Profile.
-const SAMPLE_TYPE: u64 = 1;
-const SAMPLE: u64 = 2;
-const MAPPING: u64 = 3;
-const LOCATION: u64 = 4;
-const FUNCTION: u64 = 5;
-const STRING_TABLE: u64 = 6;
-const PERIOD_TYPE: u64 = 11;
-const PERIOD: u64 = 12;
-const COMMENT: u64 = 13;
-const DEFAULT_SAMPLE_TYPE: u64 = 14;
-
-/// What a profile may take in memory. The largest known, of 31 MB of text, takes a tenth of it.
+/// The most memory that a profile may take, in bytes. The largest known, of 31 MB of text, takes a tenth of it.
 const MOST_BYTES: usize = 32 << 20;
 
 /// A profile with names. Its samples are kept as they will be written.
 #[derive(Debug)]
 pub struct Profile {
-    strings: Strings,
-    locations: Locations,
-    /// All fields but samples, locations, functions and strings.
+    tables: Tables,
+    /// All fields but samples and tables.
     head: Vec<u8>,
     samples: Vec<u8>,
     sample_count: u64,
 }
 
+/// The meaning of one value of every sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ValueType {
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+}
+
+/// A frame as a text names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame<'a> {
+    /// Zero where the text does not say.
+    pub(super) pc: u64,
+    pub(super) function: &'a [u8],
+    pub(super) file: &'a [u8],
+    pub(super) line: i64,
+}
+
 /// What a sample says beside its stack and its values.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Label<'a> {
-    Text(&'a str, &'a str),
-    /// Name, number, unit. Without a unit, the name is one.
-    Number(&'a str, i64, &'a str),
+    Text {
+        name: &'a str,
+        text: &'a str,
+    },
+    Number {
+        name: &'a str,
+        number: i64,
+        /// If it is empty, the name is one.
+        unit: &'a str,
+    },
 }
 
 impl Profile {
-    /// An empty profile of samples with these values, each a name and a unit.
-    pub(super) fn new(values: &[(&str, &str)], period_type: (&str, &str), period: i64) -> Self {
+    /// An empty profile of samples with these values.
+    pub(super) fn new(values: &[ValueType], period_type: ValueType, period: i64) -> Self {
         let mut profile = Self {
-            strings: Strings::new(),
-            locations: Locations::default(),
+            tables: Tables::new(),
             head: Vec::new(),
             samples: Vec::new(),
             sample_count: 0,
@@ -66,52 +79,49 @@ impl Profile {
         profile
     }
 
-    fn value_type(&mut self, field: u64, (name, unit): (&str, &str)) {
+    fn value_type(&mut self, field: u64, value: ValueType) {
         let mut message = Vec::new();
-        put_number(&mut message, 1, self.strings.intern(name) as u64);
-        put_number(&mut message, 2, self.strings.intern(unit) as u64);
+        put_number(&mut message, 1, self.text(value.name));
+        put_number(&mut message, 2, self.text(value.unit));
         put_bytes(&mut self.head, field, &message);
     }
 
     /// Names the value that a viewer shows when none is asked for.
     pub(super) fn default_sample_type(&mut self, name: &str) {
-        let name = self.strings.intern(name) as u64;
+        let name = self.text(name);
         put_number(&mut self.head, DEFAULT_SAMPLE_TYPE, name);
     }
 
     /// Adds a line that viewers show with `-comments`.
     pub(super) fn comment(&mut self, text: &str) {
-        let text = self.strings.intern(text) as u64;
+        let text = self.text(text);
         put_number(&mut self.head, COMMENT, text);
     }
 
-    /// The id of a frame's location, which may be new if there is room for it beside so many bytes.
+    /// The id of a frame's location, which is added if it is new and there is room for it beside a
+    /// number of other bytes.
     ///
     /// # Errors
-    /// Its names are no text, or there is no room for them.
+    /// The names are not text, or there is no room.
     pub(super) fn location(
         &mut self,
         frame: Frame<'_>,
-        beside: usize,
+        other_bytes: usize,
     ) -> Result<u64, &'static str> {
-        if let Some(id) = self.locations.find(frame, &self.strings) {
-            return Ok(id);
-        }
-        self.room(beside)?;
-        let (Some(name), Some(file)) = (printable(frame.function), printable(frame.file)) else {
+        self.check_room(other_bytes)?;
+        let (Some(function), Some(file)) = (printable(frame.function), printable(frame.file))
+        else {
             return Err("its names are not UTF-8, or have control characters");
         };
-        let (name, file) = (self.strings.intern(name), self.strings.intern(file));
-        Ok(self.locations.add(frame, name, file, &self.strings))
+        Ok(self.tables.location(frame.pc, function, file, frame.line))
     }
 
-    /// Whether more fits beside so many bytes of what it is made from.
+    /// Checks that more fits beside a number of bytes that are kept while the profile is made.
     ///
     /// # Errors
     /// It does not.
-    pub(super) fn room(&self, beside: usize) -> Result<(), &'static str> {
-        let bytes = beside + self.strings.bytes() + self.locations.bytes() + self.samples.len();
-        if bytes > MOST_BYTES {
+    pub(super) fn check_room(&self, other_bytes: usize) -> Result<(), &'static str> {
+        if other_bytes + self.tables.bytes() + self.samples.len() > MOST_BYTES {
             return Err("what comes before it is more than a profile may take in memory, 32 MiB");
         }
         Ok(())
@@ -138,17 +148,22 @@ impl Profile {
     fn label(&mut self, label: Label<'_>) -> Vec<u8> {
         let mut message = Vec::new();
         match label {
-            Label::Text(name, text) => {
-                put_number(&mut message, 1, self.strings.intern(name) as u64);
-                put_number(&mut message, 2, self.strings.intern(text) as u64);
+            Label::Text { name, text } => {
+                put_number(&mut message, 1, self.text(name));
+                put_number(&mut message, 2, self.text(text));
             }
-            Label::Number(name, number, unit) => {
-                put_number(&mut message, 1, self.strings.intern(name) as u64);
+            Label::Number { name, number, unit } => {
+                put_number(&mut message, 1, self.text(name));
                 put_number(&mut message, 3, number.cast_unsigned());
-                put_number(&mut message, 4, self.strings.intern(unit) as u64);
+                put_number(&mut message, 4, self.text(unit));
             }
         }
         message
+    }
+
+    /// The index of a string in the profile's table.
+    fn text(&mut self, text: &str) -> u64 {
+        self.tables.strings.intern(text) as u64
     }
 
     /// How many samples there are.
@@ -165,10 +180,7 @@ impl Profile {
         output.write_all(&self.head)?;
         output.write_all(&self.samples)?;
         let mut tables = Vec::new();
-        self.locations.put(&mut tables, LOCATION, FUNCTION);
-        for text in self.strings.iter() {
-            put_bytes(&mut tables, STRING_TABLE, text.as_bytes());
-        }
+        self.tables.put(&mut tables);
         output.write_all(&tables)?;
         output.finish().map(drop)
     }

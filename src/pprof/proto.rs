@@ -1,23 +1,31 @@
-//! profile.proto, the format that `go tool pprof` reads.
-//! <https://github.com/google/pprof/blob/main/proto/profile.proto>
+//! profile.proto, the format that `go tool pprof` reads: its field numbers, its summary, and the wire
+//! format of Protocol Buffers, as far as it takes to walk a message without keeping it, and to write
+//! one of numbers, strings and messages.
+//! <https://github.com/google/pprof/blob/main/proto/profile.proto>,
+//! <https://protobuf.dev/programming-guides/encoding/>
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::wire::{Value, field, invalid, skip};
-
 /// Field numbers of the message Profile.
-const SAMPLE_TYPE: u64 = 1;
-const SAMPLE: u64 = 2;
-const STRING_TABLE: u64 = 6;
+pub(super) const SAMPLE_TYPE: u64 = 1;
+pub(super) const SAMPLE: u64 = 2;
+pub(super) const MAPPING: u64 = 3;
+pub(super) const LOCATION: u64 = 4;
+pub(super) const FUNCTION: u64 = 5;
+pub(super) const STRING_TABLE: u64 = 6;
 const TIME_NANOS: u64 = 9;
 const DURATION_NANOS: u64 = 10;
+pub(super) const PERIOD_TYPE: u64 = 11;
+pub(super) const PERIOD: u64 = 12;
+pub(super) const COMMENT: u64 = 13;
+pub(super) const DEFAULT_SAMPLE_TYPE: u64 = 14;
 
 /// The first byte of a gzip file. RFC 1952
 pub(super) const GZIP: u8 = 0x1f;
 
-/// What a profile says of itself. One that does not say when it was taken has zeros.
+/// The time, the length and the size of a profile. One that does not say when it was taken has zeros.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Its beginning, in nanoseconds since 1970 by the profiled machine's clock.
@@ -28,12 +36,11 @@ pub struct Summary {
     pub samples: u64,
 }
 
-/// Reads a whole profile, gzip or plain, in memory that does not depend on its size.
+/// Reads a whole profile, gzip or plain, in memory that does not depend on its size, and sums it up.
 ///
 /// # Errors
 /// The input cannot be read, or is no whole profile.
-pub fn summary(input: impl BufRead) -> io::Result<Summary> {
-    let mut input = input;
+pub fn summary(mut input: impl BufRead) -> io::Result<Summary> {
     let start = input.fill_buf()?;
     if start.is_empty() {
         return Err(invalid("it is empty"));
@@ -68,4 +75,86 @@ fn walk(input: &mut impl BufRead) -> io::Result<Summary> {
         return Err(invalid("it has no type of sample, or no strings"));
     }
     Ok(summary)
+}
+
+/// The value of a field, as far as it is read with the field's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
+    /// A number.
+    Varint(u64),
+    /// A string, a message or packed numbers of so many bytes, which come next.
+    Bytes(u64),
+}
+
+/// Reads the next field's number and value; `None` at the message's end. Fixed-width values, which
+/// no profile has, are passed over as bytes.
+fn field(input: &mut impl BufRead) -> io::Result<Option<(u64, Value)>> {
+    if input.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    let tag = varint(input)?;
+    let value = match tag & 7 {
+        0 => Value::Varint(varint(input)?),
+        1 => Value::Bytes(8),
+        2 => Value::Bytes(varint(input)?),
+        5 => Value::Bytes(4),
+        other => {
+            return Err(invalid(&format!(
+                "a field of the unknown wire type {other}"
+            )));
+        }
+    };
+    Ok(Some((tag >> 3, value)))
+}
+
+/// Passes over this number of bytes.
+fn skip(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
+    let skipped = io::copy(&mut input.take(bytes), &mut io::sink())?;
+    if skipped == bytes {
+        Ok(())
+    } else {
+        Err(invalid("it ends in the middle of a field"))
+    }
+}
+
+fn varint(input: &mut impl BufRead) -> io::Result<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let mut byte = [0];
+        input.read_exact(&mut byte)?;
+        number |= u64::from(byte[0] & 0x7f) << shift;
+        if byte[0] < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(invalid("a number of more than 64 bits"))
+}
+
+/// The error that the input is not the format.
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Appends a number as it stands in a packed field: no tag.
+pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Appends a field that is a number. Zero is what a field that is not there means.
+pub(super) fn put_number(out: &mut Vec<u8>, field: u64, number: u64) {
+    if number != 0 {
+        put_varint(out, field << 3);
+        put_varint(out, number);
+    }
+}
+
+/// Appends a field that is a string, a message or packed numbers, even an empty one.
+pub(super) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+    put_varint(out, field << 3 | 2);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
 }

@@ -3,25 +3,29 @@
 
 use std::io::{self, BufRead};
 
-use super::lines::Lines;
-use super::parsed::{Parsed, settle};
-use super::problem::Stop;
-use super::profile::Profile;
-use super::scan::Scan;
-use super::stack::Stacks;
+use super::parsed::{ParseError, Parsed, accept_damage};
+use super::profile::{Profile, ValueType};
+use super::stack::StackReader;
+use super::text::{Lines, Scanner};
 
-/// Reads the text.
+/// Parses a text of threadcreate.
+///
+/// # Errors
+/// The input cannot be read.
 pub(super) fn parse(input: impl BufRead) -> io::Result<Parsed> {
-    settle(read(&mut Lines::new(input)))
+    accept_damage(read(&mut Lines::new(input)))
 }
 
-fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Stop> {
-    let value = ("threadcreate", "count");
+fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, ParseError> {
+    let value = ValueType {
+        name: "threadcreate",
+        unit: "count",
+    };
     let mut profile = Profile::new(&[value], value, 1);
-    let total = total(lines)?;
+    let total = header(lines)?;
     let mut threads: i64 = 0;
-    let mut stacks = Stacks::default();
-    while let Some(line) = lines.whole()? {
+    let mut stacks = StackReader::default();
+    while let Some(line) = lines.next()? {
         let Some(count) = record(line.text) else {
             return Err(line.damage("it is no record of threads"));
         };
@@ -30,27 +34,29 @@ fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, Stop> {
         threads = threads.saturating_add(count);
     }
     if threads != total {
-        return Err(lines.end(format!("it has {threads} of {total} threads")));
+        return Err(lines.damage_at_end(format!("it has {threads} of {total} threads")));
     }
-    Ok(Parsed::whole(profile))
+    Ok(Parsed::understood(profile))
 }
 
-fn total(lines: &mut Lines<impl BufRead>) -> Result<i64, Stop> {
-    let Some(line) = lines.whole()? else {
-        return Err(lines.end("it is empty"));
+/// Reads the header, which has the number of all threads.
+fn header(lines: &mut Lines<impl BufRead>) -> Result<i64, ParseError> {
+    let Some(line) = lines.next()? else {
+        return Err(lines.damage_at_end("it is empty"));
     };
-    let header = |text| {
-        let mut scan = Scan(text);
-        scan.literal(b"threadcreate profile: total ")?;
-        let total = scan.number()?;
-        scan.end().map(|()| total)
+    let total = |text| {
+        let mut scanner = Scanner(text);
+        scanner.literal(b"threadcreate profile: total ")?;
+        let total = scanner.number()?;
+        scanner.end().map(|()| total)
     };
-    header(line.text).ok_or_else(|| line.damage("it is no header of a threadcreate profile"))
+    total(line.text).ok_or_else(|| line.damage("it is no header of a threadcreate profile"))
 }
 
+/// The number of threads in `COUNT @ PCs`.
 fn record(text: &[u8]) -> Option<i64> {
-    let mut scan = Scan(text);
-    let count = scan.number()?;
-    scan.literal(b" ")?;
-    scan.addresses().map(|_| count)
+    let mut scanner = Scanner(text);
+    let count = scanner.number()?;
+    scanner.literal(b" ")?;
+    scanner.addresses().map(|_| count)
 }

@@ -10,7 +10,8 @@ use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
 use crate::destination::Found;
-use crate::manifest::{Archive, EndedBy, ExpectedPod, File, Manifest, Window};
+use crate::manifest::{Archive, ExpectedPod, File, Manifest, Window};
+use crate::window::WindowEnd;
 
 /// Preflight's result.
 #[derive(Debug)]
@@ -82,9 +83,7 @@ pub(super) struct Started {
 #[derive(Debug)]
 pub(super) struct WindowOver {
     pub(super) started: Started,
-    pub(super) ended_by: EndedBy,
-    /// The workload's exit code, if the stop file had one.
-    pub(super) workload_exit_code: Option<u8>,
+    pub(super) end: WindowEnd,
     /// When it ended, of a window that an attempt had opened which died.
     pub(super) stopped: Option<Timestamp>,
 }

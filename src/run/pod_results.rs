@@ -9,7 +9,7 @@ use crate::archive::PodBundle;
 use crate::component::Component;
 use crate::config::MinComplete;
 use crate::limits::CLOCK_DIFFERENCE;
-use crate::manifest::{ExpectedPod, File, Pod, Refused, State, Uncounted, Window};
+use crate::manifest::{ExpectedPod, File, Pod, State, Uncounted, UnexpectedName, Window};
 use crate::pprof::proto::Summary;
 
 /// Pods that are named in the reason of an exit code; the manifest has them all.
@@ -24,7 +24,7 @@ pub(super) struct PodResults {
     /// Pods that were there and not expected.
     pub(super) uncounted: Vec<Uncounted>,
     /// Names in a dump that nobody asked for.
-    pub(super) unexpected_names: Vec<Refused>,
+    pub(super) unexpected_names: Vec<UnexpectedName>,
 }
 
 /// What a pod's bundle has to be like.

@@ -11,6 +11,7 @@ use crate::cluster::lease::{Journal, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::{EndedBy, ExpectedPod};
+use crate::window::WindowEnd;
 
 /// Takes up the window of an attempt of this run that died: what comes next is its stop.
 ///
@@ -37,8 +38,10 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
             failed: failed.map(|(pod, why)| StartFailed { pod, why }),
             expected,
         },
-        ended_by: journal.ended_by.unwrap_or(EndedBy::Died),
-        workload_exit_code: journal.workload_exit_code,
+        end: WindowEnd {
+            by: journal.ended_by.unwrap_or(EndedBy::Died),
+            workload_exit_code: journal.workload_exit_code,
+        },
         stopped: Some(journal.stopped.unwrap_or(now)),
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cluster_profiler_job::config::WindowConfig;
 use cluster_profiler_job::manifest::EndedBy;
-use cluster_profiler_job::window::{self, Ended};
+use cluster_profiler_job::window::{self, WindowEnd};
 use standin::{RouteAnswer, RouteFault, Standin, Times};
 
 use crate::harness::{self, Place, send, standin};
@@ -98,7 +98,7 @@ async fn the_longest_time_ends_a_window_whose_stop_file_never_comes() {
 
 /// A window of two seconds at most, whose stop file is written after one, between two looks at it,
 /// with time that passes as it is waited for.
-async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> Ended {
+async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> WindowEnd {
     let place = Place::empty();
     let path = place.path("stop");
     let config = WindowConfig {
@@ -114,7 +114,7 @@ async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> Ended {
         std::future::pending().await
     };
     tokio::select! {
-        ended = window::wait(&config, &path, std::future::pending()) => ended,
+        ended = window::wait_for_end(&config, &path, std::future::pending()) => ended,
         () = writer => unreachable!("it never ends"),
     }
 }

@@ -1,4 +1,4 @@
-//! Where profiles come from: a directory, or a .tar.gz.
+//! The source of profiles: a directory, or a .tar.gz.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
@@ -8,28 +8,29 @@ use flate2::bufread::MultiGzDecoder;
 use indicatif::ProgressBar;
 use tar::{Archive, EntryType};
 
-use super::fault::Fault;
+use super::summary::ConvertError;
 use crate::pprof::Kind;
 
-/// How a gzip file begins. RFC 1952
+/// The first bytes of a gzip file. RFC 1952
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// An archive ends in blocks of zeros, of which one is read. POSIX.1-1988, ustar
-const END: usize = 512;
+/// The size of one of the blocks of zeros that an archive ends in, of which one is read, in bytes.
+/// POSIX.1-1988, ustar
+const BLOCK: usize = 512;
 
-/// One thing in a source.
+/// One thing that is found in a source.
 pub(super) enum Found<'a> {
     /// A file, at a plain relative path.
     File(PathBuf, &'a mut dyn Read),
-    /// Something that is not converted, by name, and why.
-    Refused(PathBuf, String),
+    /// Something that is neither converted nor copied, by name, and why.
+    Skipped(PathBuf, String),
     /// Something that cannot be read, by name, and why.
     Unreadable(PathBuf, String),
 }
 
-/// A source that is there.
+/// A source that can be read.
 pub(super) enum Source {
-    /// What was in a directory when it was looked at.
+    /// A directory, with what was in it when it was looked at.
     Directory {
         root: PathBuf,
         names: Vec<PathBuf>,
@@ -47,21 +48,24 @@ pub(super) enum Source {
 
 impl Source {
     /// Looks at what is to be converted.
-    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
-        let fault = |error: io::Error| Fault::source(path, error);
-        if fs::metadata(path).map_err(fault)?.is_dir() {
+    ///
+    /// # Errors
+    /// It cannot be read, is of another kind, or is a directory without a profile.
+    pub(super) fn open(path: &Path) -> Result<Self, ConvertError> {
+        let failed = |error: io::Error| ConvertError::source(path, error);
+        if fs::metadata(path).map_err(failed)?.is_dir() {
             return directory(path);
         }
-        let mut file = File::open(path).map_err(fault)?;
-        let bytes = file.metadata().map_err(fault)?.len();
+        let mut file = File::open(path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
         let mut magic = [0; 2];
         if file.read_exact(&mut magic).is_err() || magic != GZIP {
-            return Err(Fault::source(
+            return Err(ConvertError::source(
                 path,
                 "it is neither a directory nor a .tar.gz",
             ));
         }
-        io::Seek::rewind(&mut file).map_err(fault)?;
+        io::Seek::rewind(&mut file).map_err(failed)?;
         Ok(Self::Archive {
             path: path.to_owned(),
             file,
@@ -69,7 +73,7 @@ impl Source {
         })
     }
 
-    /// How much there is to read.
+    /// The number of bytes that there are to read.
     pub(super) fn bytes(&self) -> u64 {
         match self {
             Self::Directory { bytes, .. } | Self::Archive { bytes, .. } => *bytes,
@@ -77,11 +81,14 @@ impl Source {
     }
 
     /// Hands over everything in it, in order.
+    ///
+    /// # Errors
+    /// Those of whoever takes it.
     pub(super) fn each(
         self,
         bar: &ProgressBar,
-        mut take: impl FnMut(Found<'_>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut take: impl FnMut(Found<'_>) -> Result<(), ConvertError>,
+    ) -> Result<(), ConvertError> {
         match self {
             Self::Directory {
                 root,
@@ -110,9 +117,11 @@ impl Source {
     }
 }
 
-/// Looks before anything is written, for the destination may be within.
-fn directory(root: &Path) -> Result<Source, Fault> {
-    let (mut names, mut closed, mut bytes) = (Vec::new(), Vec::new(), 0);
+/// Looks into a directory before anything is written, for the output directory may be within.
+fn directory(root: &Path) -> Result<Source, ConvertError> {
+    let mut names = Vec::new();
+    let mut closed = Vec::new();
+    let mut bytes = 0;
     let mut pending = vec![PathBuf::new()];
     while let Some(directory) = pending.pop() {
         let path = root.join(&directory);
@@ -125,7 +134,7 @@ fn directory(root: &Path) -> Result<Source, Fault> {
         };
         match look() {
             Err(error) if directory.as_os_str().is_empty() => {
-                return Err(Fault::source(root, error));
+                return Err(ConvertError::source(root, error));
             }
             Err(error) => closed.push((directory, error.to_string())),
             Ok(entries) => {
@@ -143,7 +152,7 @@ fn directory(root: &Path) -> Result<Source, Fault> {
     }
     if !names.iter().any(|name| kind(name).is_some()) {
         let what = "there is no profile in it: no heap.pprof, cpu.pprof or the like";
-        return Err(Fault::source(root, what));
+        return Err(ConvertError::source(root, what));
     }
     names.sort();
     Ok(Source::Directory {
@@ -154,34 +163,33 @@ fn directory(root: &Path) -> Result<Source, Fault> {
     })
 }
 
+/// Hands over a directory's file.
 fn file(
     root: &Path,
     name: PathBuf,
     bar: &ProgressBar,
-    take: &mut impl FnMut(Found<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    take: &mut impl FnMut(Found<'_>) -> Result<(), ConvertError>,
+) -> Result<(), ConvertError> {
     let path = root.join(&name);
-    let open = || {
-        let found = fs::symlink_metadata(&path)?;
-        Ok::<_, io::Error>(if found.is_file() {
-            Some(File::open(&path)?)
-        } else {
-            None
-        })
+    let open = || -> io::Result<Option<File>> {
+        if !fs::symlink_metadata(&path)?.is_file() {
+            return Ok(None);
+        }
+        File::open(&path).map(Some)
     };
     match open() {
         Ok(Some(file)) => take(Found::File(name, &mut bar.wrap_read(file))),
-        Ok(None) => take(Found::Refused(name, "it is a link, or no file".to_owned())),
+        Ok(None) => take(Found::Skipped(name, "it is a link, or no file".to_owned())),
         Err(error) => take(Found::Unreadable(name, error.to_string())),
     }
 }
 
-/// Hands over an archive's files. The inner result is the archive's, the outer that of who takes
-/// them.
+/// Hands over an archive's files. The inner result is the archive's: it may be unreadable from some
+/// place on. The outer one is that of whoever takes the files.
 fn archive(
     unpacked: impl Read,
-    take: &mut impl FnMut(Found<'_>) -> Result<(), Fault>,
-) -> Result<io::Result<()>, Fault> {
+    take: &mut impl FnMut(Found<'_>) -> Result<(), ConvertError>,
+) -> Result<io::Result<()>, ConvertError> {
     let mut archive = Archive::new(Zeros {
         input: unpacked,
         trailing: 0,
@@ -204,20 +212,20 @@ fn archive(
             continue;
         }
         take(match (plain(&name), kind) {
-            (None, _) => Found::Refused(name, "its path leads out of the archive".to_owned()),
+            (None, _) => Found::Skipped(name, "its path leads out of the archive".to_owned()),
             (Some(path), EntryType::Regular | EntryType::Continuous) => {
                 Found::File(path, &mut entry)
             }
-            (Some(path), _) => Found::Refused(path, "it is a link, or no file".to_owned()),
+            (Some(path), _) => Found::Skipped(path, "it is a link, or no file".to_owned()),
         })?;
     }
-    if archive.into_inner().trailing < END {
+    if archive.into_inner().trailing < BLOCK {
         return Ok(Err(io::ErrorKind::UnexpectedEof.into()));
     }
     Ok(Ok(()))
 }
 
-/// Counts the zeros that what was read ends in: an archive ends in blocks of them.
+/// A reader that counts the zeros at the end of what was read.
 struct Zeros<R> {
     input: R,
     trailing: usize,
@@ -237,7 +245,7 @@ impl<R: Read> Read for Zeros<R> {
     }
 }
 
-/// A path without anything but names in it.
+/// A path with nothing but names in it; `None` if it leads elsewhere.
 fn plain(path: &Path) -> Option<PathBuf> {
     let mut plain = PathBuf::new();
     for component in path.components() {

@@ -16,9 +16,9 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 use aws_types::service_config::ServiceConfigKey;
 
 use super::tls;
-use crate::chain::chain;
 use crate::config::S3Settings;
 use crate::destination::error::DestinationError;
+use crate::errors::chain;
 use crate::limits::{S3_ATTEMPT, S3_CONNECT, S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_TRIES};
 
 /// The region that is named to a server that is not AWS.

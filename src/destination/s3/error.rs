@@ -6,8 +6,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::chain::chain;
 use crate::destination::error::DestinationError;
+use crate::errors::chain;
 
 /// A request that failed. The status and the code tell what is missing from what is refused.
 pub(super) struct RequestError {

@@ -14,9 +14,9 @@ use tokio::sync::OnceCell;
 
 use super::client;
 use super::error::RequestError;
-use crate::chain::chain;
 use crate::config::{S3Config, S3Settings};
 use crate::destination::error::DestinationError;
+use crate::errors::chain;
 
 /// The objects of a bucket that are below a prefix.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use super::multipart;
 use super::objects::Objects;
 use crate::config::RunFile;
 use crate::destination::error::DestinationError;
+use crate::errors::joined;
 use crate::manifest::{Archive, Sha256};
-use crate::task::joined;
 
 /// The least that S3 takes for any part but the last.
 const PART: usize = 5 << 20;

@@ -16,8 +16,8 @@ use super::program::{Program, Running};
 use crate::archive::Spool;
 use crate::component::Component;
 use crate::engine::pod_dump::{CLUSTER_PROFILER, PodDump};
+use crate::errors::joined;
 use crate::limits::Limits;
-use crate::task::joined;
 
 /// Pods that a message names.
 const NAMED: usize = 3;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::{PodBundle, ProfileError, Spool};
 use crate::engine::pod_dump::note_unexpected_name;
-use crate::manifest::Refused;
+use crate::manifest::UnexpectedName;
 use crate::pprof::Kind;
 
 /// The output directory of one call of the program.
@@ -87,7 +87,7 @@ impl OutputDirectory {
         &self,
         pod: &str,
         spool: &Spool,
-    ) -> Result<(PodBundle, Vec<Refused>), ReadError> {
+    ) -> Result<(PodBundle, Vec<UnexpectedName>), ReadError> {
         let mut bundle = PodBundle::default();
         let mut unexpected_names = Vec::new();
         let directory = self.path.join(pod);

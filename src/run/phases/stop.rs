@@ -29,15 +29,15 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
     send_stop(context, confirmation, stop_until).await?;
     if confirmation.is_confirmed() {
         context.cluster.lease.note_stopped().await?;
-        tracing::info!(ended_by = ?over.ended_by, "profiling is off");
+        tracing::info!(ended_by = ?over.end.by, "profiling is off");
     }
     Ok(Stopped {
         window: Window {
             start: over.started.at,
             stop: stopped,
-            ended_by: over.ended_by,
+            ended_by: over.end.by,
         },
-        workload_exit_code: over.workload_exit_code,
+        workload_exit_code: over.end.workload_exit_code,
         start_failed: over.started.failed,
         expected: over.started.expected,
         stop_until,
@@ -50,8 +50,8 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
     let now = Timestamp::now();
     let noted = context.cluster.lease.note(|journal| {
         journal.stopped = Some(now);
-        journal.ended_by = Some(over.ended_by);
-        journal.workload_exit_code = over.workload_exit_code;
+        journal.ended_by = Some(over.end.by);
+        journal.workload_exit_code = over.end.workload_exit_code;
     });
     // The stop waits for nothing: should this not be written, it is sent all the same.
     if let Err(error) = noted.await {

@@ -8,7 +8,7 @@ use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Started, WindowOver};
 use crate::run::status::signal_files;
-use crate::window::{self, Ended};
+use crate::window::{self, WindowEnd};
 
 /// Says that profiling is on, and waits for the window's end. A window that is over before it opens is
 /// not told of.
@@ -16,8 +16,8 @@ use crate::window::{self, Ended};
 /// # Errors
 /// The ready file cannot be written.
 pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<WindowOver, Fault> {
-    let ended = match context.shutdown.request() {
-        Some(request) => Ended {
+    let end = match context.shutdown.request() {
+        Some(request) => WindowEnd {
             by: request.by,
             workload_exit_code: None,
         },
@@ -25,20 +25,19 @@ pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<
     };
     Ok(WindowOver {
         started,
-        ended_by: ended.by,
-        workload_exit_code: ended.workload_exit_code,
+        end,
         stopped: None,
     })
 }
 
-async fn wait_for_end(context: &Context) -> Result<Ended, Fault> {
+async fn wait_for_end(context: &Context) -> Result<WindowEnd, Fault> {
     let config = &context.config;
     signal_files::write_ready(&config.signals)?;
     let longest = longest(context);
     tracing::info!(longest = %format_duration(longest), "profiling is on");
     context.progress.show_window(longest);
     let told = async { context.shutdown.requested().await.by };
-    Ok(window::wait(&config.window, &config.signals.stop, told).await)
+    Ok(window::wait_for_end(&config.window, &config.signals.stop, told).await)
 }
 
 /// How long the window can last, as far as is known when it opens.

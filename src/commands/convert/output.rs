@@ -1,88 +1,98 @@
-//! Where converted profiles go: a new directory with the source's paths.
+//! The directory that `convert` makes, with the source's paths.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::fault::Fault;
 use super::source::kind;
-use super::tally::{Fate, Tally};
+use super::summary::{ConvertError, Converted, Summary};
 use crate::pprof::{self, Kind, Profile, Served};
 
-/// The directory.
+/// The output directory.
 #[derive(Debug)]
-pub(super) struct Dest {
+pub(super) struct Output {
     root: PathBuf,
     keep_originals: bool,
 }
 
-impl Dest {
+impl Output {
     /// Makes the directory, which must not be there.
-    pub(super) fn make(root: &Path, keep_originals: bool) -> Result<Self, Fault> {
-        fs::create_dir(root).map_err(|error| Fault::make(root, error))?;
+    ///
+    /// # Errors
+    /// It is there, or cannot be made.
+    pub(super) fn make(root: &Path, keep_originals: bool) -> Result<Self, ConvertError> {
+        fs::create_dir(root).map_err(|error| ConvertError::output_directory(root, error))?;
         Ok(Self {
             root: root.to_owned(),
             keep_originals,
         })
     }
 
-    /// Takes a file: a profile is converted, any other is copied.
+    /// Takes a file: a profile is converted and its result added to the summary, any other is copied.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
     pub(super) fn take(
         &self,
         name: &Path,
         content: &mut dyn Read,
-        tally: &mut Tally,
-    ) -> Result<(), Fault> {
+        summary: &mut Summary,
+    ) -> Result<(), ConvertError> {
         let path = self.root.join(name);
-        let fault = |error| Fault::dest(&path, error);
+        let failed = |error| ConvertError::output(&path, error);
         let mut copy = match create(&path) {
             Ok(file) => Copy::new(file),
             Err(error) if is_the_sources(&error) => {
-                tally.refused(name, error.to_string());
+                summary.skipped(name, error.to_string());
                 return Ok(());
             }
-            Err(error) => return Err(fault(error)),
+            Err(error) => return Err(failed(error)),
         };
-        let kind = kind(name);
-        let read = match kind {
-            Some(kind) => pprof::read(kind, content, &mut copy).map(Some),
+        let read = match kind(name) {
+            Some(kind) => pprof::read(kind, content, &mut copy).map(|served| Some((kind, served))),
             None => io::copy(content, &mut copy).map(|_| None),
         };
-        match read {
+        let profile = match read {
+            Ok(profile) => profile,
             Err(error) if !copy.failed => {
-                fs::remove_file(&path).map_err(fault)?;
-                tally.unreadable(name, error.to_string());
+                fs::remove_file(&path).map_err(failed)?;
+                summary.unreadable(name, error.to_string());
                 return Ok(());
             }
-            Err(error) => return Err(fault(error)),
-            Ok(served) => {
-                let text = copy.end().map_err(fault)?;
-                let Some((kind, served)) = kind.zip(served) else {
-                    return Ok(());
-                };
-                let fate = match self.settle(&path, (kind, served), text) {
-                    Err(error) if is_the_sources(&error) => {
-                        Fate::Damaged(format!("there is no place for its text: {error}"))
-                    }
-                    fate => fate.map_err(fault)?,
-                };
-                tally.profile(name, fate);
+            Err(error) => return Err(failed(error)),
+        };
+        let bytes = copy.end().map_err(failed)?;
+        let Some((kind, served)) = profile else {
+            return Ok(());
+        };
+        let result = match self.convert(&path, kind, served, bytes) {
+            Ok(result) => result,
+            Err(error) if is_the_sources(&error) => {
+                Converted::Damaged(format!("there is no place for its text: {error}"))
             }
-        }
+            Err(error) => return Err(failed(error)),
+        };
+        summary.profile(name, result);
         Ok(())
     }
 
-    /// Puts a profile with names where its text is, and the text aside.
-    fn settle(&self, path: &Path, (kind, served): (Kind, Served), text: u64) -> io::Result<Fate> {
+    /// Writes a profile with names in place of the text of so many bytes, which is put aside or removed.
+    fn convert(
+        &self,
+        path: &Path,
+        kind: Kind,
+        served: Served,
+        text_bytes: u64,
+    ) -> io::Result<Converted> {
         let (profile, notes) = match served {
-            Served::Profile(_) => return Ok(Fate::AsItWas),
-            Served::Damaged(why) => return Ok(Fate::Damaged(why)),
+            Served::Profile(_) => return Ok(Converted::AlreadyProfile),
+            Served::Damaged(why) => return Ok(Converted::Damaged(why)),
             Served::Text { profile, notes, .. } => (profile, notes),
         };
         match kind.original_name().filter(|_| self.keep_originals) {
             None => fs::remove_file(path)?,
-            Some(original) => {
-                let original = path.with_file_name(original);
+            Some(name) => {
+                let original = path.with_file_name(name);
                 fs::create_dir_all(original.parent().unwrap_or(path))?;
                 if original.exists() {
                     return Err(ErrorKind::AlreadyExists.into());
@@ -90,8 +100,11 @@ impl Dest {
                 fs::rename(path, original)?;
             }
         }
-        let bytes = write(path, &profile)?;
-        Ok(Fate::Converted { text, bytes, notes })
+        Ok(Converted::Text {
+            text_bytes,
+            profile_bytes: write(path, &profile)?,
+            notes,
+        })
     }
 }
 
@@ -101,8 +114,8 @@ fn create(path: &Path) -> io::Result<File> {
     File::create_new(path)
 }
 
-/// Whether it is the source's own doing that a file cannot be made: it has the name twice, as a
-/// file and a directory, or one that is none here.
+/// Whether it is the source's own doing that a file cannot be made: a name is there twice, as a file
+/// and a directory, or is no name here.
 fn is_the_sources(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -114,6 +127,7 @@ fn is_the_sources(error: &io::Error) -> bool {
     )
 }
 
+/// Writes a profile to a new file. Gives its size.
 fn write(path: &Path, profile: &Profile) -> io::Result<u64> {
     let mut copy = Copy::new(File::create_new(path)?);
     profile.write(&mut copy)?;
@@ -136,7 +150,7 @@ impl Copy {
         }
     }
 
-    /// Ends it; gives its size.
+    /// Writes what is buffered. Gives the file's size.
     fn end(mut self) -> io::Result<u64> {
         self.file.flush()?;
         Ok(self.bytes)

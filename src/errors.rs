@@ -1,6 +1,8 @@
-//! Errors and everything that caused them.
+//! Errors of others: told in one line with their causes, and panics that are passed on.
 
 use std::error::Error;
+
+use tokio::task::JoinError;
 
 /// An error and its causes in one line, outermost first.
 pub fn chain(error: &dyn Error) -> String {
@@ -14,4 +16,10 @@ pub fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// The result of a task or a blocking thread. Its panic goes on here: a defect must end the run, not
+/// a thread.
+pub fn joined<T>(result: Result<T, JoinError>) -> T {
+    result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

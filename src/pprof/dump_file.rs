@@ -1,44 +1,44 @@
-//! One file of a dump, as a component served it.
+//! One file of a dump, as a component served it: what it is, and the profile that it becomes.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use super::convert::convert;
 use super::kind::Kind;
 use super::parsed::Parsed;
 use super::profile::Profile;
 use super::proto::{self, GZIP, Summary};
+use super::{contention, goroutine, heap, threadcreate};
 
-/// Large enough that neither side is called often, small enough for the processor's cache.
+/// The size of the read buffer. Large enough that neither side is called often, small enough for the processor's cache.
 const BUFFER: usize = 32 * 1024;
 
-/// What a file is.
+/// The content of a file, by what it is.
 #[derive(Debug)]
 pub enum Served {
     /// A profile already, as cpu is; it stays as it came.
     Profile(Summary),
-    /// A text, and what was made of it.
+    /// A text, which was converted.
     Text {
-        /// The same with names.
+        /// The profile with names.
         profile: Box<Profile>,
         /// What Go itself left out.
         notes: Vec<String>,
         /// `runtime.MemStats` by name, of heap and allocs.
         mem_stats: BTreeMap<String, String>,
     },
-    /// Neither, and why: it stays as it came.
+    /// Neither, for this reason; it stays as it came.
     Damaged(String),
 }
 
-/// Reads a whole file and writes it on as it comes, whatever is thought of it.
+/// Reads a whole file, and writes it to the copy as it comes, whatever it is.
 ///
 /// # Errors
-/// The content cannot be read, or not be written on.
+/// The content cannot be read, or the copy cannot be written.
 pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Served> {
     let tee = Tee {
         content,
         copy,
-        fault: None,
+        failed: None,
     };
     let mut tee = BufReader::with_capacity(BUFFER, tee);
     // One byte is enough: no text begins so, and more may not be here yet.
@@ -59,6 +59,26 @@ pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Serv
     Ok(served)
 }
 
+/// Converts the text that a component serves (`debug=2`) into a profile with names; `None` for the
+/// kind that is served as a profile.
+///
+/// # Errors
+/// The input cannot be read. What is not the format is no error but [`Problem::Damage`].
+///
+/// [`Problem::Damage`]: super::Problem::Damage
+pub fn convert(kind: Kind, input: impl BufRead) -> io::Result<Option<Parsed>> {
+    match kind {
+        Kind::Allocs => heap::parse(input, "alloc_space"),
+        Kind::Block => contention::parse(input, "contention"),
+        Kind::Cpu => return Ok(None),
+        Kind::Goroutine => goroutine::parse(input),
+        Kind::Heap => heap::parse(input, "inuse_space"),
+        Kind::Mutex => contention::parse(input, "mutex"),
+        Kind::Threadcreate => threadcreate::parse(input),
+    }
+    .map(Some)
+}
+
 impl From<Parsed> for Served {
     fn from(parsed: Parsed) -> Self {
         let mut problems = parsed.problems.iter().map(ToString::to_string);
@@ -73,17 +93,17 @@ impl From<Parsed> for Served {
     }
 }
 
-/// Passes on what is read and writes it to the copy. After a fault there is nothing but that: a
-/// reader that takes it for the content's damage must not be able to go on.
+/// A reader that writes what is read to a copy. After an error every further read gives the same
+/// error: whoever takes it for damage of the content must not be able to go on.
 struct Tee<R, W> {
     content: R,
     copy: W,
-    fault: Option<(io::ErrorKind, String)>,
+    failed: Option<(io::ErrorKind, String)>,
 }
 
 impl<R: Read, W: Write> Read for Tee<R, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some((kind, why)) = &self.fault {
+        if let Some((kind, why)) = &self.failed {
             return Err(io::Error::new(*kind, why.clone()));
         }
         let read = self.content.read(buffer).and_then(|length| {
@@ -92,7 +112,7 @@ impl<R: Read, W: Write> Read for Tee<R, W> {
         });
         read.inspect_err(|error| {
             if error.kind() != io::ErrorKind::Interrupted {
-                self.fault = Some((error.kind(), error.to_string()));
+                self.failed = Some((error.kind(), error.to_string()));
             }
         })
     }
