@@ -5,7 +5,6 @@ mod client;
 mod error;
 mod multipart;
 mod objects;
-mod tls;
 mod upload;
 
 use aws_sdk_s3::primitives::ByteStream;

@@ -40,7 +40,7 @@ pub(super) async fn dump(
     }
     let uncounted = native::dump(plan, concurrency, &delivered.pods, out).await?;
     let mut unexpected_names = Vec::new();
-    for unexpected in delivered.unexpected_names {
+    for unexpected in delivered.unexpected_pods {
         // A pod that came later is told of as one.
         if !uncounted.contains(&unexpected.name) {
             let page_of = unexpected.component.name();
@@ -80,7 +80,7 @@ async fn call_program(
         let dump = ComponentDump::new(component, wanted, directory.clone(), spool, out.clone());
         let (delivered, result) = dump.run(program, &plan.connection.limits).await;
         all.pods.extend(delivered.pods);
-        all.unexpected_names.extend(delivered.unexpected_names);
+        all.unexpected_pods.extend(delivered.unexpected_pods);
         let Err(shortfall) = result else { continue };
         if matches!(shortfall, Shortfall::NotWanted) {
             break;

@@ -87,3 +87,37 @@ fn the_manifests_schema_is_the_programs() {
         "BLESS=1 cargo test the_manifests_schema writes it anew"
     );
 }
+
+/// Names of our variables in a text, in full.
+fn variables_in(text: &str) -> Vec<String> {
+    let names = text.split("PROFILER_").skip(1).map(|rest| {
+        let end = rest.find(|c: char| !(c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()));
+        format!("PROFILER_{}", &rest[..end.unwrap_or(rest.len())])
+    });
+    names.filter(|name| name != "PROFILER_").collect()
+}
+
+#[test]
+fn messages_and_documents_name_variables_that_exist() {
+    assert_eq!(
+        variables_in("set PROFILER_KEEP=3, PROFILER_"),
+        ["PROFILER_KEEP"]
+    );
+    let mut folders = vec![env!("CARGO_MANIFEST_DIR").to_owned() + "/src"];
+    folders.push(env!("CARGO_MANIFEST_DIR").to_owned() + "/docs");
+    let mut texts = vec![README.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path.display().to_string());
+            } else {
+                texts.push(std::fs::read_to_string(path).expect("a text"));
+            }
+        }
+    }
+    let known: Vec<_> = VARIABLES.iter().map(Variable::name).collect();
+    for name in texts.iter().flat_map(|text| variables_in(text)) {
+        assert!(known.contains(&name), "there is no {name}");
+    }
+}

@@ -83,7 +83,8 @@ pub struct StartedPod {
 }
 
 impl From<(String, String, i32)> for StartedPod {
-    fn from((name, uid_prefix, restarts): (String, String, i32)) -> Self {
+    fn from(written: (String, String, i32)) -> Self {
+        let (name, uid_prefix, restarts) = written;
         Self {
             name,
             uid_prefix,

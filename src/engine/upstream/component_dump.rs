@@ -27,13 +27,13 @@ const NAMED: usize = 3;
 pub(super) struct Delivered {
     /// The pods that were handed over.
     pub(super) pods: BTreeSet<String>,
-    /// Names in a component's dump that nobody asked for.
-    pub(super) unexpected_names: Vec<UnexpectedName>,
+    /// Pods in a component's dump that nobody asked for.
+    pub(super) unexpected_pods: Vec<UnexpectedPod>,
 }
 
-/// A name in a component's dump that nobody asked for.
+/// A pod, or what passes for one, in a component's dump that nobody asked for.
 #[derive(Debug)]
-pub(super) struct UnexpectedName {
+pub(super) struct UnexpectedPod {
     pub(super) component: Component,
     pub(super) name: String,
     /// Why it is not used.
@@ -171,7 +171,7 @@ impl ComponentDump {
     fn read(&mut self, name: &OsStr) -> Option<PodDump> {
         let pod = name.to_string_lossy().into_owned();
         if let Some(why) = self.why_unexpected(&pod, name) {
-            self.delivered.unexpected_names.push(UnexpectedName {
+            self.delivered.unexpected_pods.push(UnexpectedPod {
                 component: self.component,
                 name: pod,
                 why,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::config::{Config, PREFIX, SignalFiles};
+use crate::config::{Config, SignalFiles};
 use crate::file;
 use crate::run::outcome::Fault;
 
@@ -16,9 +16,9 @@ use crate::run::outcome::Fault;
 pub(in crate::run) fn prepare(config: &Config, done: Option<&Path>) -> Result<(), Fault> {
     let SignalFiles { stop, ready } = &config.signals;
     let named = [
-        ("STOP_FILE", Some(stop.as_path())),
-        ("READY_FILE", Some(ready.as_path())),
-        ("DONE_FILE", done),
+        ("PROFILER_STOP_FILE", Some(stop.as_path())),
+        ("PROFILER_READY_FILE", Some(ready.as_path())),
+        ("PROFILER_DONE_FILE", done),
     ];
     for (variable, path) in named {
         let Some(path) = path else { continue };
@@ -30,7 +30,7 @@ pub(in crate::run) fn prepare(config: &Config, done: Option<&Path>) -> Result<()
             Err(error) => {
                 let (path, tmpdir) = (path.display(), config.temporary.display());
                 let message = format!(
-                    "{path}: {error}; set {PREFIX}{variable}, or TMPDIR ({tmpdir}), to a place \
+                    "{path}: {error}; set {variable}, or TMPDIR ({tmpdir}), to a place \
                      that can be written"
                 );
                 return Err(Fault::usage(message));
@@ -54,7 +54,7 @@ fn prepare_one(path: &Path) -> io::Result<bool> {
 pub(in crate::run) fn write_ready(files: &SignalFiles) -> Result<(), Fault> {
     file::write_whole(&files.ready, b"").map_err(|error| {
         let path = files.ready.display();
-        Fault::usage(format!("{PREFIX}READY_FILE: {path}: {error}"))
+        Fault::usage(format!("PROFILER_READY_FILE: {path}: {error}"))
     })
 }
 
