@@ -40,22 +40,21 @@ pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Serv
         copy,
         failed: None,
     };
-    let mut tee = BufReader::with_capacity(BUFFER, tee);
+    let mut input = BufReader::with_capacity(BUFFER, tee);
     // One byte is enough: no text begins so, and more may not be here yet.
-    let text = if tee.fill_buf()?.first() == Some(&GZIP) {
+    let text = if input.fill_buf()?.first() == Some(&GZIP) {
         None
     } else {
-        convert(kind, &mut tee)?
+        convert(kind, &mut input)?
     };
     let served = match text {
         Some(parsed) => parsed.into(),
-        None => match proto::summary(&mut tee) {
+        None => match proto::summary(&mut input) {
             Ok(summary) => Served::Profile(summary),
             Err(error) => Served::Damaged(format!("it is no profile: {error}")),
         },
     };
-    let mut tee = tee.into_inner();
-    io::copy(&mut tee, &mut io::sink())?;
+    io::copy(&mut input.into_inner(), &mut io::sink())?;
     Ok(served)
 }
 
@@ -65,7 +64,7 @@ pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Serv
 /// # Errors
 /// The input cannot be read. What is not the format is no error but [`Problem::Damage`].
 ///
-/// [`Problem::Damage`]: super::Problem::Damage
+/// [`Problem::Damage`]: super::parsed::Problem::Damage
 pub fn convert(kind: Kind, input: impl BufRead) -> io::Result<Option<Parsed>> {
     match kind {
         Kind::Allocs => heap::parse(input, "alloc_space"),

@@ -159,11 +159,12 @@ impl Copy {
 
 impl Write for Copy {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(data);
-        self.failed |= written.is_err();
-        let written = written?;
-        self.bytes += written as u64;
-        Ok(written)
+        let result = self.file.write(data);
+        match &result {
+            Ok(written) => self.bytes += *written as u64,
+            Err(_) => self.failed = true,
+        }
+        result
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -126,8 +126,8 @@ fn directory(root: &Path) -> Result<Source, ConvertError> {
     while let Some(directory) = pending.pop() {
         let path = root.join(&directory);
         let look = || -> io::Result<Vec<_>> {
-            let found = |entry: io::Result<fs::DirEntry>| {
-                let entry = entry?;
+            let found = |result: io::Result<fs::DirEntry>| {
+                let entry = result?;
                 Ok((entry.file_name(), entry.metadata()?))
             };
             fs::read_dir(&path)?.map(found).collect()

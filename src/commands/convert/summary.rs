@@ -97,8 +97,8 @@ impl Summary {
                 notes,
             } => {
                 pod.counts.converted += 1;
-                let notes = notes.into_iter().map(|note| format!("note {file}: {note}"));
-                pod.remarks.extend(notes);
+                let remark = |note| format!("note {file}: {note}");
+                pod.remarks.extend(notes.into_iter().map(remark));
                 self.text_bytes += text_bytes;
                 self.profile_bytes += profile_bytes;
             }
