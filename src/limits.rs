@@ -47,7 +47,7 @@ impl Default for Limits {
     }
 }
 
-// run
+// Of `run`.
 
 /// What is kept of the grace for finishing the archive once the dump was ended.
 pub const SHIPPING_RESERVE: Duration = Duration::from_secs(15);
@@ -73,7 +73,7 @@ pub const BAR_TICK: Duration = Duration::from_millis(250);
 /// How far the clocks of nodes may differ. A cpu profile that is further from the window is stale.
 pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 
-// destination
+// Of `destination`.
 
 /// Manifests that are read at the same time.
 pub const MANIFESTS_AT_ONCE: usize = 8;
@@ -101,7 +101,7 @@ pub const S3_COMPLETION: Duration = Duration::from_secs(5 * 60);
 /// The longest time for aborting the uploads that others left: a run does not wait long for that.
 pub const S3_ABORT_ALL: Duration = Duration::from_secs(15);
 
-// engine
+// Of `engine`.
 
 /// Fresh tokens for one pod's page, taken because one went stale before virt-api used it.
 pub const FRESH_TOKENS: usize = 5;
@@ -112,7 +112,7 @@ pub const KILL_CHECKS: usize = 2000;
 /// The pause between two of these checks.
 pub const KILL_CHECK_PAUSE: Duration = Duration::from_millis(1);
 
-// retention
+// Of `run/retention.rs`.
 
 /// The longest time for removing earlier runs, for others wait for the lock: the next run goes on with it.
 pub const RETENTION: Duration = Duration::from_secs(2 * 60);
@@ -123,7 +123,7 @@ pub const REMOVAL: Duration = Duration::from_secs(20);
 /// The time for one earlier run that is being removed when a run has to hurry, or after `REMOVAL`.
 pub const REMOVAL_GRACE: Duration = Duration::from_secs(2);
 
-// commands
+// Of `commands`.
 
 /// The pause between two looks of `ready` for the ready file.
 pub const READY_POLL: Duration = Duration::from_millis(250);
@@ -132,7 +132,7 @@ pub const READY_POLL: Duration = Duration::from_millis(250);
 /// run removes.
 pub const OLD_DONE_FILE: Duration = Duration::from_secs(5);
 
-// Of `cluster`:
+// Of `cluster`.
 
 /// How long a run that has something to say waits for what it is to be said with: a schema, and the
 /// object that a person changes.

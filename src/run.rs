@@ -128,7 +128,7 @@ async fn supervised(
         engine,
         progress: Progress::new(watched),
         shutdown,
-        stop: Mutex::new(None),
+        stop_confirmation: Mutex::new(None),
         install: OnceLock::new(),
         gate: std::sync::Mutex::default(),
         config,

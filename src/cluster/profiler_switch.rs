@@ -1,6 +1,6 @@
 //! The profiler's switch: what turns KubeVirt's profiler on, and how it is put back.
 //!
-//! - The *policy* says what the user allows: the configuration has it.
+//! - The *policy* is what the user allows: PROFILER_FEATURE_GATE, `config::EnablePolicy`.
 //! - The [`Mechanism`] is what turns the profiler on in this version of KubeVirt: a field or a feature
 //!   gate of KubeVirt's configuration.
 //! - The *state* is whether virt-api lets anybody use the profiler: `profiler::ProfilerState`.

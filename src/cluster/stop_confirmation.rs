@@ -147,8 +147,8 @@ impl StopConfirmation {
         }
     }
 
-    /// Whether every pod that was started has stopped. Where nobody was started, one stop is enough,
-    /// whatever its answer was.
+    /// Whether every pod that was started has stopped. If no pod was started, one stop that was sent counts
+    /// as confirmed, even if it failed.
     pub fn is_confirmed(&self) -> bool {
         match self.state {
             State::NotSent => false,

@@ -236,8 +236,8 @@ pub struct TerminationLog {
     pub create: bool,
 }
 
-/// The ways to tell of a run's end, known even when the configuration as a whole is faulty. `None` is
-/// one that is not wanted, or that has a fault of its own.
+/// Where a run's end is told. This is known even if the rest of the configuration is faulty; `None` means not
+/// wanted, or faulty itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telling {
     /// The termination message's file.

@@ -9,7 +9,8 @@ use super::profile::Profile;
 use super::proto::{self, GZIP, Summary};
 use super::{contention, goroutine, heap, threadcreate};
 
-/// The size of the read buffer. Large enough that neither side is called often, small enough for the processor's cache.
+/// The size of the read buffer. Large enough that neither side is called often, small enough for the
+/// processor's cache.
 const BUFFER: usize = 32 * 1024;
 
 /// The content of a file, by what it is.

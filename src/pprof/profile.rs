@@ -51,7 +51,7 @@ pub(super) enum Label<'a> {
     Number {
         name: &'a str,
         number: i64,
-        /// If it is empty, the name is one.
+        /// The unit. If it is empty, pprof takes the label's name for the unit.
         unit: &'a str,
     },
 }
@@ -108,9 +108,16 @@ impl Profile {
         frame: Frame<'_>,
         other_bytes: usize,
     ) -> Result<u64, &'static str> {
+        let names = printable(frame.function).zip(printable(frame.file));
+        let known = names.and_then(|(function, file)| {
+            self.tables
+                .find_location(frame.pc, function, file, frame.line)
+        });
+        if let Some(id) = known {
+            return Ok(id);
+        }
         self.check_room(other_bytes)?;
-        let (Some(function), Some(file)) = (printable(frame.function), printable(frame.file))
-        else {
+        let Some((function, file)) = names else {
             return Err("its names are not UTF-8, or have control characters");
         };
         Ok(self.tables.location(frame.pc, function, file, frame.line))

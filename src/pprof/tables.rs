@@ -32,10 +32,15 @@ impl Strings {
 
     /// The index of a string, which is added if it is new.
     pub(super) fn intern(&mut self, text: &str) -> usize {
-        self.all.get_index_of(text).unwrap_or_else(|| {
+        self.find(text).unwrap_or_else(|| {
             self.bytes += text.len() + STRING_COST;
             self.all.insert_full(text.into()).0
         })
+    }
+
+    /// The index of a string, if it is there.
+    fn find(&self, text: &str) -> Option<usize> {
+        self.all.get_index_of(text)
     }
 
     /// The string with this index.
@@ -79,6 +84,23 @@ impl Tables {
             functions: IndexSet::default(),
             locations: IndexSet::default(),
         }
+    }
+
+    /// The id of a location by its PC, function, file and line, if it is there.
+    pub(super) fn find_location(
+        &self,
+        pc: u64,
+        function: &str,
+        file: &str,
+        line: i64,
+    ) -> Option<u64> {
+        let function = self.functions.get_index_of(&Function {
+            name: self.strings.find(function)?,
+            file: self.strings.find(file)?,
+        })?;
+        let location = Location { pc, function, line };
+        let index = self.locations.get_index_of(&location)?;
+        Some(index as u64 + 1)
     }
 
     /// The id of a location by its PC, function, file and line, which is added if it is new.

@@ -32,7 +32,7 @@ pub(super) struct Context {
     /// The KubeVirt, once it is found.
     pub(super) install: OnceLock<Box<Install>>,
     /// The stop of what was started. `None` until start is sent.
-    pub(super) stop: Mutex<Option<StopConfirmation>>,
+    pub(super) stop_confirmation: Mutex<Option<StopConfirmation>>,
     /// What was done about what turns the profiler on, for the manifest.
     pub(super) gate: std::sync::Mutex<Gate>,
 }

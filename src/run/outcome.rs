@@ -150,6 +150,16 @@ impl Fault {
         Self::new(request.code, message)
     }
 
+    /// The run was told to stop, and has no time to ship.
+    pub(super) fn no_time_to_ship(request: ShutdownRequest) -> Self {
+        let message = format!(
+            "{}, and the run is not shipped: the pods have their data until the next start, and the \
+             next attempt of this run ships it",
+            request.why()
+        );
+        Self::new(request.code, message)
+    }
+
     /// This program has a defect.
     pub(super) fn defect(what: &str) -> Self {
         Self::new(ExitCode::Panic, format!("a defect in this program: {what}"))
@@ -185,18 +195,6 @@ impl Fault {
         }
         second.message = format!("{first}; and the fallback failed too: {second}");
         second
-    }
-}
-
-/// A run that was told to stop and has no time to ship.
-impl From<ShutdownRequest> for Fault {
-    fn from(request: ShutdownRequest) -> Self {
-        let message = format!(
-            "{}, and the run is not shipped: the pods have their data until the next start, and the \
-             next attempt of this run ships it",
-            request.why()
-        );
-        Self::new(request.code, message)
     }
 }
 

@@ -88,7 +88,8 @@ pub(super) struct WindowOver {
     pub(super) stopped: Option<Timestamp>,
 }
 
-/// Profiling that was stopped, or will be beside the dump.
+/// A window whose stop was sent. In a run that was told to stop it may not be confirmed yet: it goes on during
+/// the dump.
 #[derive(Debug)]
 pub(super) struct Stopped {
     pub(super) window: Window,
@@ -111,7 +112,7 @@ pub(super) struct Dumped {
     pub(super) unstopped: Vec<String>,
 }
 
-/// A dump after which the profiler is as it was before the run, as far as it could be put back.
+/// A dump, after which the profiler was put back as it was before the run, or left on for a reason.
 #[derive(Debug)]
 pub(super) struct Restored {
     pub(super) dumped: Dumped,

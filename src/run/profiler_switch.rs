@@ -17,7 +17,7 @@ use crate::config::EnablePolicy;
 /// A profiler that was switched on, and may not be known everywhere to be.
 pub(super) struct SwitchedOn {
     mechanism: Mechanism,
-    /// The object that was changed for that, unless somebody else did.
+    /// The object that this run changed; `None` if somebody else turned the profiler on meanwhile.
     pub(super) object: Option<String>,
 }
 
@@ -81,8 +81,8 @@ pub(super) async fn switch_on(
     Ok(Some(SwitchedOn { mechanism, object }))
 }
 
-/// Notes a change in the journal before it is made, if it is to be put back. An unsure change is the same
-/// one, tried again.
+/// Notes a change in the journal before it is made, if it is to be put back. After a write that was not
+/// answered the new one is the same change, so it replaces that entry.
 async fn note_change(cluster: &LockedCluster, change: Change, unsure: bool) -> Result<(), Fault> {
     if cluster.enable_policy != EnablePolicy::EnableAndRestore {
         return Ok(());

@@ -29,7 +29,7 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
     );
     let connection = context.cluster.connection.clone();
     let confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
-    *context.stop.lock().await = Some(confirmation);
+    *context.stop_confirmation.lock().await = Some(confirmation);
     let now = Timestamp::now();
     let failed = journal.start_failed;
     Ok(WindowOver {

@@ -96,11 +96,15 @@ fn outdated_among<'a>(
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let mut decider = Decider::new(retention);
     let runs = stream::iter(earlier).map(async |run: EarlierRun| {
-        let is_whole = check_whole(destination, &run.run_id).await?;
-        Ok(CheckedRun { run, is_whole })
+        let manifest = look_up_manifest(destination, &run.run_id).await?;
+        Ok((run, manifest))
     });
     runs.buffered(MANIFESTS_AT_ONCE)
-        .try_filter_map(move |CheckedRun { run, is_whole }| {
+        .try_filter_map(move |(run, manifest)| {
+            if let ManifestState::Invalid(error) = &manifest {
+                tracing::info!(%error, "this is not taken for a run");
+            }
+            let is_whole = matches!(manifest, ManifestState::Whole);
             let decision = decider.decide(run.finished, is_whole, Timestamp::now());
             tracing::debug!(run_id = %run.run_id, "retention: {decision:?}");
             ready(Ok(match decision {
@@ -110,28 +114,32 @@ fn outdated_among<'a>(
         })
 }
 
-/// An earlier run whose manifest was looked for.
-struct CheckedRun {
-    run: EarlierRun,
-    /// Whether its manifest is there and matches its archive.
-    is_whole: bool,
+/// The manifest of an earlier run.
+enum ManifestState {
+    /// It is there and matches its archive.
+    Whole,
+    /// It is not there.
+    Missing,
+    /// It cannot be understood, or does not match its archive.
+    Invalid(DestinationError),
 }
 
-/// Whether a run has a manifest that matches its archive.
+/// Looks up a run's manifest.
 ///
 /// # Errors
 /// The destination cannot be read for now, or the account may not read it.
-async fn check_whole(destination: &Destination, run: &RunId) -> Result<bool, DestinationError> {
-    let invalid = match destination.find(run).await {
-        Ok(Found::Complete(_)) => return Ok(true),
-        Ok(Found::Absent | Found::Unfinished) => return Ok(false),
-        Ok(Found::Unknown) => return Err(unreadable(run)),
-        Ok(Found::Invalid(error)) => error,
-        Err(error) if error.permanent => error,
-        Err(error) => return Err(error),
-    };
-    tracing::info!(error = %invalid, "this is not taken for a run");
-    Ok(false)
+async fn look_up_manifest(
+    destination: &Destination,
+    run: &RunId,
+) -> Result<ManifestState, DestinationError> {
+    match destination.find(run).await {
+        Ok(Found::Complete(_)) => Ok(ManifestState::Whole),
+        Ok(Found::Absent | Found::Unfinished) => Ok(ManifestState::Missing),
+        Ok(Found::Unknown) => Err(unreadable(run)),
+        Ok(Found::Invalid(error)) => Ok(ManifestState::Invalid(error)),
+        Err(error) if error.permanent => Ok(ManifestState::Invalid(error)),
+        Err(error) => Err(error),
+    }
 }
 
 fn unreadable(run: &RunId) -> DestinationError {

@@ -10,7 +10,7 @@ use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
 use crate::limits::ABORT_RESERVE;
 
-/// Undoes one thing, as far as it can be. What somebody has to know of the rest is returned.
+/// Undoes one thing, as far as it can be. Returns a message for a person about what could not be undone.
 pub(super) async fn undo(context: &Context, step: Undo) -> Option<String> {
     match step {
         Undo::NotReady => signal_files::remove_ready(&context.config.signals),
@@ -47,8 +47,8 @@ pub(super) async fn remove_upload(context: &Context) {
 /// Stops for PROFILER_STOP_WAIT, or for as long as the grace of a run that was told to stop allows, unless
 /// the stop phase did.
 async fn stop(context: &Context) -> Option<String> {
-    let mut stop = context.stop.lock().await;
-    let confirmation = stop.as_mut()?;
+    let mut slot = context.stop_confirmation.lock().await;
+    let confirmation = slot.as_mut()?;
     if confirmation.is_confirmed() {
         return note_stopped(context).await;
     }

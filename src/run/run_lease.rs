@@ -69,7 +69,7 @@ impl RunLease {
     /// Changes the journal, where others see it: before what it tells of is done.
     ///
     /// # Errors
-    /// The Lease is lost, or the API server failed: then it must not be done.
+    /// The Lease is lost, or the API server failed. The caller must not do what it wanted to note.
     pub(super) async fn note(&self, change: impl FnOnce(&mut Journal)) -> Result<(), LeaseError> {
         let mut held = self.held.lock().await;
         let Some(held) = held.as_mut() else {
@@ -95,7 +95,7 @@ impl RunLease {
     pub(super) async fn note_stopped(&self) -> Result<(), LeaseError> {
         self.note(|journal| {
             if journal.stage == Stage::Started {
-                // Of a window whose regular end nobody saw, this is the end.
+                // If the attempt died during the window, this moment counts as the window's end.
                 journal.stopped.get_or_insert_with(Timestamp::now);
                 journal.stage = Stage::Stopped;
             }

@@ -11,10 +11,10 @@ use tokio::task::JoinError;
 use super::outcome::Fault;
 use super::phase::{Phase, Undo};
 
-/// Runs the work to its end, or until what it must not go on without is `lost`: then nothing is
-/// undone any more, for it is somebody else's by now. Else, unless it succeeded, undoes what its last
-/// phase calls for. Each step of `undo` limits its own time, and returns what somebody has to know of
-/// what it could not undo; the fault then says that first.
+/// Runs the work to its end, or aborts it when the Lease is `lost`. Then nothing is undone, for the cluster
+/// may be another run's. Otherwise, unless the work succeeded, does what `Phase::undo` says of the phase
+/// that it ended in. Each step of `undo` limits its own time and returns a message for a person about what
+/// it could not undo; that message comes first in the fault.
 ///
 /// # Errors
 /// The work's own fault, or its panic.

@@ -96,7 +96,8 @@ impl HeldLease {
         loop {
             tokio::time::sleep(limits.lease_renewal).await;
             let dies = renewed + limits.lease;
-            // Whoever waits for its death counts from when this arrives, not from its answer.
+            // Others count the Lease's life from when the renewal is stored, which may be long before its
+            // answer: so the time of sending counts here.
             let asked = Instant::now();
             match tokio::time::timeout_at(dies, self.renew()).await {
                 Ok(Ok(())) => renewed = asked,

@@ -61,8 +61,9 @@ impl Lacking {
 }
 
 impl Mechanism {
-    /// Whether `spec.configuration` has the profiler on. Where there is a field, KubeVirt 1.7 takes
-    /// the feature gate as well; but what it takes is asked of itself, so only the field counts here.
+    /// Whether `spec.configuration` has the profiler on. Where there is a field, KubeVirt 1.7 accepts the
+    /// feature gate as well; but whether the profiler really is on is asked of virt-api, so only the field
+    /// counts here.
     pub fn is_on(self, configuration: &Value) -> bool {
         let developer = &configuration[DEVELOPER];
         match self {

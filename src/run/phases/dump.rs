@@ -35,8 +35,8 @@ pub(in crate::run) async fn dump(
     target: &Target<'_>,
 ) -> Result<Dumped, Fault> {
     context.progress.expect_pods(stopped.expected.len());
-    let mut stop = context.stop.lock().await;
-    let confirmation = stop.as_mut().ok_or_else(Fault::stop_before_start)?;
+    let mut slot = context.stop_confirmation.lock().await;
+    let confirmation = slot.as_mut().ok_or_else(Fault::stop_before_start)?;
     let expectation = Expectation {
         window: stopped.window,
         slack: context.cluster.connection.limits.cpu_slack,
@@ -47,7 +47,7 @@ pub(in crate::run) async fn dump(
         context.shutdown.within(shipped),
         go_on_stopping(context, confirmation, stopped)
     );
-    let mut dumped = shipped??;
+    let mut dumped = shipped.map_err(Fault::no_time_to_ship)??;
     dumped.unstopped = unstopped(confirmation, &dumped.pods);
     Ok(dumped)
 }
@@ -60,7 +60,7 @@ pub(in crate::run) async fn dump(
 /// The run was told to stop, the profiler cannot be turned on, or the API server failed.
 pub(in crate::run) async fn prepare_again(context: &Context) -> Result<(), Fault> {
     tokio::select! {
-        request = context.shutdown.requested() => Err(request.into()),
+        request = context.shutdown.requested() => Err(Fault::no_time_to_ship(request)),
         turned_on = turn_on_again(context) => turned_on,
     }
 }

@@ -47,7 +47,8 @@ pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Resu
     Ok(())
 }
 
-/// Resolves when the run is told to stop and the time is over that it may still take.
+/// Resolves when the phase has to end: `wait` after a request to stop, or, in a resumed run, when the time
+/// for the stop is over.
 async fn given_up(shutdown: &Shutdown, is_resumed: bool, wait: Duration) -> ShutdownRequest {
     let request = shutdown.requested().await;
     if is_resumed {

@@ -26,18 +26,11 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
         request = shutdown.requested() => return Err(Fault::before_start(request)),
         begun = begin(context) => begun?,
     };
-    let held = Locked::Held {
-        may_be_off: begun.was_contended || ready.profiler == ProfilerState::Off,
-        resumed: begun.resumed,
-    };
-    if matches!(
-        &held,
-        Locked::Held {
-            resumed: Some(_),
-            ..
-        }
-    ) {
-        return Ok(held);
+    if begun.resumed.is_some() {
+        return Ok(Locked::Held {
+            resumed: begun.resumed,
+            may_be_off: true,
+        });
     }
     let mut found = ready.found;
     if begun.was_contended {
@@ -56,7 +49,10 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
         }
         Found::Absent | Found::Unknown => {}
     }
-    Ok(held)
+    Ok(Locked::Held {
+        resumed: None,
+        may_be_off: begun.was_contended || ready.profiler == ProfilerState::Off,
+    })
 }
 
 /// A lock that was taken for this run.
@@ -99,7 +95,7 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
         );
     }
     let run_id = cluster.run_id.clone();
-    // A gate that could not be put back stays to be.
+    // A change that could not be put back stays in the journal, so that the restore phase tries again.
     let noted = cluster.lease.note(|journal| journal.begin_again(run_id));
     noted.await?;
     Ok(Begun {
@@ -108,8 +104,8 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
     })
 }
 
-/// Deals with what a dead run left, for a run that cannot begin, and gives the fault of that one with
-/// what could not be undone.
+/// Cleans up after a dead run although this run cannot begin. Returns this run's fault, prefaced by what
+/// could not be undone.
 pub(in crate::run) async fn clean_up_for_refused(context: &Context, refused: Refused) -> Fault {
     let Refused {
         mut fault,
@@ -127,7 +123,8 @@ pub(in crate::run) async fn clean_up_for_refused(context: &Context, refused: Ref
     fault
 }
 
-/// Whether its holder is dead shows within a Lease's life; a live one does not need to be waited for.
+/// Cleans up after the holder of the Lease if it is dead. Waits for one Lease life, within which a dead
+/// holder shows; a live one is left alone.
 async fn clean_up_if_dead(
     cluster: &LockedCluster,
     install: &Install,

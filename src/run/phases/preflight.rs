@@ -51,15 +51,15 @@ pub(in crate::run) async fn prove(context: &Context) -> Result<Preflight, Refuse
     };
     let mut clean_up_in = install.filter(|_| !context.config.dry_run);
     if let Some(install) = &clean_up_in
-        && !has_dead_run(context, install).await
+        && !has_open_journal(context, install).await
     {
         clean_up_in = None;
     }
     Err(Refused { fault, clean_up_in })
 }
 
-/// Whether a run, dead or alive, has left something in the cluster to deal with.
-async fn has_dead_run(context: &Context, install: &Install) -> bool {
+/// Whether there is a journal of a run, dead or alive, with something to undo or to ship.
+async fn has_open_journal(context: &Context, install: &Install) -> bool {
     let journal = lease::peek(&context.cluster.connection, &install.namespace).await;
     journal.is_ok_and(|journal| journal.is_some_and(|journal| journal.is_open()))
 }

@@ -24,7 +24,8 @@ pub(in crate::run) async fn report(
     let finished = finish(context, stopped, &restored, target);
     let manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
     let write = write(context, target.destination, manifest);
-    Box::pin(context.shutdown.within(write)).await??;
+    let written = Box::pin(context.shutdown.within(write)).await;
+    written.map_err(Fault::no_time_to_ship)??;
     Ok(finished)
 }
 

@@ -31,7 +31,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
         "ready to profile"
     );
     let started: Vec<_> = pods.ready.iter().map(|pod| pod.pod.clone()).collect();
-    let mut stop = context.stop.lock().await;
+    let mut slot = context.stop_confirmation.lock().await;
     let lease = &context.cluster.lease;
     let noted = lease.note(|journal| {
         journal.stage = Stage::Started;
@@ -41,7 +41,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     noted.await?;
     let connection = context.cluster.connection.clone();
     let confirmation = StopConfirmation::new(connection, install.namespace.clone(), started);
-    let confirmation = stop.insert(confirmation);
+    let confirmation = slot.insert(confirmation);
     let failed = send_start(context, &pods, confirmation).await?;
     let at = Timestamp::now();
     let noted = lease.note(|journal| {
@@ -65,8 +65,9 @@ async fn send_start(
 ) -> Result<Option<StartFailed>, Fault> {
     let connection = &context.cluster.connection;
     let mut tries = 1;
-    // Whether start may have reached a pod, and whether it was sent again.
+    // Whether start may have reached a pod.
     let mut reached = false;
+    // Whether it was sent more than once: pods may have become Ready in between.
     let mut again = false;
     // That the profiler is on is known to one component after the other.
     let spreads = Instant::now() + connection.limits.gate;
@@ -142,8 +143,8 @@ async fn somebody_profiles(context: &Context, pods: &ReadyPods) -> bool {
     false
 }
 
-/// Waits until the run is told to stop, and then lets a start that is under way reach its pods, so that the
-/// stop comes after it, but for no longer than virt-api waits for a pod.
+/// Resolves `POD_LIMIT` after a request to stop: a start that is under way may reach its pods until then, so
+/// that the stop comes after it.
 async fn told_and_waited(context: &Context) {
     context.shutdown.requested().await;
     sleep(POD_LIMIT).await;

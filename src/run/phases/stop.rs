@@ -24,8 +24,8 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
         None => close_window(context, &over).await,
     };
     let stop_until = Instant::now() + context.config.patience.stop_wait;
-    let mut stop = context.stop.lock().await;
-    let confirmation = stop.as_mut().ok_or_else(Fault::stop_before_start)?;
+    let mut slot = context.stop_confirmation.lock().await;
+    let confirmation = slot.as_mut().ok_or_else(Fault::stop_before_start)?;
     send_stop(context, confirmation, stop_until).await?;
     if confirmation.is_confirmed() {
         context.cluster.lease.note_stopped().await?;
@@ -54,8 +54,8 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
         journal.workload_exit_code = over.end.workload_exit_code;
     });
     // The stop waits for nothing: should this not be written, it is sent all the same.
-    if let Err(error) = noted.await {
-        tracing::warn!(%error, "the journal of this run could not be written");
+    if let Err(fault) = noted.await {
+        tracing::warn!(%fault, "the journal of this run could not be written");
     }
     now
 }

@@ -75,9 +75,9 @@ fn log(message: &Message) {
     }
 }
 
-/// Writes the termination message. Only a path that the user set is created: on a laptop there is no `/dev/termination-log`, and
-/// none should appear. Kubernetes mounts the file, so it cannot be replaced by a rename; and what
-/// is no file could block for ever.
+/// Writes the termination message. Only a path that the user set is created: on a laptop there is no
+/// `/dev/termination-log`, and none should appear. Kubernetes mounts the file, so it cannot be replaced by a
+/// rename; and what is no file could block for ever.
 fn write_termination_log(log: &TerminationLog, message: &Message) -> io::Result<()> {
     match fs::metadata(&log.path) {
         Ok(there) if there.is_file() => {}
@@ -101,7 +101,8 @@ fn write_results(directory: &Path, message: &Message) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the Event of the run's end, where the run knows the pod that it is in, as well as it can be: a run is none the worse without.
+/// Writes the Event of the run's end, where the run knows the pod that it is in, as well as it can be: a run
+/// is none the worse without.
 pub(in crate::run) async fn write_event(context: &Context, ended: &Result<Finished, Fault>) {
     let config = &context.config;
     let Some(pod) = config.pod.as_ref().filter(|_| !config.dry_run) else {
