@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::goldens::{golden, packed, served};
 use crate::harness::{BINARY, Place, RUN_ID, standin};
-use crate::pprof_decode::decode_packed;
+use crate::proto_reader::decode_packed;
 
 /// Files by relative path.
 type Files = BTreeMap<String, Vec<u8>>;

@@ -2,6 +2,7 @@
 
 mod goldens;
 mod harness;
+mod proto_reader;
 
 mod beside;
 mod complete_run;
@@ -22,7 +23,6 @@ mod lock;
 mod names;
 mod panics;
 mod pod_faults;
-mod pprof_decode;
 mod pprof_fuzz;
 mod pprof_malformed;
 mod pprof_oracle;

@@ -7,7 +7,7 @@ use standin::{Damage, Fault, Options, Standin, Times};
 
 use crate::goldens::{golden, packed, served};
 use crate::harness::{Ended, Place, RUN_ID, Shipped, standin};
-use crate::pprof_decode::decode_packed;
+use crate::proto_reader::decode_packed;
 
 /// The kind's name.
 fn name(kind: Kind) -> &'static str {

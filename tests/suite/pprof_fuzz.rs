@@ -7,7 +7,7 @@ use cluster_profiler_job::pprof::{Kind, Parsed, Problem, Served, convert, read};
 use fastrand::Rng;
 
 use crate::goldens::{golden, served};
-use crate::pprof_decode::{Decoded, converted};
+use crate::proto_reader::{Decoded, converted};
 
 /// Mutants of each kind.
 const MUTANTS: u64 = 600;

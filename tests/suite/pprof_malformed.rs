@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use cluster_profiler_job::pprof::{Kind, Parsed, Problem, convert};
 
-use crate::pprof_decode::converted;
+use crate::proto_reader::converted;
 
 const HEAP: &str = "heap profile: 1: 64 [2: 128] @ heap/1048576\n";
 const RECORD: &str = "1: 64 [2: 128] @ 0x401234\n#\t0x401233\tmain.f+0x13\tmain/f.go:7\n\n";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cluster_profiler_job::pprof::{Kind, Problem, convert};
 
 use crate::goldens::golden;
-use crate::pprof_decode::{Decoded, Frame, converted, decode};
+use crate::proto_reader::{Decoded, Frame, converted, decode};
 
 /// The values of all samples of each stack, in order.
 type Stacks = BTreeMap<Vec<Frame>, Vec<Vec<i64>>>;

@@ -5,7 +5,7 @@
 use json_patch::PatchOperation;
 use serde_json::{Value, json};
 
-use crate::gos_words::{mistyped, why};
+use crate::json_patch_errors::{mistyped, why};
 
 /// Its key.
 pub(crate) const KEY: &str = "kubevirt.kubevirt.io/jsonpatch";

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::asked;
 use crate::{
-    gos_words::mistyped,
+    json_patch_errors::mistyped,
     object::{self, Key},
     refusal::{self, Refusal},
     reply::{self, Reply},
