@@ -4,6 +4,7 @@
 //! <https://github.com/golang/go/blob/go1.26.0/src/runtime/traceback.go>
 
 mod group;
+mod labels;
 
 use std::io::{self, BufRead};
 

@@ -10,9 +10,6 @@ use super::proto::{FUNCTION, LOCATION, STRING_TABLE, put_bytes, put_number};
 const STRING_COST: usize = 40;
 const LOCATION_COST: usize = 50;
 
-/// The index of the empty string in every string table.
-pub(super) const NO_TEXT: usize = 0;
-
 /// A string table. Its first string is empty, as the format demands.
 #[derive(Debug)]
 pub(super) struct Strings {
