@@ -8,6 +8,7 @@ mod kind;
 mod parsed;
 mod profile;
 pub mod proto;
+mod records;
 mod stack;
 mod tables;
 mod text;
@@ -15,5 +16,5 @@ mod threadcreate;
 
 pub use dump_file::{Served, convert, read};
 pub use kind::Kind;
-pub use parsed::{Parsed, Problem};
+pub use parsed::{Parsed, Partial, Problem};
 pub use profile::Profile;

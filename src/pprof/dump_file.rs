@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use super::kind::Kind;
-use super::parsed::Parsed;
+use super::parsed::{Parsed, Partial};
 use super::profile::Profile;
 use super::proto::{self, GZIP, Summary};
 use super::{contention, goroutine, heap, threadcreate};
@@ -24,6 +24,8 @@ pub enum Served {
         profile: Box<Profile>,
         /// What Go itself left out.
         notes: Vec<String>,
+        /// What the profile lacks of the text.
+        partial: Option<Partial>,
         /// `runtime.MemStats` by name, of heap and allocs.
         mem_stats: BTreeMap<String, String>,
     },
@@ -86,6 +88,7 @@ impl From<Parsed> for Served {
             Some(profile) => Self::Text {
                 profile: Box::new(profile),
                 notes: problems.collect(),
+                partial: parsed.partial,
                 mem_stats: parsed.mem_stats,
             },
             None => Self::Damaged(problems.next().unwrap_or_default()),

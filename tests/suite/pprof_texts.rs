@@ -149,3 +149,205 @@ fn goroutines_with_other_labels_are_other_goroutines() {
         .collect();
     assert_eq!(counts, [2, 1]);
 }
+
+/// A profile's own account: the stacks, and how often each was there.
+fn told(parsed: &Parsed) -> Vec<(String, i64)> {
+    let profile = converted(parsed);
+    let counts = profile.samples.iter().map(|(_, values)| values[0]);
+    let stacks = stacks(&profile).into_iter().map(|stack| stack.join(" "));
+    stacks.zip(counts).collect()
+}
+
+fn tick_and_push() -> Vec<(String, i64)> {
+    ["time.Sleep main.tick", "main.push"]
+        .map(|stack| (stack.to_owned(), 1))
+        .into()
+}
+
+#[test]
+fn lines_that_end_in_cr_lf_and_tabs_that_were_pasted_as_blanks() {
+    for name in ["crlf.goroutine.txt", "blanks-for-tabs.goroutine.txt"] {
+        let parsed = parse(Kind::Goroutine, &text(name));
+        assert_eq!(problems(&parsed), [""; 0], "{name}");
+        assert_eq!(told(&parsed), tick_and_push(), "{name}");
+        assert_eq!(parsed.partial, None, "{name}");
+        let profile = converted(&parsed);
+        let frames = profile.frames(&profile.samples[0].0);
+        assert_eq!(frames[1].1, "/src/app/tick.go");
+        assert_eq!(frames[1].2, 14);
+    }
+}
+
+#[test]
+fn blanks_for_tabs_in_a_heap() {
+    let plain = text("no-final-newline.heap.txt");
+    let tabs = parse(Kind::Heap, &plain);
+    let plain = String::from_utf8(plain).expect("text");
+    for blanks in [" ", "    ", "        "] {
+        let pasted = parse(Kind::Heap, plain.replace('\t', blanks).as_bytes());
+        assert_eq!(told(&pasted), told(&tabs));
+        assert_eq!(pasted.problems, tabs.problems);
+    }
+}
+
+#[test]
+fn without_a_final_newline_nothing_that_is_whole_is_dropped() {
+    let note = "the text ends without the end of its last line, which may lack something";
+    let parsed = parse(Kind::Goroutine, &text("no-final-newline.goroutine.txt"));
+    assert_eq!(told(&parsed), tick_and_push());
+    assert_eq!(problems(&parsed), [note]);
+    let parsed = parse(Kind::Heap, &text("no-final-newline.heap.txt"));
+    let stacks: Vec<_> = told(&parsed).into_iter().map(|(stack, _)| stack).collect();
+    assert_eq!(stacks, ["main.grow main.main", "main.cache main.main"]);
+    assert_eq!(problems(&parsed), [note]);
+    assert_eq!(parsed.partial, None);
+    assert_eq!(parsed.mem_stats["MaxRSS"], "12345344");
+    assert_eq!(parsed.mem_stats.len(), 5);
+}
+
+#[test]
+fn a_creation_or_a_frame_without_a_place() {
+    let parsed = parse(
+        Kind::Goroutine,
+        &text("created-by-without-place.goroutine.txt"),
+    );
+    assert_eq!(problems(&parsed), [""; 0]);
+    let goroutines = ["main.loop", "main.work"].map(|stack| (stack.to_owned(), 1));
+    assert_eq!(told(&parsed), goroutines);
+    let text = "goroutine 1 [select]:\nmain.f(0x1)\nmain.g()\n\tg.go:7 +0x1\nmain.h(...)\n\n";
+    let parsed = parse(Kind::Goroutine, text.as_bytes());
+    assert_eq!(problems(&parsed), [""; 0]);
+    assert_eq!(told(&parsed), [("main.f main.g main.h".to_owned(), 1)]);
+}
+
+#[test]
+fn a_heap_that_is_cut_before_its_statistics_is_marked() {
+    let parsed = parse(Kind::Heap, &text("cut-before-memstats.heap.txt"));
+    assert_eq!(told(&parsed).len(), 2);
+    let partial = parsed.partial.expect("it is partial");
+    assert_eq!(partial.why, "it ends before runtime.MemStats");
+    assert!(partial.slight && partial.left_out == 0);
+}
+
+#[test]
+fn records_without_names_keep_their_addresses() {
+    let parsed = parse(Kind::Heap, &text("no-symbols.heap.txt"));
+    assert_eq!(
+        problems(&parsed),
+        ["2 records have addresses, and no names"]
+    );
+    let profile = converted(&parsed);
+    let stacks: Vec<_> = profile.samples.iter().map(|(stack, _)| stack).collect();
+    // The addresses of the calls, not of where they return to; the outermost they have in common.
+    assert_eq!(stacks, [&[1, 2, 3], &[4, 5, 3]]);
+    assert!(profile.locations.values().all(Vec::is_empty));
+    assert!(!profile.says_that_it_has_names);
+    // Block and threadcreate alike.
+    let block = "--- contention:\ncycles/second=1000000000\n9 1 @ 0x401234 0x0\n";
+    let parsed = parse(Kind::Block, block.as_bytes());
+    assert_eq!(
+        problems(&parsed),
+        ["1 records have addresses, and no names"]
+    );
+}
+
+const HEAP: &str = "heap profile: 3: 192 [6: 384] @ heap/1048576\n";
+const STATS: &str = "\n# runtime.MemStats\n# Alloc = 1\n# DebugGC = false\n";
+
+fn record(name: &str) -> String {
+    format!("1: 64 [2: 128] @ 0x401234\n#\t0x401233\tmain.{name}+0x13\tmain/f.go:7\n\n")
+}
+
+#[test]
+fn one_bad_record_leaves_the_others() {
+    let (f, g, h) = (record("f"), record("g"), record("h"));
+    let long = "x".repeat(100_000);
+    let spoilt: [(String, &str); 7] = [
+        (
+            g.replace("1: 64", "1: six"),
+            "it is no record of allocations",
+        ),
+        (
+            g.replace("[2:", "[99999999999999999999:"),
+            "it is no record of allocations",
+        ),
+        (g.replace("0x401233", "0xyz"), "it is no frame"),
+        (g.replace("main.g", "main\0g"), "it has a NUL"),
+        (
+            g.replace("main.g", "main.\x1bg"),
+            "its names are not UTF-8, or have control characters",
+        ),
+        (g.replace("main.g", &long), "it is longer than 65536 bytes"),
+        (g.replace("#\t", "!\t"), "it is no frame"),
+    ];
+    for (bad, reason) in spoilt {
+        for kind in [Kind::Heap, Kind::Allocs] {
+            let parsed = parse(kind, format!("{HEAP}{f}{bad}{h}{STATS}").as_bytes());
+            let stacks: Vec<_> = stacks(&converted(&parsed)).concat();
+            assert_eq!(stacks, ["main.f", "main.h"], "{reason}");
+            let partial = parsed.partial.expect("it is partial");
+            assert_eq!((partial.left_out, partial.slight), (1, false), "{reason}");
+            assert!(
+                partial.why.starts_with("1 of 3 records left out"),
+                "{}",
+                partial.why
+            );
+            assert!(partial.why.ends_with(reason), "{}", partial.why);
+        }
+    }
+}
+
+#[test]
+fn one_bad_goroutine_leaves_the_others() {
+    let goroutine = |name| format!("goroutine 7 [select]:\nmain.{name}()\n\tf.go:7 +0x1\n\n");
+    let (f, g, h) = (goroutine("f"), goroutine("g"), goroutine("h"));
+    for (bad, reason) in [
+        (
+            g.replace("[select]", "select"),
+            "it is no header of a goroutine",
+        ),
+        (
+            g.replace("f.go:7", "f.go"),
+            "it is no place in a source file",
+        ),
+        (
+            g.replace("main.g", "main.\x1bg"),
+            "its names are not UTF-8, or have control characters",
+        ),
+        (g.replace("f.go", "f\0go"), "it has a NUL"),
+    ] {
+        // The empty line between two goroutines may be lost, too.
+        for end in ["\n\n", "\n"] {
+            let bad = bad.replace("\n\n", end);
+            let parsed = parse(Kind::Goroutine, format!("{f}{bad}{h}").as_bytes());
+            let stacks: Vec<_> = stacks(&converted(&parsed)).concat();
+            assert_eq!(stacks, ["main.f", "main.h"], "{reason}");
+            let partial = parsed.partial.expect("it is partial");
+            assert_eq!(partial.left_out, 1, "{reason}");
+            assert!(partial.why.ends_with(reason), "{}", partial.why);
+        }
+    }
+}
+
+#[test]
+fn little_left_out_is_slight_and_more_than_half_is_damage() {
+    let good = "1 @ 0x1\n#\t0x1\tmain.f+0x1\tf.go:7\n\n";
+    let text = |good_ones, bad_ones| {
+        let bad = "1 @ 0x1\n#\tbad\n\n".repeat(bad_ones);
+        format!(
+            "threadcreate profile: total 9\n{}{bad}",
+            good.repeat(good_ones)
+        )
+    };
+    for (good_ones, bad_ones, slight) in
+        [(99, 1, true), (98, 1, false), (198, 2, true), (2, 2, false)]
+    {
+        let parsed = parse(Kind::Threadcreate, text(good_ones, bad_ones).as_bytes());
+        let partial = parsed.partial.expect("it is partial");
+        assert_eq!(partial.left_out, bad_ones as u64);
+        assert_eq!(partial.slight, slight, "{bad_ones} bad, {good_ones} good");
+    }
+    let parsed = parse(Kind::Threadcreate, text(2, 3).as_bytes());
+    assert!(parsed.profile.is_none());
+    assert_eq!(problems(&parsed), ["line 9: it is no frame"]);
+}
