@@ -13,6 +13,7 @@ mod stack;
 mod tables;
 mod text;
 mod threadcreate;
+mod wrong_file;
 
 pub use dump_file::{Served, convert, read};
 pub use kind::Kind;

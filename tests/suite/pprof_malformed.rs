@@ -274,14 +274,14 @@ fn a_sampling_period_that_is_not_where_go_writes_it() {
 #[test]
 fn another_programs_text() {
     let reason = "it is no header of a heap profile";
-    damaged(Kind::Heap, "<html>\n", 1, reason);
+    damaged(Kind::Heap, "something else\n", 1, reason);
     damaged(
         Kind::Heap,
         "heap profile: 1: 2 [3: 4] @ heapprofile\n",
         1,
         reason,
     );
-    let reason = "it is no header of a goroutine";
+    let reason = "it is no header of a goroutine; it is a text of heap or allocs";
     damaged(Kind::Goroutine, format!("{HEAP}{STATS}"), 1, reason);
     let text = format!("{GOROUTINE}main.g\nmain.h()\n");
     damaged(Kind::Goroutine, text, 5, "it is no place in a source file");

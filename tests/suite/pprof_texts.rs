@@ -1,9 +1,13 @@
 //! Texts that a component, a person or something between them may hand in, and what becomes of each.
 
+use std::io::Write;
 use std::path::Path;
 
-use cluster_profiler_job::pprof::{Kind, Parsed, convert};
+use cluster_profiler_job::pprof::{Kind, Parsed, Served, convert, read};
 
+use flate2::{Compression, write::GzEncoder};
+
+use crate::goldens::{golden, packed};
 use crate::pprof_decode::{Decoded, converted};
 
 /// A text of `data/texts`.
@@ -249,6 +253,73 @@ fn records_without_names_keep_their_addresses() {
         problems(&parsed),
         ["1 records have addresses, and no names"]
     );
+}
+
+/// Why a file is damage.
+fn damage(kind: Kind, content: &[u8]) -> String {
+    let served = read(kind, content, std::io::sink()).expect("memory can be read");
+    let Served::Damaged(why) = served else {
+        panic!("{served:?}");
+    };
+    why
+}
+
+#[test]
+fn the_wrong_file_under_the_right_name_is_told() {
+    let page = "a page of HTML (\"Log in\"), as a login or a proxy answers";
+    let status = "a Status of the API server (\"Unauthorized\")";
+    let debug1 = "a text of goroutine with debug=1, and only debug=2 has every goroutine";
+    let profile = packed("small/heap.pb");
+    let cut = &profile[..profile.len() / 2];
+    let whole = golden("small/heap.pb");
+    let table = [
+        (text("debug1.goroutine.txt"), debug1.to_owned()),
+        (text("login-page.heap.txt"), page.to_owned()),
+        (text("status.heap.txt"), status.to_owned()),
+        (b"[1, 2]\n".to_vec(), "JSON".to_owned()),
+        (
+            gzip(&text("login-page.heap.txt")),
+            format!("gzip, with {page} in it"),
+        ),
+        (
+            gzip(b"nothing known"),
+            "gzip, with no profile in it".to_owned(),
+        ),
+        (
+            cut.to_vec(),
+            "gzip, with a profile.proto that is not whole in it".to_owned(),
+        ),
+        (
+            whole[..whole.len() / 2].to_vec(),
+            "a profile.proto that is not whole".to_owned(),
+        ),
+    ];
+    for (content, what) in table {
+        for kind in [Kind::Cpu, Kind::Heap, Kind::Goroutine, Kind::Mutex] {
+            let why = damage(kind, &content);
+            assert!(why.ends_with(&format!("; it is {what}")), "{kind:?}: {why}");
+        }
+    }
+    // Nothing is said of what is only damaged.
+    assert!(!damage(Kind::Heap, b"heap profile: nothing\n").contains("; it is"));
+}
+
+#[test]
+fn a_profile_that_is_not_packed_is_a_profile() {
+    let plain = golden("small/heap.pb");
+    for kind in [Kind::Cpu, Kind::Heap, Kind::Goroutine] {
+        let served = read(kind, plain.as_slice(), std::io::sink()).expect("memory can be read");
+        assert!(
+            matches!(served, Served::Profile(summary) if summary.samples > 0),
+            "{kind:?}"
+        );
+    }
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut output = GzEncoder::new(Vec::new(), Compression::default());
+    output.write_all(content).expect("memory");
+    output.finish().expect("memory")
 }
 
 const HEAP: &str = "heap profile: 3: 192 [6: 384] @ heap/1048576\n";
