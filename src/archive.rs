@@ -16,6 +16,7 @@ use entry::Compressors;
 pub use entry::{Entry, EntryWriter};
 pub use framing::{Framing, PathError, check_path};
 
+use crate::manifest::Partial;
 use crate::pprof::proto::Summary;
 use crate::pprof::{self, Kind, Profile, Served};
 
@@ -144,9 +145,12 @@ impl PodBundle {
             Served::Text {
                 profile,
                 notes,
+                partial,
                 mem_stats,
             } => {
-                if let Some(name) = kind.original_name().filter(|_| spool.keep_originals) {
+                // What the profile lacks is in the text alone.
+                let is_kept = spool.keep_originals || partial.is_some();
+                if let Some(name) = kind.original_name().filter(|_| is_kept) {
                     let original = spool.finish(as_served, &format!("{pod}/{name}"))?;
                     self.originals.push(original);
                 }
@@ -155,6 +159,7 @@ impl PodBundle {
                 }
                 let mut entry = converted(&profile, &path, spool)?;
                 entry.file.notes = notes;
+                entry.file.partial = partial.map(Partial::from);
                 entry
             }
         };
@@ -168,11 +173,18 @@ impl PodBundle {
         Kind::ALL.into_iter().filter(lacks).collect()
     }
 
-    /// What is wrong with its profiles.
+    /// What is wrong with its profiles: they are damaged, or lack too much.
     pub fn damage(&self) -> impl Iterator<Item = String> {
         self.entries.iter().filter_map(|(kind, entry)| {
-            let damage = entry.file.damage.as_ref()?;
-            Some(format!("{}: {damage}", kind.file_name()))
+            let file = kind.file_name();
+            let partial = entry
+                .file
+                .partial
+                .as_ref()
+                .filter(|partial| !partial.slight);
+            let partial = partial.map(|partial| format!("{file} is partial: {}", partial.why));
+            let damage = entry.file.damage.as_ref();
+            partial.or_else(|| damage.map(|why| format!("{file}: {why}")))
         })
     }
 }

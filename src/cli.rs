@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// Reads POD/KIND.pprof at any depth, as upstream's cluster-profiler, vmspawn or an older run
     /// left them, and writes the same paths: profiles that `go tool pprof` opens with names, and
     /// beside them, in POD/original, the texts that they were made of. Other files are copied.
-    /// Exits with 1 if something was damaged; the rest is converted nevertheless.
+    /// Exits with 1 if something was damaged or lacks much; the rest is converted nevertheless.
     Convert {
         /// A directory or a .tar.gz
         source: PathBuf,

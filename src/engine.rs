@@ -1,5 +1,6 @@
 //! Engines: how the profiles of the expected pods are fetched once profiling has stopped.
 
+mod bounded_names;
 mod native;
 mod page;
 mod pod_dump;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use pod::{ExpectedPod, File, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
+pub use pod::{ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
 
 use crate::component::Component;
 use crate::outcome::ExitCode;

@@ -8,12 +8,14 @@ mod kind;
 mod parsed;
 mod profile;
 pub mod proto;
+mod records;
 mod stack;
 mod tables;
 mod text;
 mod threadcreate;
+mod wrong_file;
 
 pub use dump_file::{Served, convert, read};
 pub use kind::Kind;
-pub use parsed::{Parsed, Problem};
+pub use parsed::{Parsed, Partial, Problem};
 pub use profile::Profile;

@@ -58,6 +58,7 @@ impl EntryWriter {
                 sha256: Sha256(self.hash.finalize().into()),
                 samples: None,
                 notes: Vec::new(),
+                partial: None,
                 damage: None,
             },
             compressed,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::read::DecoderReader;
 use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 
+use super::bounded_names::BoundedNames;
 use super::pod_dump::note_unexpected_name;
 use crate::archive::{PodBundle, ProfileError, Spool};
 use crate::manifest::UnexpectedName;
@@ -40,7 +41,7 @@ pub(super) enum PageError {
 /// # Errors
 /// The page cannot be used; nothing of it counts.
 pub(super) fn read(body: impl Read, pod: &str, spool: &Spool) -> Result<Page, PageError> {
-    let mut json = JsonStreamReader::new(body);
+    let mut json = JsonStreamReader::new(BoundedNames::new(body));
     let mut page = Page::default();
     json.begin_object()?;
     while json.has_next()? {

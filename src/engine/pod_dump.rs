@@ -13,7 +13,7 @@ pub(super) const CLUSTER_PROFILER: &str = "cluster-profiler";
 /// Characters of an unexpected name that are shown; the rest is cut.
 const SHOWN: usize = 100;
 
-/// Unexpected names of one page that are listed.
+/// Unexpected names of one page that are listed, and logged.
 const LISTED: usize = 20;
 
 /// Everything that an engine needs to know.
@@ -49,22 +49,22 @@ pub enum PodDump {
     UnexpectedNames(Vec<UnexpectedName>),
 }
 
-/// Logs an unexpected name, and lists it while the list is short. What has the name is not used.
+/// Logs an unexpected name, and lists it, while the list is short. What has the name is not used.
 pub(super) fn note_unexpected_name(
     list: &mut Vec<UnexpectedName>,
     page_of: &str,
     name: &str,
     why: &str,
 ) {
-    tracing::warn!(page_of, ?name, why, "refused a name in a dump");
     if list.len() > LISTED {
         return;
     }
     let (shown_name, shown_why) = if list.len() < LISTED {
         (shortened(name), why)
     } else {
-        ("…".to_owned(), "and more, which the log names")
+        ("…".to_owned(), "and more, which are not listed")
     };
+    tracing::warn!(page_of, name = ?shown_name, why = shown_why, "refused a name in a dump");
     list.push(UnexpectedName {
         name: shown_name,
         page_of: page_of.to_owned(),

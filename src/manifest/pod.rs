@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::component::Component;
+use crate::pprof;
 
 /// A component pod as it was when profiling started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -114,9 +115,34 @@ pub struct File {
     /// What Go left out when it wrote the text that this profile was made of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What it lacks of the text that it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
     /// Why it is not the profile that its name says. It is as the component served it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
+}
+
+/// What a profile lacks of its text, because that could not be understood or ended too early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Partial {
+    /// How many records, or goroutines, were left out.
+    pub left_out: u64,
+    /// Why.
+    pub why: String,
+    /// Whether it is so little that the pod is complete nevertheless: at most one record of a hundred, or
+    /// `runtime.MemStats`.
+    pub slight: bool,
+}
+
+impl From<pprof::Partial> for Partial {
+    fn from(partial: pprof::Partial) -> Self {
+        Self {
+            left_out: partial.left_out,
+            why: partial.why,
+            slight: partial.slight,
+        }
+    }
 }
 
 /// A component pod that does not count, because start never reached it.

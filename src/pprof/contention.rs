@@ -4,9 +4,10 @@
 
 use std::io::{self, BufRead};
 
-use super::parsed::{ParseError, Parsed, accept_damage};
+use super::parsed::{Ending, ParseError, Parsed, accept_damage};
 use super::profile::{Profile, ValueType};
-use super::stack::{DEEPEST, StackReader};
+use super::records::Records;
+use super::stack::{CUT, DEEPEST};
 use super::text::{Lines, Scanner, decimal};
 
 /// Parses a text of block or mutex, with this name in its header.
@@ -28,29 +29,28 @@ fn read(lines: &mut Lines<impl BufRead>, name: &str) -> Result<Parsed, ParseErro
     };
     let mut profile = Profile::new(&[contentions, delay], contentions, 1);
     let cycles_per_nanosecond = header(lines, name)?;
-    let mut stacks = StackReader::default();
     // Go says the period of mutexes alone, at once.
-    let mut may_say_period = name == "mutex";
+    if name == "mutex" {
+        period(lines, &mut profile)?;
+    }
+    let mut records = Records::default();
     let mut deep = 0;
-    while let Some(line) = lines.next()? {
-        if std::mem::take(&mut may_say_period) && line.text.starts_with(b"sampling period=") {
-            let Some(comment) = period(line.text) else {
-                return Err(line.damage("it is no sampling period"));
-            };
-            profile.comment(comment);
-            continue;
-        }
-        let Some(record) = record(line.text) else {
-            return Err(line.damage("it is no record of contention"));
-        };
-        stacks.read(lines, &mut profile)?;
+    let otherwise = "it is no record of contention";
+    while let Some(record) = records.next(lines, &mut profile, record, otherwise)? {
         let nanoseconds = (record.cycles as f64 / cycles_per_nanosecond) as i64;
-        profile.sample(&stacks.last, &[record.contentions, nanoseconds], &[]);
+        let values = [record.contentions, nanoseconds];
+        profile.sample(&records.stacks.last, &values, &[]);
         deep += u64::from(record.depth >= DEEPEST);
     }
+    let ends = if records.stacks.is_cut || lines.is_cut() {
+        Ending::Early(CUT)
+    } else {
+        Ending::Whole
+    };
     let mut parsed = Parsed::understood(profile);
     parsed.note_deep(deep);
-    Ok(parsed)
+    records.stacks.note_bare(&mut parsed);
+    parsed.lacking(records.left_out, records.read, ends)
 }
 
 /// Reads the two lines of the header. Gives the cycles of a nanosecond.
@@ -66,18 +66,29 @@ fn header(lines: &mut Lines<impl BufRead>, name: &str) -> Result<f64, ParseError
     };
     let cycles = line.text.strip_prefix(b"cycles/second=").and_then(decimal);
     match cycles {
+        _ if lines.is_cut() => Err(lines.damage_at_end("it ends in the middle of a line")),
         Some(cycles) if cycles > 0 => Ok(cycles as f64 / 1e9),
-        _ => Err(line.damage("it is no number of cycles in a second")),
+        _ => Err(lines.damage_at_end("it is no number of cycles in a second")),
     }
 }
 
-/// The sampling period, as a comment: Go has multiplied the records by it already.
-fn period(text: &[u8]) -> Option<&str> {
-    let mut scanner = Scanner(text);
-    scanner.literal(b"sampling period=")?;
-    scanner.number()?;
-    scanner.end()?;
-    str::from_utf8(text).ok()
+/// Reads the sampling period, if it comes next, and makes it a comment: Go has multiplied the records by
+/// it already.
+fn period(lines: &mut Lines<impl BufRead>, profile: &mut Profile) -> Result<(), ParseError> {
+    let Some(line) = lines.next()? else {
+        return Ok(());
+    };
+    if !line.text.starts_with(b"sampling period=") {
+        lines.again();
+        return Ok(());
+    }
+    let mut scanner = Scanner(line.text);
+    let number = scanner.literal(b"sampling period=").and(scanner.number());
+    let is_period = number.is_some() && scanner.end().is_some();
+    let text = str::from_utf8(line.text).ok().filter(|_| is_period);
+    let text = text.ok_or_else(|| line.damage("it is no sampling period"))?;
+    profile.comment(text);
+    Ok(())
 }
 
 /// The first line of a record.

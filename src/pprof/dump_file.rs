@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use super::kind::Kind;
-use super::parsed::Parsed;
+use super::parsed::{Parsed, Partial, Problem};
 use super::profile::Profile;
 use super::proto::{self, GZIP, Summary};
+use super::wrong_file::{HEAD, is_proto, told};
 use super::{contention, goroutine, heap, threadcreate};
 
 /// The size of the read buffer. Large enough that neither side is called often, small enough for the
@@ -24,6 +25,8 @@ pub enum Served {
         profile: Box<Profile>,
         /// What Go itself left out.
         notes: Vec<String>,
+        /// What the profile lacks of the text.
+        partial: Option<Partial>,
         /// `runtime.MemStats` by name, of heap and allocs.
         mem_stats: BTreeMap<String, String>,
     },
@@ -42,8 +45,9 @@ pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Serv
         failed: None,
     };
     let mut input = BufReader::with_capacity(BUFFER, tee);
-    // One byte is enough: no text begins so, and more may not be here yet.
-    let text = if input.fill_buf()?.first() == Some(&GZIP) {
+    // No text begins so.
+    let head = head(&mut input)?;
+    let text = if head.first() == Some(&GZIP) || is_proto(&head) {
         None
     } else {
         convert(kind, &mut input)?
@@ -52,7 +56,11 @@ pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Serv
         Some(parsed) => parsed.into(),
         None => match proto::summary(&mut input) {
             Ok(summary) => Served::Profile(summary),
-            Err(error) => Served::Damaged(format!("it is no profile: {error}")),
+            Err(error) => {
+                let what = told(kind, &head).map(|what| format!("; it is {what}"));
+                let what = what.unwrap_or_default();
+                Served::Damaged(format!("it is no profile: {error}{what}"))
+            }
         },
     };
     io::copy(&mut input.into_inner(), &mut io::sink())?;
@@ -66,8 +74,9 @@ pub fn read(kind: Kind, content: impl Read, copy: impl Write) -> io::Result<Serv
 /// The input cannot be read. What is not the format is no error but [`Problem::Damage`].
 ///
 /// [`Problem::Damage`]: super::parsed::Problem::Damage
-pub fn convert(kind: Kind, input: impl BufRead) -> io::Result<Option<Parsed>> {
-    match kind {
+pub fn convert(kind: Kind, mut input: impl BufRead) -> io::Result<Option<Parsed>> {
+    let head = head(&mut input)?;
+    let mut parsed = match kind {
         Kind::Allocs => heap::parse(input, "alloc_space"),
         Kind::Block => contention::parse(input, "contention"),
         Kind::Cpu => return Ok(None),
@@ -75,8 +84,19 @@ pub fn convert(kind: Kind, input: impl BufRead) -> io::Result<Option<Parsed>> {
         Kind::Heap => heap::parse(input, "inuse_space"),
         Kind::Mutex => contention::parse(input, "mutex"),
         Kind::Threadcreate => threadcreate::parse(input),
+    }?;
+    if let [Problem::Damage { line: 1, reason }] = &mut parsed.problems[..]
+        && let Some(what) = told(kind, &head)
+    {
+        *reason += &format!("; it is {what}");
     }
-    .map(Some)
+    Ok(Some(parsed))
+}
+
+/// The beginning of a file, as far as it is here already.
+fn head(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let here = input.fill_buf()?;
+    Ok(here.iter().copied().take(HEAD).collect())
 }
 
 impl From<Parsed> for Served {
@@ -86,6 +106,7 @@ impl From<Parsed> for Served {
             Some(profile) => Self::Text {
                 profile: Box::new(profile),
                 notes: problems.collect(),
+                partial: parsed.partial,
                 mem_stats: parsed.mem_stats,
             },
             None => Self::Damaged(problems.next().unwrap_or_default()),

@@ -3,20 +3,29 @@
 //! goroutine is no frame of its stack, and not in Go's own proto either.
 //! <https://github.com/golang/go/blob/go1.26.0/src/runtime/traceback.go>
 
+mod frame;
 mod group;
+mod labels;
 
 use std::io::{self, BufRead};
 
+use frame::{has_all_of_place, name, source};
 use group::{Goroutine, Groups};
 
-use super::parsed::{ParseError, Parsed, Problem, accept_damage};
+use super::parsed::{Ending, LeftOut, ParseError, Parsed, Problem, accept_damage};
 use super::profile::{Frame, Profile, ValueType};
 use super::stack::{LocationCache, MOST_FRAMES};
-use super::text::{Line, Lines, Scanner, hexadecimal};
+use super::text::{Line, Lines};
 
 /// The size at which Go cuts the text, wherever that is. `writeGoroutineStacks`,
 /// <https://github.com/golang/go/blob/go1.26.0/src/runtime/pprof/pprof.go>
 const GO_CUTS_AT: u64 = 64 << 20;
+
+/// What stands in place of frames that cannot be read.
+const UNAVAILABLE: &[u8] = b"goroutine running on other thread; stack unavailable";
+
+/// The reason why a text may not be whole.
+const CUT: &str = "the text is cut: the goroutine that it ends in, and any after it, are left out";
 
 /// The kind of line that must come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +38,8 @@ enum Next {
     Creation,
     /// Goroutines from which this one descends (GODEBUG=tracebackancestors), to the empty line.
     Ancestors,
+    /// The header of another goroutine than this one, which is left out.
+    Another,
 }
 
 /// The tracebacks that were read so far.
@@ -39,8 +50,13 @@ struct Tracebacks {
     next: Next,
     goroutine: Goroutine,
     function: Vec<u8>,
+    /// Whether the function had arguments, as those of Go have.
+    is_call: bool,
     /// By the line of a function and that of its place.
     cache: LocationCache,
+    /// How many goroutines were read.
+    read: u64,
+    left_out: LeftOut,
     elided: u64,
     unavailable: u64,
 }
@@ -55,18 +71,22 @@ pub(super) fn parse(input: impl BufRead) -> io::Result<Parsed> {
 
 fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, ParseError> {
     let mut tracebacks = Tracebacks::new();
-    while let Some(line) = lines.next_before_cut()? {
-        tracebacks.line(&line)?;
+    loop {
+        let result = match lines.next() {
+            Ok(None) => break,
+            Ok(Some(line)) if line.is_cut => tracebacks.cut_line(&line),
+            Ok(Some(line)) => tracebacks.line(&line),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            tracebacks.left_out.add(error, false)?;
+            tracebacks.next = Next::Another;
+        }
     }
     if lines.bytes() == 0 {
         return Err(lines.damage_at_end("it is empty"));
     }
-    let ends_within_frame = matches!(tracebacks.next, Next::Place | Next::Creation);
-    let is_cut = lines.is_cut() || ends_within_frame || lines.bytes() >= GO_CUTS_AT;
-    if !is_cut {
-        tracebacks.close().map_err(|why| lines.damage_at_end(why))?;
-    }
-    Ok(tracebacks.finish(is_cut))
+    tracebacks.finish(lines)
 }
 
 impl Tracebacks {
@@ -81,7 +101,10 @@ impl Tracebacks {
             next: Next::Header,
             goroutine: Goroutine::default(),
             function: Vec::new(),
+            is_call: false,
             cache: LocationCache::default(),
+            read: 0,
+            left_out: LeftOut::default(),
             elided: 0,
             unavailable: 0,
         }
@@ -89,17 +112,32 @@ impl Tracebacks {
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
         match self.next {
+            Next::Header if line.text.is_empty() => Ok(()),
             Next::Header => self.header(line),
             Next::Function if line.text.is_empty() => self.close_at(line),
             Next::Function => self.function(line),
             Next::Place => self.place(line),
             Next::Creation => {
                 self.next = Next::Function;
-                let known = source(line.text).map(drop);
-                known.ok_or_else(|| line.damage("it is no place in a source file"))
+                // A creation may lack its place, and neither is used.
+                if line.text.starts_with(b"\t") || line.text.starts_with(b" ") {
+                    return Ok(());
+                }
+                self.line(line)
             }
             Next::Ancestors if line.text.is_empty() => self.close_at(line),
             Next::Ancestors => Ok(()),
+            Next::Another if line.text.is_empty() => {
+                self.next = Next::Header;
+                Ok(())
+            }
+            Next::Another => {
+                // The empty line before it may be what was damaged.
+                if self.goroutine.begin(line.text).is_some() {
+                    self.next = Next::Function;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -119,14 +157,19 @@ impl Tracebacks {
             self.next = Next::Ancestors;
         } else if text.starts_with(b"...") && text.ends_with(b" frames elided...") {
             self.elided = self.elided.saturating_add(1);
-        } else if text == b"\tgoroutine running on other thread; stack unavailable" {
+        } else if text.trim_ascii_start() == UNAVAILABLE {
             self.unavailable = self.unavailable.saturating_add(1);
         } else if text.starts_with(b"non-Go function at pc=0x") {
             let id = self.location(line, text, b"", 0)?;
             self.push(line, id)?;
+        } else if text.starts_with(b"goroutine ") && text.ends_with(b":") {
+            self.close_at(line)?;
+            self.header(line)?;
         } else {
+            let name = name(text);
+            self.is_call = name.len() != text.len();
             self.function.clear();
-            self.function.extend_from_slice(name(text));
+            self.function.extend_from_slice(name);
             self.next = Next::Place;
         }
         Ok(())
@@ -141,7 +184,8 @@ impl Tracebacks {
             return self.push(line, id);
         }
         let Some((file, number)) = source(line.text) else {
-            return Err(line.damage("it is no place in a source file"));
+            self.function.truncate(name_length);
+            return self.without_place(line);
         };
         let function = std::mem::take(&mut self.function);
         let name = function.get(..name_length).unwrap_or_default();
@@ -149,6 +193,18 @@ impl Tracebacks {
         self.cache.add(&function, id);
         self.function = function;
         self.push(line, id)
+    }
+
+    /// Adds the frame that the last line named, if it is a call, without a place: this line is none, but
+    /// comes after the frame.
+    fn without_place(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
+        if !self.is_call || line.text.starts_with(b"\t") || line.text.starts_with(b" ") {
+            return Err(line.damage("it is no place in a source file"));
+        }
+        let function = std::mem::take(&mut self.function);
+        let id = self.location(line, &function, b"", 0)?;
+        self.push(line, id)?;
+        self.line(line)
     }
 
     /// The id of the location of a frame, whose last line this is.
@@ -166,7 +222,7 @@ impl Tracebacks {
             line,
         };
         let id = self.profile.location(frame, self.other_bytes());
-        id.map_err(|why| last.damage(why))
+        id.map_err(|refusal| last.refused(refusal))
     }
 
     /// About how many bytes are kept beside the profile.
@@ -183,60 +239,59 @@ impl Tracebacks {
         Ok(())
     }
 
+    /// Counts the goroutine that was read.
     fn close_at(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
-        self.close().map_err(|why| line.damage(why))
+        self.close().map_err(|why| line.end_of_room(why))
     }
 
-    /// Counts the goroutine that was read, if one was.
     fn close(&mut self) -> Result<(), &'static str> {
-        if self.next == Next::Header {
-            return Ok(());
-        }
         self.next = Next::Header;
         self.profile.check_room(self.other_bytes())?;
         self.groups.add(&self.goroutine);
+        self.read = self.read.saturating_add(1);
         Ok(())
     }
 
-    fn finish(mut self, is_cut: bool) -> Parsed {
+    /// Reads the text's last line, which lacks its end, as far as that is certain.
+    fn cut_line(&mut self, line: &Line<'_>) -> Result<(), ParseError> {
+        match self.next {
+            Next::Header | Next::Another => {
+                let header = b"goroutine ";
+                if line.text.starts_with(header) || header.starts_with(line.text) {
+                    return Ok(());
+                }
+                Err(line.damage("it is no header of a goroutine"))
+            }
+            Next::Function if line.text.starts_with(b"created by ") => self.line(line),
+            Next::Place if has_all_of_place(line.text) => self.line(line),
+            Next::Function | Next::Place => {
+                self.next = Next::Place;
+                Ok(())
+            }
+            Next::Creation | Next::Ancestors => Ok(()),
+        }
+    }
+
+    fn finish(mut self, lines: &Lines<impl BufRead>) -> Result<Parsed, ParseError> {
+        // Of a stack that is whole there is its creation, or at least all of a frame.
+        let has_all = match self.next {
+            Next::Header | Next::Creation | Next::Ancestors | Next::Another => true,
+            Next::Function => lines.bytes() < GO_CUTS_AT,
+            Next::Place => false,
+        };
+        let is_open = !matches!(self.next, Next::Header | Next::Another);
+        if is_open && has_all {
+            self.close().map_err(|why| lines.end_of_room(why))?;
+        }
         self.groups.add_samples(&mut self.profile);
         let mut parsed = Parsed::understood(self.profile);
-        if is_cut {
-            let note =
-                "the text is cut: the goroutine that it ends in, and any after it, are left out";
-            parsed.problems.push(Problem::Note(note.to_owned()));
+        if !has_all || lines.bytes() >= GO_CUTS_AT || (lines.is_cut() && !is_open) {
+            parsed.problems.push(Problem::Note(CUT.to_owned()));
+        } else {
+            parsed.note_cut(lines.is_cut());
         }
         parsed.note(self.elided, "tracebacks lack frames that Go elided");
         parsed.note(self.unavailable, "goroutines ran, and so have no traceback");
-        parsed
+        parsed.lacking(self.left_out, self.read, Ending::Whole)
     }
-}
-
-/// A function's name without its arguments, as the proto has it. C functions have no arguments.
-fn name(text: &[u8]) -> &[u8] {
-    let open = text.iter().rposition(|b| *b == b'(');
-    let name = match open.filter(|_| text.ends_with(b")")) {
-        Some(open) => text.get(..open).unwrap_or(text),
-        None => text,
-    };
-    match name {
-        b"panic" => b"runtime.gopanic",
-        name => name,
-    }
-}
-
-/// The file and line of a frame: `FILE:LINE`, then for a frame that is not inlined its offset, for one
-/// of C its PC.
-fn source(text: &[u8]) -> Option<(&[u8], i64)> {
-    let place = text.strip_prefix(b"\t")?;
-    if let Some(pc) = place.strip_prefix(b"pc=0x") {
-        return hexadecimal(pc).map(|_| (&b""[..], 0));
-    }
-    let colon = place.iter().rposition(|b| *b == b':')?;
-    let file = place.get(..colon)?;
-    let mut scanner = Scanner(place.get(colon + 1..)?);
-    let line = scanner.number()?;
-    let ends = [&b" +0x"[..], b" fp=0x", b" pc=0x"];
-    let is_known = scanner.0.is_empty() || ends.iter().any(|end| scanner.0.starts_with(end));
-    is_known.then_some((file, line))
 }

@@ -4,16 +4,23 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
-use super::parsed::{ParseError, Parsed, accept_damage};
+use super::parsed::{Ending, LeftOut, ParseError, Parsed, accept_damage};
 use super::profile::{Label, Profile, ValueType};
-use super::stack::{DEEPEST, StackReader};
+use super::records::Records;
+use super::stack::DEEPEST;
 use super::text::{Lines, Scanner};
 
 /// The most statistics that are kept. Go 1.26 writes 25.
 const MOST_STATS: usize = 100;
 
-/// The last of the statistics that every Go writes.
-const LAST_STAT: &str = "DebugGC";
+/// The last of the statistics that every Go writes, and the one after it that some systems have.
+const LAST_STATS: [&str; 2] = ["DebugGC", "MaxRSS"];
+
+/// The reason why a text that has nothing else is not whole.
+const NO_STATS: &str = "it ends before runtime.MemStats";
+
+/// The reason why a line of the statistics is none.
+const NO_STAT: &str = "it is no line of runtime.MemStats";
 
 /// The values of a sample.
 const VALUES: [ValueType; 4] = [
@@ -54,30 +61,38 @@ fn read(lines: &mut Lines<impl BufRead>, default: &str) -> Result<Parsed, ParseE
     let mut profile = Profile::new(&VALUES, PERIOD_TYPE, rate);
     profile.default_sample_type(default);
     let mut sum = Columns::default();
-    let mut stacks = StackReader::default();
+    let mut records = Records::default();
     let mut deep = 0;
-    loop {
-        let Some(line) = lines.next()? else {
-            return Err(lines.damage_at_end("it ends before runtime.MemStats"));
-        };
-        if line.text.is_empty() {
-            break;
-        }
-        let Some(record) = record(line.text) else {
-            return Err(line.damage("it is no record of allocations"));
-        };
-        stacks.read(lines, &mut profile)?;
-        add_sample(&mut profile, &stacks.last, record.columns, rate);
+    let otherwise = "it is no record of allocations";
+    while let Some(record) = records.next(lines, &mut profile, record, otherwise)? {
+        add_sample(&mut profile, &records.stacks.last, record.columns, rate);
         sum = sum.plus(record.columns);
         deep += u64::from(record.depth >= DEEPEST);
     }
-    if !total.is_sum(sum) {
-        return Err(lines.damage_at_end("its records are not all that its header counts"));
-    }
+    let Records {
+        stacks,
+        mut left_out,
+        read,
+    } = records;
+    let stats = mem_stats(lines, &mut left_out)?;
+    let has_all = total.is_sum(sum) && !stacks.is_cut;
+    let ends = match (stats.are_whole, has_all) {
+        (true, false) if left_out.is_none() => {
+            return Err(lines.damage_at_end("its records are not all that its header counts"));
+        }
+        (false, false) if read == 0 && left_out.is_none() => {
+            return Err(lines.damage_at_end(NO_STATS));
+        }
+        (true, _) => Ending::Whole,
+        (false, true) => Ending::BeforeStats,
+        (false, false) => Ending::Early("it ends before all records that its header counts"),
+    };
     let mut parsed = Parsed::understood(profile);
-    parsed.mem_stats = mem_stats(lines)?;
+    parsed.mem_stats = stats.values;
     parsed.note_deep(deep);
-    Ok(parsed)
+    stacks.note_bare(&mut parsed);
+    parsed.note_cut(lines.is_cut());
+    parsed.lacking(left_out, read, ends)
 }
 
 /// The first line of a text.
@@ -209,27 +224,47 @@ fn add_sample(profile: &mut Profile, stack: &[u64], record: Columns, rate: i64) 
     }
 }
 
+/// `runtime.MemStats`.
+#[derive(Debug, Default)]
+struct MemStats {
+    values: BTreeMap<String, String>,
+    are_whole: bool,
+}
+
 /// Reads the trailer. Its two arrays of the last 256 pauses are left out.
-fn mem_stats(lines: &mut Lines<impl BufRead>) -> Result<BTreeMap<String, String>, ParseError> {
-    let mut stats = BTreeMap::new();
-    let Some(title) = lines.next()? else {
-        return Err(lines.damage_at_end("it ends before runtime.MemStats"));
-    };
-    if title.text != b"# runtime.MemStats" {
-        return Err(title.damage("it is not the header of runtime.MemStats"));
+fn mem_stats(
+    lines: &mut Lines<impl BufRead>,
+    left_out: &mut LeftOut,
+) -> Result<MemStats, ParseError> {
+    let mut stats = MemStats::default();
+    if lines.next()?.is_none() {
+        return Ok(stats);
     }
-    while let Some(line) = lines.next()? {
-        let text = str::from_utf8(line.text).ok();
-        let stat = text.and_then(|text| text.strip_prefix("# ")?.split_once(" = "));
-        let Some((name, value)) = stat.filter(|_| stats.len() < MOST_STATS) else {
-            return Err(line.damage("it is no line of runtime.MemStats"));
+    loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => stat(line.text).ok_or_else(|| line.damage(NO_STAT)),
+            Ok(None) => return Ok(stats),
+            Err(error) => Err(error),
         };
-        if !matches!(name, "PauseNs" | "PauseEnd") {
-            stats.insert(name.to_owned(), value.to_owned());
+        match line {
+            Ok((name, value)) => {
+                let is_last = LAST_STATS.contains(&name.as_str());
+                stats.are_whole |= is_last;
+                let is_pauses = matches!(name.as_str(), "PauseNs" | "PauseEnd");
+                let is_certain = is_last || !lines.is_cut();
+                if is_certain && !is_pauses && stats.values.len() < MOST_STATS {
+                    stats.values.insert(name, value);
+                }
+            }
+            Err(ParseError::Damage { .. }) if lines.is_cut() => {}
+            Err(error) => left_out.add(error, false)?,
         }
     }
-    if !stats.contains_key(LAST_STAT) {
-        return Err(lines.damage_at_end("it ends before runtime.MemStats"));
-    }
-    Ok(stats)
+}
+
+/// The name and the value of `# NAME = VALUE`.
+fn stat(line: &[u8]) -> Option<(String, String)> {
+    let text = str::from_utf8(line).ok()?;
+    let (name, value) = text.strip_prefix("# ")?.split_once(" = ")?;
+    Some((name.to_owned(), value.to_owned()))
 }

@@ -22,6 +22,8 @@ pub struct Profile {
     head: Vec<u8>,
     samples: Vec<u8>,
     sample_count: u64,
+    /// Whether every location has a name.
+    has_names: bool,
 }
 
 /// The meaning of one value of every sample.
@@ -39,6 +41,15 @@ pub(super) struct Frame<'a> {
     pub(super) function: &'a [u8],
     pub(super) file: &'a [u8],
     pub(super) line: i64,
+}
+
+/// The reason why a frame is not taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Refusal {
+    /// Its names are not text.
+    Names(&'static str),
+    /// The profile has no room for more.
+    Room(&'static str),
 }
 
 /// What a sample says beside its stack and its values.
@@ -64,19 +75,29 @@ impl Profile {
             head: Vec::new(),
             samples: Vec::new(),
             sample_count: 0,
+            has_names: true,
         };
         for value in values {
             profile.value_type(SAMPLE_TYPE, *value);
         }
         profile.value_type(PERIOD_TYPE, period_type);
         put_number(&mut profile.head, PERIOD, period.cast_unsigned());
-        // One mapping that has all names, so that no tool looks for the program to find them.
-        let mut mapping = Vec::new();
-        for field in [1, 7, 8, 9] {
-            put_number(&mut mapping, field, 1);
-        }
-        put_bytes(&mut profile.head, MAPPING, &mapping);
         profile
+    }
+
+    /// The one mapping. If it has all names, it says so, and no tool looks for the program to find them.
+    /// If not, it has all addresses, as pprof's own for texts without names.
+    fn mapping(&self) -> Vec<u8> {
+        let mut mapping = Vec::new();
+        put_number(&mut mapping, 1, 1);
+        if self.has_names {
+            for field in [7, 8, 9] {
+                put_number(&mut mapping, field, 1);
+            }
+        } else {
+            put_number(&mut mapping, 3, u64::MAX);
+        }
+        mapping
     }
 
     fn value_type(&mut self, field: u64, value: ValueType) {
@@ -107,7 +128,7 @@ impl Profile {
         &mut self,
         frame: Frame<'_>,
         other_bytes: usize,
-    ) -> Result<u64, &'static str> {
+    ) -> Result<u64, Refusal> {
         let names = printable(frame.function).zip(printable(frame.file));
         let known = names.and_then(|(function, file)| {
             self.tables
@@ -116,11 +137,18 @@ impl Profile {
         if let Some(id) = known {
             return Ok(id);
         }
-        self.check_room(other_bytes)?;
+        self.check_room(other_bytes).map_err(Refusal::Room)?;
         let Some((function, file)) = names else {
-            return Err("its names are not UTF-8, or have control characters");
+            let why = "its names are not UTF-8, or have control characters";
+            return Err(Refusal::Names(why));
         };
         Ok(self.tables.location(frame.pc, function, file, frame.line))
+    }
+
+    /// The id of the location of a PC without a name, which is added if it is new.
+    pub(super) fn bare_location(&mut self, pc: u64) -> u64 {
+        self.has_names = false;
+        self.tables.bare_location(pc)
     }
 
     /// Checks that more fits beside a number of bytes that are kept while the profile is made.
@@ -184,7 +212,9 @@ impl Profile {
     /// The output cannot be written.
     pub fn write(&self, output: impl Write) -> io::Result<()> {
         let mut output = GzEncoder::new(output, Compression::default());
-        output.write_all(&self.head)?;
+        let mut head = self.head.clone();
+        put_bytes(&mut head, MAPPING, &self.mapping());
+        output.write_all(&head)?;
         output.write_all(&self.samples)?;
         let mut tables = Vec::new();
         self.tables.put(&mut tables);

@@ -1,14 +1,15 @@
 //! The stack below a record: `#` lines, then an empty one. Each line is a logical frame with its own
 //! PC, inlined ones included. The PCs after a record's `@` are not needed: the frames of the runtime
-//! that Go leaves out of the lines it leaves out of its own proto, too.
+//! that Go leaves out of the lines it leaves out of its own proto, too. A text without `#` lines has
+//! nothing else.
 //! `printStackRecord`, <https://github.com/golang/go/blob/go1.26.0/src/runtime/pprof/pprof.go>
 
 use std::io::BufRead;
 
 use hashbrown::HashMap;
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 
-use super::parsed::ParseError;
+use super::parsed::{ParseError, Parsed};
 use super::profile::{Frame, Profile};
 use super::text::{Line, Lines, file_and_line, hexadecimal};
 
@@ -17,6 +18,9 @@ pub(super) const DEEPEST: usize = 128;
 
 /// The most frames that a stack may have. Go writes some hundred, so this bounds memory alone.
 pub(super) const MOST_FRAMES: usize = 100_000;
+
+/// The reason why a stack may not be whole.
+pub(super) const CUT: &str = "it ends in the middle of a stack";
 
 /// About how many bytes a cached line takes beside its text.
 const LINE_COST: usize = 40;
@@ -53,10 +57,15 @@ pub(super) struct StackReader {
     cache: LocationCache,
     /// The ids of the last stack's locations, from the innermost.
     pub(super) last: Vec<u64>,
+    /// How many stacks had names, and how many had addresses alone.
+    named: u64,
+    bare: u64,
+    /// Whether the text ended in the last stack, which may lack frames.
+    pub(super) is_cut: bool,
 }
 
 impl StackReader {
-    /// Reads the next stack.
+    /// Reads the stack of the record whose first line was read last.
     ///
     /// # Errors
     /// The input cannot be read, is no stack, or is larger than a profile may be.
@@ -67,25 +76,65 @@ impl StackReader {
     ) -> Result<(), ParseError> {
         self.last.clear();
         let room = profile.check_room(self.cache.bytes());
-        room.map_err(|why| lines.damage_at_end(why))?;
-        loop {
+        room.map_err(|why| lines.end_of_room(why))?;
+        lines.keep();
+        let mut has_names = false;
+        let ends = loop {
             let Some(line) = lines.next()? else {
-                return Err(lines.damage_at_end("it ends in the middle of a stack"));
+                break false;
             };
             if line.text.is_empty() {
-                return Ok(());
+                break true;
             }
             if self.last.len() >= MOST_FRAMES {
                 return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
             }
             if let Some(id) = self.cache.find(line.text) {
                 self.last.push(id);
+            } else if is_another_record(&line) {
+                lines.again();
+                break true;
             } else if let Some(id) = location(&line, profile, self.cache.bytes())? {
                 self.cache.add(line.text, id);
                 self.last.push(id);
             }
+            has_names = true;
+        };
+        if has_names {
+            self.named = self.named.saturating_add(1);
+        } else if !ends && self.named > 0 {
+            return Err(lines.damage_at_end(CUT));
+        } else {
+            self.addresses(lines.kept(), profile);
         }
+        self.is_cut = !ends && has_names;
+        Ok(())
     }
+
+    /// Takes the stack of a record without names: the PCs in its first line, of the calls that return
+    /// there, as pprof does. `parseHeap`,
+    /// <https://github.com/google/pprof/blob/main/profile/legacy_profile.go>
+    fn addresses(&mut self, record: &[u8], profile: &mut Profile) {
+        let words = record.split(|byte| *byte == b' ');
+        let pcs = words.filter_map(|word| hexadecimal(word.strip_prefix(b"0x")?)?.checked_sub(1));
+        self.last.extend(pcs.map(|pc| profile.bare_location(pc)));
+        self.bare = self.bare.saturating_add(u64::from(!self.last.is_empty()));
+    }
+
+    /// Notes how many records have addresses alone.
+    pub(super) fn note_bare(&self, parsed: &mut Parsed) {
+        parsed.note(self.bare, "records have addresses, and no names");
+    }
+}
+
+/// Whether a line is not of a stack, but begins another record, or the statistics.
+fn is_another_record(line: &Line<'_>) -> bool {
+    line.begins_record() || (line.text.starts_with(b"# ") && !is_frame_with_blanks(line.text))
+}
+
+fn is_frame_with_blanks(text: &[u8]) -> bool {
+    let fields = text.strip_prefix(b"# ").map(<[u8]>::trim_ascii_start);
+    fields.is_some_and(|fields| fields.starts_with(b"0x"))
 }
 
 /// The id of the location of a line's frame. A PC of zero is none.
@@ -94,14 +143,52 @@ fn location(
     profile: &mut Profile,
     other_bytes: usize,
 ) -> Result<Option<u64>, ParseError> {
-    let Some(frame) = frame(line.text) else {
+    let Some(frame) = frame(line.text).or_else(|| frame_with_blanks(line.text)) else {
         return Err(line.damage("it is no frame"));
     };
+    if line.is_cut && frame.file.is_empty() {
+        return Err(line.damage("it may be no whole frame"));
+    }
     if frame.pc == 0 && frame.function.starts_with(b"0x") {
         return Ok(None);
     }
     let id = profile.location(frame, other_bytes);
-    id.map(Some).map_err(|why| line.damage(why))
+    id.map(Some).map_err(|refusal| line.refused(refusal))
+}
+
+/// The frame of a line whose tabs were pasted as blanks. A name may have blanks, too, so the offset
+/// tells where the place begins.
+fn frame_with_blanks(text: &[u8]) -> Option<Frame<'_>> {
+    if !is_frame_with_blanks(text) {
+        return None;
+    }
+    let fields = text.strip_prefix(b"# ")?.trim_ascii_start();
+    let blank = memchr(b' ', fields).unwrap_or(fields.len());
+    let (address, names) = fields.split_at_checked(blank)?;
+    let pc = hexadecimal(address.strip_prefix(b"0x")?)?;
+    let names = names.trim_ascii();
+    if names.is_empty() {
+        return Some(Frame {
+            pc,
+            function: address,
+            file: b"",
+            line: 0,
+        });
+    }
+    let mut plus = names.windows(3).enumerate();
+    let (function, place) = plus.find_map(|(at, mark)| {
+        let (function, rest) = names.split_at_checked(at)?;
+        let offset = (mark == b"+0x").then(|| rest.get(3..))??;
+        let (offset, place) = offset.split_at_checked(memchr(b' ', offset)?)?;
+        hexadecimal(offset).map(|_| (function, place.trim_ascii()))
+    })?;
+    let (file, line) = file_and_line(place)?;
+    Some(Frame {
+        pc,
+        function,
+        file,
+        line,
+    })
 }
 
 /// The frame of a line: `#`, PC, function and offset, file and line, with one or more tabs between

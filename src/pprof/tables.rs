@@ -10,9 +10,6 @@ use super::proto::{FUNCTION, LOCATION, STRING_TABLE, put_bytes, put_number};
 const STRING_COST: usize = 40;
 const LOCATION_COST: usize = 50;
 
-/// The index of the empty string in every string table.
-pub(super) const NO_TEXT: usize = 0;
-
 /// A string table. Its first string is empty, as the format demands.
 #[derive(Debug)]
 pub(super) struct Strings {
@@ -61,7 +58,7 @@ struct Function {
     file: usize,
 }
 
-/// A location, with its function's index.
+/// A location, with its function's id; 0 is none.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Location {
     pc: u64,
@@ -98,7 +95,11 @@ impl Tables {
             name: self.strings.find(function)?,
             file: self.strings.find(file)?,
         })?;
-        let location = Location { pc, function, line };
+        let location = Location {
+            pc,
+            function: function + 1,
+            line,
+        };
         let index = self.locations.get_index_of(&location)?;
         Some(index as u64 + 1)
     }
@@ -109,8 +110,21 @@ impl Tables {
             name: self.strings.intern(function),
             file: self.strings.intern(file),
         });
-        let (location, _) = self.locations.insert_full(Location { pc, function, line });
-        location as u64 + 1
+        self.insert(Location {
+            pc,
+            function: function + 1,
+            line,
+        })
+    }
+
+    /// The id of a location that has a PC alone, which is added if it is new.
+    pub(super) fn bare_location(&mut self, pc: u64) -> u64 {
+        let (function, line) = (0, 0);
+        self.insert(Location { pc, function, line })
+    }
+
+    fn insert(&mut self, location: Location) -> u64 {
+        self.locations.insert_full(location).0 as u64 + 1
     }
 
     /// About how many bytes of memory they take.
@@ -121,14 +135,16 @@ impl Tables {
     /// Appends the tables, as fields of the message Profile.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         for (id, location) in (1..).zip(&self.locations) {
-            let mut line = Vec::new();
-            put_number(&mut line, 1, location.function as u64 + 1);
-            put_number(&mut line, 2, location.line.cast_unsigned());
             let mut message = Vec::new();
             put_number(&mut message, 1, id);
             put_number(&mut message, 2, 1);
             put_number(&mut message, 3, location.pc);
-            put_bytes(&mut message, 4, &line);
+            if location.function != 0 {
+                let mut line = Vec::new();
+                put_number(&mut line, 1, location.function as u64);
+                put_number(&mut line, 2, location.line.cast_unsigned());
+                put_bytes(&mut message, 4, &line);
+            }
             put_bytes(out, LOCATION, &message);
         }
         for (id, function) in (1..).zip(&self.functions) {

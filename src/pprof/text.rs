@@ -5,19 +5,30 @@ use std::io::{BufRead, Read};
 use memchr::memchr;
 
 use super::parsed::ParseError;
+use super::profile::Refusal;
 
 /// The longest line that a text may have, in bytes. Go's longest, a header's goroutine labels aside,
 /// are the 256 pauses of `runtime.MemStats`: 5 KiB.
 const LONGEST: usize = 64 * 1024;
 
+/// How much of a line that is too long is passed over, in bytes. What has longer ones is no text.
+const LONGEST_PASSED_OVER: usize = 1 << 20;
+
 /// One line, without its end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) text: &'a [u8],
+    /// Whether it lacks its end, and so is the text's last.
+    pub(super) is_cut: bool,
     number: u64,
 }
 
 impl Line<'_> {
+    /// Whether it may be the first line of a record, which begins with a number.
+    pub(super) fn begins_record(&self) -> bool {
+        matches!(self.text, [b'-' | b'0'..=b'9', ..])
+    }
+
     /// The error that this line is not the format.
     pub(super) fn damage(&self, reason: impl Into<String>) -> ParseError {
         ParseError::Damage {
@@ -25,16 +36,38 @@ impl Line<'_> {
             reason: reason.into(),
         }
     }
+
+    /// The error that a profile does not take this line's frame.
+    pub(super) fn refused(&self, refusal: Refusal) -> ParseError {
+        match refusal {
+            Refusal::Names(why) => self.damage(why),
+            Refusal::Room(why) => self.end_of_room(why),
+        }
+    }
+
+    /// The error that there is no room for a text.
+    pub(super) fn end_of_room(&self, why: &str) -> ParseError {
+        ParseError::Whole {
+            line: self.number,
+            reason: why.to_owned(),
+        }
+    }
 }
 
-/// A reader of lines, in memory that does not depend on the text's size.
+/// A reader of lines, in memory that does not depend on the text's size. Lines may end in CR LF.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
     buffer: Vec<u8>,
+    /// A line that was kept.
+    kept: Vec<u8>,
     number: u64,
     bytes: u64,
     is_cut: bool,
+    /// Whether the end was seen.
+    is_over: bool,
+    /// Whether the last line comes again.
+    again: bool,
 }
 
 impl<R: BufRead> Lines<R> {
@@ -42,59 +75,116 @@ impl<R: BufRead> Lines<R> {
         Self {
             input,
             buffer: Vec::new(),
+            kept: Vec::new(),
             number: 0,
             bytes: 0,
             is_cut: false,
+            is_over: false,
+            again: false,
         }
     }
 
-    /// The next line. A text that ends within a line is damaged.
+    /// The next line. The last one may lack its end, and [`Self::is_cut`] says so.
     ///
     /// # Errors
-    /// The input cannot be read, or the line is not whole or not text.
+    /// The input cannot be read, or the line is not text; the next may be.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ParseError> {
-        let is_line = self.advance()?;
-        if self.is_cut {
-            return Err(self.damage_at_end("it ends in the middle of a line"));
+        if std::mem::take(&mut self.again) {
+            return Ok(Some(self.line()));
         }
-        Ok(is_line.then(|| self.line()))
-    }
-
-    /// The next line of a text that Go may have cut. A last line that is not whole is left out, and
-    /// [`Self::is_cut`] says so.
-    ///
-    /// # Errors
-    /// The input cannot be read, or the line is not text.
-    pub(super) fn next_before_cut(&mut self) -> Result<Option<Line<'_>>, ParseError> {
         Ok(self.advance()?.then(|| self.line()))
     }
 
-    /// Reads a line; whether there was a whole one.
+    /// Lets the last line come again.
+    pub(super) fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// Keeps the last line until another is kept.
+    pub(super) fn keep(&mut self) {
+        std::mem::swap(&mut self.buffer, &mut self.kept);
+    }
+
+    /// The line that was kept.
+    pub(super) fn kept(&self) -> &[u8] {
+        &self.kept
+    }
+
+    /// Passes over what is left of a record: to the empty line at its end, or to a line that begins
+    /// another record or the statistics.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(super) fn pass_over_record(&mut self) -> Result<(), ParseError> {
+        loop {
+            let is_over = match self.next() {
+                Err(ParseError::Damage { .. }) => false,
+                Err(error) => return Err(error),
+                Ok(None) => return Ok(()),
+                Ok(Some(line)) if line.text.is_empty() => return Ok(()),
+                Ok(Some(line)) => line.begins_record() || line.text.starts_with(b"# "),
+            };
+            if is_over {
+                self.again();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a line; whether there was one.
     fn advance(&mut self) -> Result<bool, ParseError> {
         self.buffer.clear();
         self.number = self.number.saturating_add(1);
-        let read = (&mut self.input)
-            .take(LONGEST as u64)
-            .read_until(b'\n', &mut self.buffer)?;
-        self.bytes = self.bytes.saturating_add(read as u64);
+        let read = self.read_until_end(LONGEST)?;
         let is_whole = self.buffer.pop_if(|last| *last == b'\n').is_some();
-        let line = self.line();
         if !is_whole && read == LONGEST {
-            return Err(line.damage(format!("it is longer than {LONGEST} bytes")));
+            return Err(self.pass_over_long()?);
         }
-        if is_whole && line.text.ends_with(b"\r") {
-            return Err(line.damage("it ends in CR LF"));
+        if read == 0 {
+            self.number -= u64::from(self.is_over);
+            self.is_over = true;
+            return Ok(false);
         }
+        if is_whole {
+            self.buffer.pop_if(|last| *last == b'\r');
+        }
+        self.is_cut = !is_whole;
+        let line = self.line();
         if memchr(0, line.text).is_some() {
             return Err(line.damage("it has a NUL"));
         }
-        self.is_cut = !is_whole && read > 0;
-        Ok(is_whole)
+        Ok(true)
+    }
+
+    /// Reads to the line's end, but at most so many bytes.
+    fn read_until_end(&mut self, most: usize) -> Result<usize, ParseError> {
+        let read = (&mut self.input)
+            .take(most as u64)
+            .read_until(b'\n', &mut self.buffer)?;
+        self.bytes = self.bytes.saturating_add(read as u64);
+        Ok(read)
+    }
+
+    /// Passes over the rest of a line that is too long. Gives the error that it is.
+    fn pass_over_long(&mut self) -> Result<ParseError, ParseError> {
+        let reason = format!("it is longer than {LONGEST} bytes");
+        for _ in 0..LONGEST_PASSED_OVER / LONGEST {
+            self.buffer.clear();
+            let read = self.read_until_end(LONGEST)?;
+            if read < LONGEST || self.buffer.ends_with(b"\n") {
+                return Ok(self.line().damage(reason));
+            }
+        }
+        Err(ParseError::Whole {
+            line: self.number,
+            reason,
+        })
     }
 
     fn line(&self) -> Line<'_> {
         Line {
             text: &self.buffer,
+            is_cut: self.is_cut,
             number: self.number,
         }
     }
@@ -104,7 +194,12 @@ impl<R: BufRead> Lines<R> {
         self.line().damage(reason)
     }
 
-    /// Whether the text ended within a line.
+    /// The error that there is no room for more of the text.
+    pub(super) fn end_of_room(&self, why: &str) -> ParseError {
+        self.line().end_of_room(why)
+    }
+
+    /// Whether the line that was read last lacks its end, and so is the text's last.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut
     }

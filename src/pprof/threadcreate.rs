@@ -3,9 +3,10 @@
 
 use std::io::{self, BufRead};
 
-use super::parsed::{ParseError, Parsed, accept_damage};
+use super::parsed::{Ending, ParseError, Parsed, accept_damage};
 use super::profile::{Profile, ValueType};
-use super::stack::StackReader;
+use super::records::Records;
+use super::stack::CUT;
 use super::text::{Lines, Scanner};
 
 /// Parses a text of threadcreate.
@@ -24,19 +25,26 @@ fn read(lines: &mut Lines<impl BufRead>) -> Result<Parsed, ParseError> {
     let mut profile = Profile::new(&[value], value, 1);
     let total = header(lines)?;
     let mut threads: i64 = 0;
-    let mut stacks = StackReader::default();
-    while let Some(line) = lines.next()? {
-        let Some(count) = record(line.text) else {
-            return Err(line.damage("it is no record of threads"));
-        };
-        stacks.read(lines, &mut profile)?;
-        profile.sample(&stacks.last, &[count], &[]);
+    let mut records = Records::default();
+    let otherwise = "it is no record of threads";
+    while let Some(count) = records.next(lines, &mut profile, record, otherwise)? {
+        profile.sample(&records.stacks.last, &[count], &[]);
         threads = threads.saturating_add(count);
     }
-    if threads != total {
+    let is_cut = records.stacks.is_cut || lines.is_cut();
+    let lacks_threads = threads != total && records.left_out.is_none();
+    if lacks_threads && !(is_cut && records.read > 0) {
         return Err(lines.damage_at_end(format!("it has {threads} of {total} threads")));
     }
-    Ok(Parsed::understood(profile))
+    let ends = if threads != total && is_cut {
+        Ending::Early(CUT)
+    } else {
+        Ending::Whole
+    };
+    let mut parsed = Parsed::understood(profile);
+    records.stacks.note_bare(&mut parsed);
+    parsed.note_cut(is_cut);
+    parsed.lacking(records.left_out, records.read, ends)
 }
 
 /// Reads the header, which has the number of all threads.

@@ -8,7 +8,7 @@ use std::process::{Output, Stdio};
 
 use cluster_profiler_job::manifest::{Manifest, Pod, Sha256};
 use flate2::read::MultiGzDecoder;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use sha2::Digest;
 use standin::Standin;
 use tempfile::TempDir;
@@ -267,4 +267,14 @@ pub(crate) fn send(child: &Child, signal: Signal) {
         .and_then(|pid| Pid::from_raw(pid as i32))
         .expect("a running process");
     kill_process(pid, signal).expect("the signal is sent");
+}
+
+/// Limits the memory that a run may write to, in bytes: with more it ends by a signal.
+pub(crate) fn limit_memory(child: &Child, bytes: u64) {
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid as i32));
+    let limit = Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    prlimit(pid, Resource::Data, limit).expect("the limit is set");
 }

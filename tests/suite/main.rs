@@ -26,6 +26,7 @@ mod pod_faults;
 mod pprof_fuzz;
 mod pprof_malformed;
 mod pprof_oracle;
+mod pprof_texts;
 mod progress;
 mod refusals;
 mod retention;

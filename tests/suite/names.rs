@@ -127,8 +127,7 @@ async fn dropped_originals_are_not_there_and_the_manifest_says_so() {
 
 #[tokio::test]
 async fn a_text_that_cannot_be_understood_is_there_as_it_came_and_named() {
-    let mut text = golden("small/heap.txt");
-    text.truncate(text.len() / 2);
+    let text = b"heap profile: nothing that anybody wrote\n".to_vec();
     let (pod, ended, shipped) = replaced("heap.pprof", text.clone()).await;
     assert_eq!(ended.code, 5, "{}", ended.log);
     for other in &shipped.manifest.pods {
@@ -147,6 +146,51 @@ async fn a_text_that_cannot_be_understood_is_there_as_it_came_and_named() {
     assert!(content(&shipped, pod, "heap.pprof") == text);
     assert_eq!(pod.files.len(), 12, "all but original/heap.txt");
     assert!(shipped.manifest.unstopped.is_empty());
+}
+
+/// A text of threads with one bad record among so many.
+fn one_bad_record_of(all: usize) -> Vec<u8> {
+    let good = "1 @ 0x1\n#\t0x1\tmain.f+0x1\tf.go:7\n\n".repeat(all - 1);
+    format!("threadcreate profile: total {all}\n1 @ 0x1\n#\tbad\n\n{good}").into_bytes()
+}
+
+#[tokio::test]
+async fn a_pod_with_a_profile_that_lacks_too_much_is_damaged_and_the_rest_is_converted() {
+    let mut cut = golden("small/heap.txt");
+    cut.truncate(cut.len() / 2);
+    let bad = one_bad_record_of(99);
+    for (name, text) in [("heap.pprof", cut), ("threadcreate.pprof", bad)] {
+        let (pod, ended, shipped) = replaced(name, text.clone()).await;
+        assert_eq!(ended.code, 5, "{}", ended.log);
+        let pod = shipped.pod(&pod);
+        assert_eq!(pod.state, State::Damaged);
+        let told = file(pod, name);
+        assert!(told.samples.is_some_and(|samples| samples > 0));
+        let partial = told.partial.as_ref().expect("it is partial");
+        assert!(!partial.slight);
+        let why = format!("{name} is partial: {}", partial.why);
+        assert_eq!(pod.why.as_deref(), Some(&*why));
+    }
+}
+
+#[tokio::test]
+async fn a_pod_with_a_profile_that_lacks_little_is_complete_and_its_text_is_kept() {
+    let text = one_bad_record_of(100);
+    let standin = standin().await;
+    let pod = standin.pods()[0].clone();
+    let damage = Damage::Replaced("threadcreate.pprof".to_owned(), text.clone());
+    standin.pod_fault(&pod, Fault::Damaged(damage, Times::Always));
+    let place = Place::new(&standin).with("PROFILER_ORIGINALS", "drop");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let shipped = place.shipped();
+    let pod = shipped.pod(&pod);
+    assert_eq!(pod.state, State::Complete);
+    let told = file(pod, "threadcreate.pprof");
+    assert_eq!(told.samples, Some(99));
+    let partial = told.partial.as_ref().expect("it is partial");
+    assert_eq!((partial.left_out, partial.slight), (1, true));
+    assert!(content(&shipped, pod, "original/threadcreate.txt") == text);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use cluster_profiler_job::run::run_with;
 use standin::{Damage, Fault, Options, RouteAnswer, RouteFault, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::{Ended, Place, Shipped};
+use crate::harness::{Ended, Place, Shipped, limit_memory};
 
 /// A run in which one virt-handler has a fault: the stand-in, the pod's name, what came of it.
 async fn with_fault(fault: Fault) -> (String, Ended, Shipped) {
@@ -198,6 +198,64 @@ async fn file_names_that_are_no_profile_are_refused() {
         .collect();
     refused.sort();
     assert_eq!(refused, names);
+}
+
+/// A run in which one pod's page also has files of these names, in memory of 192 MiB.
+async fn with_files(names: &[String]) -> (Ended, Shipped) {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let fault = Fault::Damaged(Damage::ExtraFiles(names.to_vec()), Times::Always);
+    standin.pod_fault(&standin.pods()[0], fault);
+    let place = Place::new(&standin);
+    let child = place.spawn();
+    limit_memory(&child, 192 << 20);
+    let ended = place.ended(child).await;
+    (ended, place.shipped())
+}
+
+#[tokio::test]
+async fn a_name_of_100_mb_takes_no_memory_and_is_cut() {
+    let (ended, shipped) = with_files(&["x".repeat(100 << 20)]).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let refused = &shipped.manifest.refused;
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].name, format!("{:x<100}…", ""));
+    let longest = ended.log.lines().map(str::len).max();
+    assert!(longest < Some(4096), "{longest:?}");
+}
+
+#[tokio::test]
+async fn a_name_is_cut_between_characters_and_what_comes_after_it_is_read() {
+    // Of one byte and of more, and as escapes of two and six; at every place of the cut.
+    let pieces = ["x", "é", "\u{1f600}", "\"", "\\", "\u{1}"];
+    let filled = |piece: &str, before| "x".repeat(before) + &piece.repeat(2000);
+    let names = pieces.map(|piece| (0..6).map(move |before| filled(piece, before)));
+    let mut names: Vec<_> = names.into_iter().flatten().collect();
+    let last = names.split_off(18);
+    for mut names in [names, last] {
+        names.push("core".to_owned());
+        let (ended, shipped) = with_files(&names).await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        let refused = &shipped.manifest.refused;
+        let refused: Vec<_> = refused.iter().map(|refused| refused.name.clone()).collect();
+        let shown = names.iter().map(|name| match name.as_str() {
+            "core" => name.clone(),
+            name => name.chars().take(100).chain(['…']).collect(),
+        });
+        assert_eq!(refused, shown.collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn of_many_names_some_are_told() {
+    let names: Vec<_> = (0..5000).map(|n| format!("core.{n}")).collect();
+    let (ended, shipped) = with_files(&names).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(shipped.manifest.refused.len(), 21);
+    assert_eq!(shipped.manifest.refused[20].name, "…");
+    let told = ended.log.matches("refused a name in a dump").count();
+    assert_eq!(told, 21);
 }
 
 #[tokio::test]

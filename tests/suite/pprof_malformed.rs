@@ -87,14 +87,25 @@ fn mem_stats_are_kept_without_pauses() {
 #[test]
 fn truncated_in_a_stack() {
     let stack = RECORD.trim_end();
-    let reason = "it ends in the middle of a stack";
-    damaged(Kind::Heap, format!("{HEAP}{stack}\n"), 4, reason);
-    let text = format!("{BLOCK}9 1 @ 0x401234\n");
-    damaged(Kind::Block, text, 4, reason);
-    let text = format!("{HEAP}{RECORD}");
-    damaged(Kind::Heap, text, 5, "it ends before runtime.MemStats");
+    let text = format!("{HEAP}{stack}\n#\t0x40");
+    damaged(Kind::Heap, text, 4, "it ends in the middle of a line");
+    for (kind, text) in [
+        (Kind::Heap, format!("{HEAP}{stack}\n")),
+        (
+            Kind::Block,
+            format!("{BLOCK}9 1 @ 0x1\n{}", STACK.trim_end()),
+        ),
+    ] {
+        let parsed = parse(kind, text);
+        assert_eq!(names(&parsed), ["main.f"]);
+        let partial = parsed.partial.expect("it is partial");
+        assert_eq!((partial.left_out, partial.slight), (0, false));
+    }
     let text = format!("{THREADS}1 @ 0x401234\n{STACK}");
     damaged(Kind::Threadcreate, text, 5, "it has 1 of 2 threads");
+    let text = format!("{BLOCK}9 1 @ 0x1\n{STACK}9 1 @ 0x401234\n");
+    let partial = parse(Kind::Block, text).partial.expect("it is partial");
+    assert_eq!(partial.left_out, 1);
 }
 
 #[test]
@@ -119,11 +130,18 @@ fn a_traceback_truncated_anywhere_keeps_the_goroutines_before() {
     let text = format!("{GOROUTINE}\ngoroutine 2 [select]:\nmain.é()\n\tmain/g.go:8 +0x1\n");
     assert_eq!(functions(Kind::Goroutine, &text), ["main.f", "main.é"]);
     let second = GOROUTINE.len() + 1;
-    // At the end of its header or of a frame nothing shows that a goroutine had more.
+    // At the end of its header or of a frame nothing shows that a goroutine had more. Of a place all
+    // that counts is there before its offset is.
     let header = second + "goroutine 2 [select]:\n".len();
-    for end in (second + 1..text.len()).filter(|end| *end != header) {
+    let offset = text.rfind(" +0x1").expect("a place") + " +0x".len();
+    for end in (second + 1..offset).filter(|end| *end != header) {
         let parsed = parse(Kind::Goroutine, &text.as_bytes()[..end]);
         assert_eq!(names(&parsed), ["main.f"], "cut at {end}");
+        assert!(matches!(parsed.problems[..], [Problem::Note(_)]), "{end}");
+    }
+    for end in offset..text.len() {
+        let parsed = parse(Kind::Goroutine, &text.as_bytes()[..end]);
+        assert_eq!(names(&parsed), ["main.f", "main.é"], "cut at {end}");
         assert!(matches!(parsed.problems[..], [Problem::Note(_)]), "{end}");
     }
 }
@@ -178,9 +196,9 @@ fn a_line_of_10_mb() {
 #[test]
 fn cr_lf() {
     let heap = format!("{HEAP}{RECORD}{STATS}").replace('\n', "\r\n");
-    damaged(Kind::Heap, heap, 1, "it ends in CR LF");
+    assert_eq!(functions(Kind::Heap, heap), ["main.f"]);
     let text = GOROUTINE.replace('\n', "\r\n");
-    damaged(Kind::Goroutine, text, 1, "it ends in CR LF");
+    assert_eq!(functions(Kind::Goroutine, text), ["main.f"]);
 }
 
 #[test]
@@ -210,14 +228,21 @@ fn records_that_are_cut_off_between_two_of_them() {
     let whole = format!("{header}{RECORD}{RECORD}{STATS}");
     assert_eq!(functions(Kind::Heap, whole), ["main.f", "main.f"]);
     let reason = "its records are not all that its header counts";
-    damaged(Kind::Heap, format!("{header}{RECORD}{STATS}"), 5, reason);
+    damaged(Kind::Heap, format!("{header}{RECORD}{STATS}"), 11, reason);
 }
 
 #[test]
 fn a_trailer_that_is_cut_off() {
     let stats = STATS.replace("# DebugGC = false\n", "");
+    for trailer in [&stats, "\n# runtime.MemStats\n# Al", "\n", ""] {
+        let parsed = parse(Kind::Heap, format!("{HEAP}{RECORD}{trailer}"));
+        assert_eq!(names(&parsed), ["main.f"]);
+        let partial = parsed.partial.expect("it is partial");
+        assert!(partial.slight, "all records are there");
+        assert!(partial.why.contains("before runtime.MemStats"));
+    }
     let reason = "it ends before runtime.MemStats";
-    damaged(Kind::Heap, format!("{HEAP}{RECORD}{stats}"), 10, reason);
+    damaged(Kind::Heap, HEAP, 2, reason);
 }
 
 #[test]
@@ -249,16 +274,16 @@ fn a_sampling_period_that_is_not_where_go_writes_it() {
 #[test]
 fn another_programs_text() {
     let reason = "it is no header of a heap profile";
-    damaged(Kind::Heap, "<html>\n", 1, reason);
+    damaged(Kind::Heap, "something else\n", 1, reason);
     damaged(
         Kind::Heap,
         "heap profile: 1: 2 [3: 4] @ heapprofile\n",
         1,
         reason,
     );
-    let reason = "it is no header of a goroutine";
+    let reason = "it is no header of a goroutine; it is a text of heap or allocs";
     damaged(Kind::Goroutine, format!("{HEAP}{STATS}"), 1, reason);
-    let text = format!("{GOROUTINE}main.g()\nmain.h()\n");
+    let text = format!("{GOROUTINE}main.g\nmain.h()\n");
     damaged(Kind::Goroutine, text, 5, "it is no place in a source file");
 }
 

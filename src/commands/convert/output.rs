@@ -84,12 +84,19 @@ impl Output {
         served: Served,
         text_bytes: u64,
     ) -> io::Result<Converted> {
-        let (profile, notes) = match served {
+        let (profile, notes, partial) = match served {
             Served::Profile(_) => return Ok(Converted::AlreadyProfile),
             Served::Damaged(why) => return Ok(Converted::Damaged(why)),
-            Served::Text { profile, notes, .. } => (profile, notes),
+            Served::Text {
+                profile,
+                notes,
+                partial,
+                ..
+            } => (profile, notes, partial),
         };
-        match kind.original_name().filter(|_| self.keep_originals) {
+        // What a profile lacks is in the text alone.
+        let is_kept = self.keep_originals || partial.is_some();
+        match kind.original_name().filter(|_| is_kept) {
             None => fs::remove_file(path)?,
             Some(name) => {
                 let original = path.with_file_name(name);
@@ -104,6 +111,7 @@ impl Output {
             text_bytes,
             profile_bytes: write(path, &profile)?,
             notes,
+            partial,
         })
     }
 }

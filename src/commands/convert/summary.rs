@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use indicatif::HumanBytes;
 
 use crate::outcome::ExitCode;
+use crate::pprof::Partial;
 
 /// The result of a file that was to be converted.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) enum Converted {
         profile_bytes: u64,
         /// What Go left out.
         notes: Vec<String>,
+        /// What the profile lacks of the text.
+        partial: Option<Partial>,
     },
     /// It cannot be understood, for this reason, and is as it was.
     Damaged(String),
@@ -30,6 +33,8 @@ pub(super) enum Converted {
 struct Counts {
     converted: usize,
     already_profile: usize,
+    /// Of those that were converted.
+    partial: usize,
     damaged: usize,
 }
 
@@ -38,6 +43,7 @@ impl Counts {
         Self {
             converted: self.converted + other.converted,
             already_profile: self.already_profile + other.already_profile,
+            partial: self.partial + other.partial,
             damaged: self.damaged + other.damaged,
         }
     }
@@ -48,12 +54,16 @@ impl Display for Counts {
         let Self {
             converted,
             already_profile,
+            partial,
             damaged,
         } = self;
         write!(
             f,
             "{converted} converted, {already_profile} already a profile"
         )?;
+        if *partial > 0 {
+            write!(f, ", {partial} of them PARTIAL")?;
+        }
         if *damaged > 0 {
             write!(f, ", {damaged} DAMAGED")?;
         }
@@ -77,6 +87,8 @@ pub(super) struct Summary {
     others: Vec<String>,
     text_bytes: u64,
     profile_bytes: u64,
+    /// Whether a profile is partial, and not slightly.
+    lacks_much: bool,
 }
 
 impl Summary {
@@ -95,8 +107,14 @@ impl Summary {
                 text_bytes,
                 profile_bytes,
                 notes,
+                partial,
             } => {
                 pod.counts.converted += 1;
+                if let Some(Partial { why, slight, .. }) = partial {
+                    pod.counts.partial += 1;
+                    pod.remarks.insert(format!("PARTIAL {file}: {why}"));
+                    self.lacks_much |= !slight;
+                }
                 let remark = |note| format!("note {file}: {note}");
                 pod.remarks.extend(notes.into_iter().map(remark));
                 self.text_bytes += text_bytes;
@@ -122,9 +140,12 @@ impl Summary {
         self.pods.is_empty() && self.others.is_empty()
     }
 
-    /// Whether there were profiles, and all were understood.
+    /// Whether there were profiles, and all were understood as far as it matters.
     pub(super) fn is_whole(&self) -> bool {
-        !self.pods.is_empty() && self.total().damaged == 0 && self.others.is_empty()
+        !self.lacks_much
+            && !self.pods.is_empty()
+            && self.total().damaged == 0
+            && self.others.is_empty()
     }
 
     fn total(&self) -> Counts {

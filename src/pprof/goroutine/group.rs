@@ -4,8 +4,9 @@
 use hashbrown::DefaultHashBuilder;
 use indexmap::{IndexMap, IndexSet};
 
+use super::labels;
 use crate::pprof::profile::{Label, Profile};
-use crate::pprof::tables::{NO_TEXT, Strings};
+use crate::pprof::tables::Strings;
 use crate::pprof::text::{Scanner, decimal};
 
 /// About how many bytes a group, and a stack, take beside their content.
@@ -19,7 +20,7 @@ pub(super) struct Goroutine {
     minutes: i64,
     /// Whether it is locked to its thread.
     locked: bool,
-    /// As Go prints them under GODEBUG=tracebacklabels=1.
+    /// As Go prints them, in braces; empty if there are none.
     labels: String,
     /// The ids of its locations, from the innermost.
     pub(super) stack: Vec<u64>,
@@ -27,14 +28,14 @@ pub(super) struct Goroutine {
 
 impl Goroutine {
     /// Begins a new goroutine with its header: `goroutine 7 [chan receive, 2 minutes, locked to
-    /// thread]:`. What else stands in the brackets stays with the state. `None` if it is no header.
+    /// thread] {key: value}:`. What else stands in the brackets stays with the state. `None` if it is
+    /// no header.
     pub(super) fn begin(&mut self, header: &[u8]) -> Option<()> {
         let mut scanner = Scanner(header);
         scanner.literal(b"goroutine ")?;
         scanner.number()?;
         let rest = str::from_utf8(scanner.0).ok()?;
-        let (_, brackets) = rest.strip_suffix("]:")?.split_once(" [")?;
-        let (words, labels) = brackets.split_once(" labels:").unwrap_or((brackets, ""));
+        let (words, labels) = words_and_labels(rest.split_once(" [")?.1)?;
         self.state.clear();
         self.minutes = 0;
         self.locked = false;
@@ -53,6 +54,22 @@ impl Goroutine {
         }
         Some(())
     }
+}
+
+/// What stands in a header's brackets, and the labels, from the text after the opening bracket. The
+/// labels stand in the brackets (Go 1.26, GODEBUG=tracebacklabels=1) or after them (Go 1.27). Their
+/// values may hold anything, so the brackets end at the first that closes, unless labels come before.
+fn words_and_labels(text: &str) -> Option<(&str, &str)> {
+    let (inside, after) = text.split_at_checked(text.find(']')?)?;
+    if let Some((words, _)) = inside.split_once(" labels:{") {
+        let labels = text.get(words.len() + " labels:".len()..)?;
+        return Some((words, labels.strip_suffix("]:")?));
+    }
+    if after == "]:" {
+        return Some((inside, ""));
+    }
+    let labels = after.strip_prefix("] ")?.strip_suffix(':')?;
+    (labels.starts_with('{') && labels.ends_with('}')).then_some((inside, labels))
 }
 
 /// What tells a group from the others. Texts and stack are by index.
@@ -136,12 +153,8 @@ impl Groups {
                     text: "yes",
                 });
             }
-            if group.labels != NO_TEXT {
-                labels.push(Label::Text {
-                    name: "labels",
-                    text: self.texts.get(group.labels),
-                });
-            }
+            let own = labels::parse(self.texts.get(group.labels));
+            labels.extend(own.iter().map(|(name, text)| Label::Text { name, text }));
             profile.sample(stack.map_or(&[], |stack| stack), &[*count], &labels);
         }
     }
