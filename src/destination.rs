@@ -14,6 +14,7 @@ pub use runs::{Found, Listed};
 pub use s3::{Bucket, BucketDownload, BucketUpload};
 
 use crate::config::{DestinationConfig, RunFile, RunId};
+use crate::limits::BucketLimits;
 use crate::manifest::Archive;
 
 /// A place for runs.
@@ -45,10 +46,12 @@ pub enum Download {
 
 impl Destination {
     /// The destination that was configured.
-    pub fn new(config: &DestinationConfig) -> Self {
+    pub fn new(config: &DestinationConfig, limits: &BucketLimits) -> Self {
         match config {
             DestinationConfig::Directory(path) => Self::Directory(Directory::new(path.clone())),
-            DestinationConfig::Bucket(config) => Self::Bucket(Bucket::new((**config).clone())),
+            DestinationConfig::Bucket(config) => {
+                Self::Bucket(Bucket::new((**config).clone(), limits.clone()))
+            }
         }
     }
 

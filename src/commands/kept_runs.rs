@@ -8,7 +8,7 @@ use sha2::Digest;
 
 use crate::config::{RunFile, RunId, places};
 use crate::destination::{Destination, DestinationError, Found, Listed};
-use crate::limits::MANIFESTS_AT_ONCE;
+use crate::limits::{BucketLimits, MANIFESTS_AT_ONCE};
 use crate::manifest::{Archive, Manifest, Sha256, State};
 use crate::outcome::ExitCode;
 
@@ -41,7 +41,11 @@ fn destinations(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<Destination>, ExitCode> {
     match places(environment) {
-        Ok(places) => Ok(places.iter().map(Destination::new).collect()),
+        Ok(places) => {
+            let limits = BucketLimits::default();
+            let destination = |place| Destination::new(place, &limits);
+            Ok(places.iter().map(destination).collect())
+        }
         Err(faults) => {
             eprintln!("{faults}");
             Err(ExitCode::Usage)

@@ -5,18 +5,21 @@ mod client;
 mod error;
 mod multipart;
 mod objects;
+mod patience;
 mod upload;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use self::objects::Objects;
+use self::objects::{Mark, Objects};
+use self::patience::until_it_appears;
 pub use self::upload::BucketUpload;
 use self::upload::{Unfinished, UnfinishedUpload};
 use super::error::DestinationError;
 use super::runs::{Found, Listed, check_manifest, from_files};
 use crate::config::{RunFile, RunId, S3Config};
 use crate::errors::chain;
+use crate::limits::BucketLimits;
 
 /// A bucket for runs.
 #[derive(Debug, Clone)]
@@ -33,9 +36,9 @@ pub struct BucketDownload {
 }
 
 impl Bucket {
-    pub(super) fn new(config: S3Config) -> Self {
+    pub(super) fn new(config: S3Config, limits: BucketLimits) -> Self {
         Self {
-            objects: Objects::new(config),
+            objects: Objects::new(config, limits),
             unfinished: Unfinished::default(),
         }
     }
@@ -127,9 +130,11 @@ impl Bucket {
         run: &RunId,
         json: Vec<u8>,
     ) -> Result<(), DestinationError> {
-        let file = RunFile::Manifest;
-        let key = self.key(run, file);
-        self.objects.put(&key, json.into(), file.media_type()).await
+        let (objects, key, mark) = (&self.objects, self.key(run, RunFile::Manifest), Mark::of(&json));
+        let (media_type, body) = (RunFile::Manifest.media_type(), Bytes::from(json));
+        let put = || objects.put_once(&key, body.clone(), media_type, &mark);
+        until_it_appears(objects, &key, &mark, put).await?;
+        Ok(())
     }
 
     pub(super) async fn remove(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {

@@ -31,6 +31,7 @@ mod refusals;
 mod retention;
 mod s3;
 mod s3_faults;
+mod s3_lost_answers;
 mod s3_secrets;
 mod s3_settings;
 mod signals;

@@ -1,6 +1,7 @@
 //! The error of a request to a bucket, and what to do about it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -16,6 +17,8 @@ pub(super) struct RequestError {
     status: Option<u16>,
     /// S3's error code, which an answer to a HEAD lacks.
     code: String,
+    /// How long the server wants to be left alone.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// What a user should know of a failed request.
@@ -49,6 +52,7 @@ impl From<DestinationError> for RequestError {
             error,
             status: None,
             code: String::new(),
+            retry_after: None,
         }
     }
 }
@@ -107,8 +111,23 @@ impl RequestError {
             },
             status,
             code,
+            retry_after: response.and_then(retry_after),
         }
     }
+}
+
+/// How long the server wants to be left alone: Retry-After (RFC 9110, 10.2.3), in seconds or as a date, or
+/// AWS's own header, in milliseconds.
+pub(super) fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    if let Some(text) = response.headers().get("x-amz-retry-after") {
+        return text.parse().ok().map(Duration::from_millis);
+    }
+    let text = response.headers().get("retry-after")?;
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(then.duration_since(jiff::Timestamp::now())).ok()
 }
 
 /// S3's codes for credentials that are wrong, or were right once.
@@ -178,7 +197,8 @@ fn on_status(status: Option<u16>, region: Option<&str>) -> Advice {
         Some(403) => Advice::permanent(DENIED),
         Some(501) => Advice::permanent(UNKNOWN_THERE),
         Some(407) => Advice::permanent("; the proxy wants credentials: see HTTPS_PROXY"),
-        Some(status) if status >= 500 || status == 429 || status == 408 => Advice::passing(""),
+        // 409: somebody else is at the object, or the server is still at what it was asked before.
+        Some(408 | 409 | 429 | 500..) => Advice::passing(""),
         _ => Advice::permanent(""),
     }
 }

@@ -1,10 +1,14 @@
 //! Objects of a bucket, one request each.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+use aws_sdk_s3::{Client, Config};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -17,6 +21,12 @@ use super::error::RequestError;
 use crate::config::{S3Config, S3Settings};
 use crate::destination::error::DestinationError;
 use crate::errors::chain;
+use crate::limits::BucketLimits;
+
+/// For a request that `patience.rs` sends again itself.
+pub(super) fn once() -> Builder {
+    Config::builder().retry_config(RetryConfig::disabled())
+}
 
 /// The objects of a bucket that are below a prefix.
 #[derive(Debug, Clone)]
@@ -25,7 +35,64 @@ pub(super) struct Objects(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: S3Config,
+    limits: BucketLimits,
     client: OnceCell<Client>,
+}
+
+/// The name of the metadata that has an object's mark.
+const MARK: &str = "cluster-profiler-job-mark";
+
+/// What tells an object that was just written from any other that has its key.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// A random number, which the object has in its metadata.
+    nonce: String,
+    /// The object's size.
+    pub(super) bytes: u64,
+}
+
+/// What a bucket says of an object.
+pub(super) struct Head {
+    pub(super) bytes: u64,
+    nonce: Option<String>,
+}
+
+impl Mark {
+    pub(super) fn new() -> Self {
+        Self {
+            nonce: format!("{:032x}", fastrand::u128(..)),
+            bytes: 0,
+        }
+    }
+
+    /// The mark of an object with this content.
+    pub(super) fn of(content: &[u8]) -> Self {
+        Self {
+            bytes: content.len() as u64,
+            ..Self::new()
+        }
+    }
+
+    /// The metadata for the request that makes the object.
+    pub(super) fn metadata(&self) -> HashMap<String, String> {
+        HashMap::from([(MARK.to_owned(), self.nonce.clone())])
+    }
+}
+
+impl Head {
+    /// Whether this is the object of the mark, and all of it.
+    pub(super) fn is_of(&self, mark: &Mark) -> bool {
+        self.has_mark(mark) && self.bytes == mark.bytes
+    }
+
+    pub(super) fn has_mark(&self, mark: &Mark) -> bool {
+        self.nonce.as_ref() == Some(&mark.nonce)
+    }
+
+    /// Whether this may be the object of the mark; some proxies remove metadata.
+    pub(super) fn has_no_other_mark(&self, mark: &Mark) -> bool {
+        self.nonce.is_none() || self.has_mark(mark)
+    }
 }
 
 /// The checksum of a body that every server compares, whatever others it knows.
@@ -34,9 +101,10 @@ pub(super) fn content_md5(body: &[u8]) -> String {
 }
 
 impl Objects {
-    pub(super) fn new(config: S3Config) -> Self {
+    pub(super) fn new(config: S3Config, limits: BucketLimits) -> Self {
         Self(Arc::new(Inner {
             config,
+            limits,
             client: OnceCell::new(),
         }))
     }
@@ -53,6 +121,10 @@ impl Objects {
 
     pub(super) fn settings(&self) -> &S3Settings {
         &self.0.config.settings
+    }
+
+    pub(super) fn limits(&self) -> &BucketLimits {
+        &self.0.limits
     }
 
     pub(super) fn encryption(&self) -> Option<ServerSideEncryption> {
@@ -80,7 +152,36 @@ impl Objects {
         body: Bytes,
         media_type: &str,
     ) -> Result<(), DestinationError> {
-        let put = self
+        let put = self.putting(key, body, media_type).await?.send();
+        put.await
+            .map(drop)
+            .map_err(|error| RequestError::new("write", self.uri(key), error).error)
+    }
+
+    /// Makes a marked object in one request, which is sent once.
+    pub(super) async fn put_once(
+        &self,
+        key: &str,
+        body: Bytes,
+        media_type: &str,
+        mark: &Mark,
+    ) -> Result<(), RequestError> {
+        let put = self.putting(key, body, media_type).await?;
+        let put = put.set_metadata(Some(mark.metadata())).customize();
+        put.config_override(once())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| RequestError::new("write", self.uri(key), error))
+    }
+
+    async fn putting(
+        &self,
+        key: &str,
+        body: Bytes,
+        media_type: &str,
+    ) -> Result<PutObjectFluentBuilder, DestinationError> {
+        Ok(self
             .client()
             .await?
             .put_object()
@@ -92,21 +193,28 @@ impl Objects {
             .set_server_side_encryption(self.encryption())
             .set_ssekms_key_id(self.settings().kms_key.clone())
             .set_storage_class(self.storage_class())
-            .set_tagging(self.settings().tags.clone());
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(RequestError::new("write", self.uri(key), error).error),
-        }
+            .set_tagging(self.settings().tags.clone()))
     }
 
     /// An object's size; `None` where there is no object.
     pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, RequestError> {
+        Ok(self.head(key).await?.map(|head| head.bytes))
+    }
+
+    /// What the bucket says of an object; `None` where there is no object.
+    pub(super) async fn head(&self, key: &str) -> Result<Option<Head>, RequestError> {
         let client = self.client().await?;
         let head = client.head_object().bucket(self.bucket()).key(key);
         match head.send().await {
-            Ok(head) => Ok(head
-                .content_length
-                .and_then(|bytes| u64::try_from(bytes).ok())),
+            Ok(head) => Ok(Some(Head {
+                bytes: head
+                    .content_length
+                    .and_then(|bytes| u64::try_from(bytes).ok())
+                    .unwrap_or_default(),
+                nonce: head
+                    .metadata
+                    .and_then(|mut metadata| metadata.remove(MARK)),
+            })),
             Err(error) => match RequestError::new("look for", self.uri(key), error) {
                 failed if failed.is_absent() => Ok(None),
                 failed => Err(failed),
