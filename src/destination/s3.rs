@@ -130,7 +130,11 @@ impl Bucket {
         run: &RunId,
         json: Vec<u8>,
     ) -> Result<(), DestinationError> {
-        let (objects, key, mark) = (&self.objects, self.key(run, RunFile::Manifest), Mark::of(&json));
+        let (objects, key, mark) = (
+            &self.objects,
+            self.key(run, RunFile::Manifest),
+            Mark::of(&json),
+        );
         let (media_type, body) = (RunFile::Manifest.media_type(), Bytes::from(json));
         let put = || objects.put_once(&key, body.clone(), media_type, &mark);
         until_it_appears(objects, &key, &mark, put).await?;

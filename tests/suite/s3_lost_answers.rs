@@ -78,7 +78,13 @@ async fn an_earlier_attempts_archive_is_not_taken_for_this_ones() {
     bucket.fault(Fault::always("PUT", ".json", denied));
     let place = into(&bucket, &standin);
     assert_says(&place.run().await, 4, &[".json"]);
-    let size = || bucket.path(&key("tar.gz")).metadata().expect("a file").len();
+    let size = || {
+        bucket
+            .path(&key("tar.gz"))
+            .metadata()
+            .expect("a file")
+            .len()
+    };
     let before = size();
     bucket.clear_faults();
     // It is never completed.

@@ -20,6 +20,8 @@ pub struct Fault {
 pub enum Answer {
     /// This status with S3's XML for this code; nothing is done.
     Refused(u16, &'static str),
+    /// 429 without a body, as a proxy answers, and how many seconds it wants to be left alone.
+    TooMany(Option<u32>),
     /// 200 with an error in the body, as S3 answers where something takes long; nothing is done.
     ErrorIn200(&'static str),
     /// The connection is closed when half of the body has come.

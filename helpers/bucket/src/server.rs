@@ -82,6 +82,16 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<
             drop(request.into_body().collect().await);
             Some(error(status, code))
         }
+        Some(Answer::TooMany(seconds)) => {
+            drop(request.into_body().collect().await);
+            let mut reply = Response::new(Body::empty());
+            *reply.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+            let seconds = seconds.map(HeaderValue::from);
+            reply
+                .headers_mut()
+                .extend(seconds.map(|seconds| (header::RETRY_AFTER, seconds)));
+            Some(reply)
+        }
         Some(Answer::ErrorIn200(code)) => {
             drop(request.into_body().collect().await);
             Some(error(200, code))

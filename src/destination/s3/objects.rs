@@ -211,9 +211,7 @@ impl Objects {
                     .content_length
                     .and_then(|bytes| u64::try_from(bytes).ok())
                     .unwrap_or_default(),
-                nonce: head
-                    .metadata
-                    .and_then(|mut metadata| metadata.remove(MARK)),
+                nonce: head.metadata.and_then(|mut metadata| metadata.remove(MARK)),
             })),
             Err(error) => match RequestError::new("look for", self.uri(key), error) {
                 failed if failed.is_absent() => Ok(None),

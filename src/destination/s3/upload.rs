@@ -171,8 +171,7 @@ impl BucketUpload {
                 .set_parts(Some(std::mem::take(&mut self.sent)))
                 .build();
             let (objects, key) = (&self.objects, &self.key);
-            let complete =
-                || multipart::complete(objects, key, &id, parts.clone());
+            let complete = || multipart::complete(objects, key, &id, parts.clone());
             self.appear(complete).await?;
             self.unfinished.set(&self.key, None);
             // One that was begun by a try whose answer was lost is nobody's.
