@@ -103,7 +103,10 @@ impl Destination {
                 Ok(Found::Absent) => {}
                 // An invalid manifest and an error are not hidden by what comes after them.
                 found => {
-                    if !matches!(incomplete, Ok(Found::Invalid(_)) | Err(_)) {
+                    if !matches!(
+                        incomplete,
+                        Ok(Found::Invalid(_) | Found::Mismatched(_)) | Err(_)
+                    ) {
                         incomplete = found;
                     }
                 }

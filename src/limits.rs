@@ -97,9 +97,6 @@ pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 
 // Of `destination`.
 
-/// Manifests that are read at the same time.
-pub const MANIFESTS_AT_ONCE: usize = 8;
-
 /// Tries of one request to a bucket that brings no data of a run, the first included, where AWS_MAX_ATTEMPTS
 /// does not say another number.
 pub const S3_TRIES: u32 = 6;

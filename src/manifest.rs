@@ -3,6 +3,7 @@
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
 mod pod;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use pod::{ExpectedPod, File, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
+pub use summary::{PodCounts, Summary};
 
 use crate::component::Component;
-use crate::outcome::ExitCode;
 
 /// The version of the format that this program writes. A reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -68,13 +69,6 @@ pub struct Manifest {
     pub exit_code: u8,
     /// Why, for a person.
     pub reason: String,
-}
-
-impl Manifest {
-    /// Whether the run is over for good: what it lacks, no attempt can bring.
-    pub fn is_final(&self) -> bool {
-        ExitCode::from_number(self.exit_code).is_none_or(ExitCode::is_final)
-    }
 }
 
 /// The KubeVirt installation.

@@ -18,7 +18,7 @@ use super::runs::{Found, Listed, check_manifest, from_files, invalid};
 use crate::config::{RunFile, RunId};
 use crate::errors::joined;
 use crate::file;
-use crate::manifest::{Archive, Sha256};
+use crate::manifest::{Archive, Sha256, Summary};
 
 /// The name of the probe: a file that is written as archives and manifests are, and deleted.
 const PROBE: &str = ".cluster-profiler-job.probe";
@@ -77,17 +77,17 @@ impl Directory {
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let archive = self.file(run, RunFile::Archive);
         let manifest = self.file(run, RunFile::Manifest);
+        let run = run.clone();
         self.blocking(move |_| {
             let archive_size = size(&archive)?;
-            let json = match fs::read(&manifest) {
-                Ok(json) => json,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Ok(archive_size.map_or(Found::Absent, |_| Found::Unfinished));
-                }
-                Err(error) => return Err(DestinationError::io("read", &manifest, &error)),
-            };
+            if size(&manifest)?.is_none() {
+                return Ok(archive_size.map_or(Found::Absent, |_| Found::Unfinished));
+            }
+            let fault = |error: io::Error| DestinationError::io("read", &manifest, &error);
+            let read = fs::File::open(&manifest).and_then(Summary::read);
+            let read = read.map_err(fault)?;
             let path = manifest.display().to_string();
-            Ok(check_manifest(&path, &json, |bytes| {
+            Ok(check_manifest(&path, &run, read, |bytes| {
                 archive_size == Some(bytes)
             }))
         })
@@ -185,13 +185,13 @@ fn modified(entry: &fs::DirEntry) -> Option<Timestamp> {
     Timestamp::try_from(modified.ok()?).ok()
 }
 
-/// An archive's size; `None` where there is no archive.
-fn size(archive: &Path) -> Result<Option<u64>, DestinationError> {
-    match fs::metadata(archive) {
+/// A file's size; `None` where there is no file.
+fn size(file: &Path) -> Result<Option<u64>, DestinationError> {
+    match fs::metadata(file) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
-        Ok(_) => Err(invalid(&archive.display().to_string(), "it is no file")),
+        Ok(_) => Err(invalid(&file.display().to_string(), "it is no file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(DestinationError::io("look for", archive, &error)),
+        Err(error) => Err(DestinationError::io("look for", file, &error)),
     }
 }
 

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::error::DestinationError;
 use crate::config::{RunFile, RunId};
-use crate::manifest::{Manifest, SCHEMA_VERSION};
+use crate::manifest::Summary;
+
+/// Another run's id is cut after so many characters.
+const LONGEST_OTHER: usize = 100;
 
 /// What a destination has of a run.
 #[derive(Debug)]
@@ -20,8 +23,10 @@ pub enum Found {
     /// A manifest that cannot be understood, or that does not match the archive. It is not to be
     /// overwritten.
     Invalid(DestinationError),
+    /// A manifest with another run's id. It is not to be overwritten.
+    Mismatched(DestinationError),
     /// A manifest and the archive that it describes.
-    Complete(Box<Manifest>),
+    Complete(Box<Summary>),
 }
 
 /// A run in the list of a destination.
@@ -53,33 +58,28 @@ pub(super) fn from_files(files: impl IntoIterator<Item = (String, Timestamp)>) -
     runs.into_values().collect()
 }
 
-/// Checks the manifest at `uri` against the size that its archive should have.
+/// Checks a run's manifest, which was read at `uri`, against the run and the size that its archive should
+/// have.
 pub(super) fn check_manifest(
     uri: &str,
-    json: &[u8],
+    run: &RunId,
+    read: Result<Summary, String>,
     archive_has_size: impl FnOnce(u64) -> bool,
 ) -> Found {
-    match parse_manifest(uri, json) {
-        Err(error) => Found::Invalid(error),
-        Ok(manifest) if archive_has_size(manifest.archive.bytes) => {
-            Found::Complete(Box::new(manifest))
-        }
-        Ok(_) => {
-            let detail = "its archive is not there or has another size";
-            Found::Invalid(invalid(uri, detail))
-        }
+    let manifest = match read {
+        Ok(manifest) => manifest,
+        Err(why) => return Found::Invalid(invalid(uri, &why)),
+    };
+    if manifest.run_id != run.as_str() {
+        let other: String = manifest.run_id.chars().take(LONGEST_OTHER).collect();
+        let detail = format!("it is the manifest of another run, {other}, under this one's name");
+        return Found::Mismatched(invalid(uri, &detail));
     }
-}
-
-fn parse_manifest(uri: &str, json: &[u8]) -> Result<Manifest, DestinationError> {
-    let manifest: Manifest =
-        serde_json::from_slice(json).map_err(|error| invalid(uri, &error.to_string()))?;
-    if manifest.schema_version > SCHEMA_VERSION {
-        let version = manifest.schema_version;
-        let detail = format!("its schema version is {version}, above {SCHEMA_VERSION}");
-        return Err(invalid(uri, &detail));
+    if archive_has_size(manifest.archive.bytes) {
+        return Found::Complete(Box::new(manifest));
     }
-    Ok(manifest)
+    let detail = "its archive is not there or has another size";
+    Found::Invalid(invalid(uri, detail))
 }
 
 /// The error of something that has a run's name and is not what it should be. It is not to be overwritten.

@@ -6,6 +6,7 @@ mod error;
 mod multipart;
 mod objects;
 mod patience;
+mod summary;
 mod upload;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -62,8 +63,8 @@ impl Bucket {
     /// Asks for the manifest first: a refusal to give it says why, and one to a HEAD has no body.
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let manifest = self.key(run, RunFile::Manifest);
-        let json = match self.objects.get(&manifest).await {
-            Ok(json) => Some(json),
+        let read = match summary::read(&self.objects, &manifest).await {
+            Ok(read) => Some(read),
             Err(failed) if failed.is_absent() => None,
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether the run is there is not known");
@@ -73,14 +74,14 @@ impl Bucket {
         };
         let uri = self.objects.uri(&manifest);
         match self.objects.size(&self.key(run, RunFile::Archive)).await {
-            Ok(size) => Ok(match json {
-                Some(json) => check_manifest(&uri, &json, |bytes| size == Some(bytes)),
+            Ok(size) => Ok(match read {
+                Some(read) => check_manifest(&uri, run, read, |bytes| size == Some(bytes)),
                 None => size.map_or(Found::Absent, |_| Found::Unfinished),
             }),
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether its archive is there is not known");
-                Ok(match json {
-                    Some(json) => check_manifest(&uri, &json, |_| true),
+                Ok(match read {
+                    Some(read) => check_manifest(&uri, run, read, |_| true),
                     None => Found::Unknown,
                 })
             }

@@ -11,7 +11,7 @@ use super::context::Context;
 use crate::config::{Retention, RunId};
 use crate::destination::retention::{Decider, Decision, EarlierRun, earlier_runs};
 use crate::destination::{Destination, DestinationError, Found};
-use crate::limits::{MANIFESTS_AT_ONCE, REMOVAL, REMOVAL_GRACE, RETENTION};
+use crate::limits::{REMOVAL, REMOVAL_GRACE, RETENTION};
 
 /// Removes the runs that are not kept, each as soon as that is known. What could not be removed is returned
 /// as warnings, for nothing of it is this run's fault.
@@ -95,23 +95,23 @@ fn outdated_among<'a>(
     retention: &'a Retention,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let mut decider = Decider::new(retention);
-    let runs = stream::iter(earlier).map(async |run: EarlierRun| {
+    // One at a time, for somebody else's may be large.
+    let runs = stream::iter(earlier).then(async |run: EarlierRun| {
         let manifest = look_up_manifest(destination, &run.run_id).await?;
         Ok((run, manifest))
     });
-    runs.buffered(MANIFESTS_AT_ONCE)
-        .try_filter_map(move |(run, manifest)| {
-            if let ManifestState::Invalid(error) = &manifest {
-                tracing::info!(%error, "this is not taken for a run");
-            }
-            let is_whole = matches!(manifest, ManifestState::Whole);
-            let decision = decider.decide(run.finished, is_whole, Timestamp::now());
-            tracing::debug!(run_id = %run.run_id, "retention: {decision:?}");
-            ready(Ok(match decision {
-                Decision::Keep(_) => None,
-                Decision::Remove(_) => Some(run.run_id),
-            }))
-        })
+    runs.try_filter_map(move |(run, manifest)| {
+        if let ManifestState::Invalid(error) = &manifest {
+            tracing::info!(%error, "this is not taken for a run");
+        }
+        let is_whole = matches!(manifest, ManifestState::Whole);
+        let decision = decider.decide(run.finished, is_whole, Timestamp::now());
+        tracing::debug!(run_id = %run.run_id, "retention: {decision:?}");
+        ready(Ok(match decision {
+            Decision::Keep(_) => None,
+            Decision::Remove(_) => Some(run.run_id),
+        }))
+    })
 }
 
 /// The manifest of an earlier run.
@@ -136,7 +136,7 @@ async fn look_up_manifest(
         Ok(Found::Complete(_)) => Ok(ManifestState::Whole),
         Ok(Found::Absent | Found::Unfinished) => Ok(ManifestState::Missing),
         Ok(Found::Unknown) => Err(unreadable(run)),
-        Ok(Found::Invalid(error)) => Ok(ManifestState::Invalid(error)),
+        Ok(Found::Invalid(error) | Found::Mismatched(error)) => Ok(ManifestState::Invalid(error)),
         Err(error) if error.permanent => Ok(ManifestState::Invalid(error)),
         Err(error) => Err(error),
     }

@@ -14,6 +14,7 @@ mod docs;
 mod dry_run;
 mod engines;
 mod fallback;
+mod foreign_manifests;
 mod gate;
 mod gate_patch;
 mod journal;

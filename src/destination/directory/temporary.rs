@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, TempPath};
 
 use crate::destination::error::DestinationError;
+use crate::errors::plain;
 
 const PREFIX: &str = ".cluster-profiler-job.";
 const SUFFIX: &str = ".partial";
@@ -104,7 +105,10 @@ pub(super) fn remove_abandoned(directory: &Path) {
             continue;
         };
         if file.try_lock().is_ok() && remove(&path) {
-            tracing::info!(path = %path.display(), "removed what a dead run left");
+            tracing::info!(
+                path = plain(&path.display().to_string()),
+                "removed what a dead run left"
+            );
         }
     }
 }
@@ -113,7 +117,7 @@ pub(super) fn remove_abandoned(directory: &Path) {
 fn remove(path: &Path) -> bool {
     let removed = fs::remove_file(path);
     if let Err(error) = &removed {
-        tracing::warn!(path = %path.display(), %error, "an unfinished file stays");
+        tracing::warn!(path = plain(&path.display().to_string()), %error, "an unfinished file stays");
     }
     removed.is_ok()
 }

@@ -20,7 +20,6 @@ use super::client;
 use super::error::RequestError;
 use crate::config::{S3Config, S3Settings};
 use crate::destination::error::DestinationError;
-use crate::errors::chain;
 use crate::limits::BucketLimits;
 
 /// For a request that `patience.rs` sends again itself.
@@ -227,21 +226,6 @@ impl Objects {
         match get.send().await {
             Ok(got) => Ok(got.body),
             Err(error) => Err(RequestError::new("read", self.uri(key), error)),
-        }
-    }
-
-    /// An object's whole content.
-    pub(super) async fn get(&self, key: &str) -> Result<Bytes, RequestError> {
-        let body = self.open(key).await?;
-        match body.collect().await {
-            Ok(content) => Ok(content.into_bytes()),
-            Err(error) => Err(DestinationError {
-                action: "read",
-                object: self.uri(key),
-                detail: chain(&error),
-                permanent: false,
-            }
-            .into()),
         }
     }
 

@@ -176,7 +176,7 @@ async fn ship(
 async fn begin(destination: &Destination, run: &RunId) -> Result<Upload, DestinationError> {
     match destination.find(run).await? {
         Found::Absent | Found::Unfinished => {}
-        Found::Invalid(error) => return Err(error),
+        Found::Invalid(error) | Found::Mismatched(error) => return Err(error),
         Found::Complete(_) => destination.remove_manifest(run).await?,
         Found::Unknown => {
             if let Err(error) = destination.remove_manifest(run).await {

@@ -140,7 +140,7 @@ async fn prove_once(
         Ok(Found::Complete(manifest)) if manifest.is_final() => {
             return Ok(Preflight::AlreadyThere(manifest));
         }
-        Ok(Found::Invalid(error)) => Err(error.into()),
+        Ok(Found::Invalid(error) | Found::Mismatched(error)) => Err(error.into()),
         Ok(found) => probe_destinations(context).await.map(|()| found),
         Err(error) => Err(error.into()),
     };
