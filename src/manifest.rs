@@ -78,6 +78,9 @@ pub struct KubeVirt {
     pub namespace: String,
     /// The name of its KubeVirt object.
     pub name: String,
+    /// The UID of its KubeVirt object, which is the cluster's identity: no two clusters have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// The observed KubeVirt version, such as `v1.8.4`.
     pub version: Option<String>,
 }

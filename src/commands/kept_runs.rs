@@ -11,13 +11,18 @@ use crate::limits::BucketLimits;
 use crate::manifest::{Archive, Sha256, Summary};
 use crate::outcome::ExitCode;
 
-const HEADER: [&str; 6] = ["RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE"];
+const HEADER: [&str; 7] = [
+    "RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE", "CLUSTER",
+];
 
 /// An archive's place is cut after so many characters; a key of a bucket has at most 1024 bytes.
 const LONGEST_URI: usize = 1200;
 
+/// A cluster's identity, which is a UID, is cut after so many characters.
+const LONGEST_UID: usize = 36;
+
 /// A run, as its columns below the header have it.
-type Row = [String; 6];
+type Row = [String; 7];
 
 /// `ls`: prints the runs of all destinations that can be read.
 pub async fn ls(environment: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
@@ -120,6 +125,7 @@ async fn row(destination: &Destination, listed: Listed) -> Result<Row, Destinati
 
 fn row_of_manifest(manifest: Summary, listed: &Listed) -> Row {
     let pods = manifest.pods;
+    let cluster = manifest.kubevirt.uid.unwrap_or_else(|| "-".to_owned());
     let code = ExitCode::from_number(manifest.exit_code);
     [
         manifest.run_id,
@@ -130,6 +136,7 @@ fn row_of_manifest(manifest: Summary, listed: &Listed) -> Row {
         format!("{}/{}", pods.complete, pods.expected),
         manifest.archive.bytes.to_string(),
         manifest.archive.uri.chars().take(LONGEST_URI).collect(),
+        cluster.chars().take(LONGEST_UID).collect(),
     ]
 }
 

@@ -29,6 +29,26 @@ pub enum Found {
     Complete(Box<Summary>),
 }
 
+impl Found {
+    /// The same for a cluster with this identity: another cluster's run is none of this one's.
+    #[must_use]
+    pub fn of_cluster(self, own: Option<&str>) -> Self {
+        match self {
+            Self::Complete(manifest) => match (manifest.kubevirt.uid.as_deref(), own) {
+                (Some(named), Some(own)) if named != own => {
+                    let detail = format!(
+                        "it is of another cluster, whose KubeVirt has the UID {named}; give each cluster a \
+                         prefix of its own"
+                    );
+                    Self::Mismatched(invalid(&manifest.archive.uri, &detail))
+                }
+                _ => Self::Complete(manifest),
+            },
+            other => other,
+        }
+    }
+}
+
 /// A run in the list of a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {

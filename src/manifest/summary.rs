@@ -82,6 +82,8 @@ impl Summary {
             return Ok(Err(why));
         }
         summary.archive.uri = plain(&summary.archive.uri);
+        let uid = summary.kubevirt.uid.as_mut();
+        uid.map(|uid| *uid = plain(uid));
         Ok(Ok(summary))
     }
 

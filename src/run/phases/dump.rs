@@ -128,7 +128,7 @@ async fn ship(
     }
     let mut writer = ArchiveWriter {
         framing: Framing::new(stopped.window.start.as_second().unsigned_abs()),
-        upload: begin(target.destination, &config.run_id).await?,
+        upload: begin(target.destination, &config.run_id, install).await?,
     };
     context.progress.show_dump(pods.len());
     let cluster_file = writer.write_entry(cluster_json).await?;
@@ -173,8 +173,13 @@ async fn ship(
 }
 
 /// Begins the archive. A manifest that may be there is removed before, for it would vouch for another one.
-async fn begin(destination: &Destination, run: &RunId) -> Result<Upload, DestinationError> {
-    match destination.find(run).await? {
+async fn begin(
+    destination: &Destination,
+    run: &RunId,
+    install: &Install,
+) -> Result<Upload, DestinationError> {
+    let found = destination.find(run).await?;
+    match found.of_cluster(install.uid.as_deref()) {
         Found::Absent | Found::Unfinished => {}
         Found::Invalid(error) | Found::Mismatched(error) => return Err(error),
         Found::Complete(_) => destination.remove_manifest(run).await?,

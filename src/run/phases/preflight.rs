@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::archive::check_path;
 use crate::cluster::call::Connection;
@@ -15,6 +15,7 @@ use crate::cluster::retry::Backoff;
 use crate::cluster::rights;
 use crate::config::Config;
 use crate::destination::Found;
+use crate::limits::ADVICE_WAIT;
 use crate::manifest::ExpectedPod;
 use crate::pprof::Kind;
 use crate::run::context::Context;
@@ -138,7 +139,12 @@ async fn prove_once(
     let destination = match context.find().await {
         // A run that is there for good needs nothing more of any destination.
         Ok(Found::Complete(manifest)) if manifest.is_final() => {
-            return Ok(Preflight::AlreadyThere(manifest));
+            let own = cluster_uid(connection, config).await;
+            match Found::Complete(manifest).of_cluster(own.as_deref()) {
+                Found::Complete(manifest) => return Ok(Preflight::AlreadyThere(manifest)),
+                Found::Mismatched(error) => Err(error.into()),
+                found => Ok(found),
+            }
         }
         Ok(Found::Invalid(error) | Found::Mismatched(error)) => Err(error.into()),
         Ok(found) => probe_destinations(context).await.map(|()| found),
@@ -159,6 +165,13 @@ async fn prove_once(
         return Err(profiler_switch::is_off(&context.cluster, &install).await);
     }
     Ok(Preflight::Ready(Ready { profiler, found }))
+}
+
+/// This cluster's identity, as far as it can be had: a run that is there needs nothing else of the cluster.
+async fn cluster_uid(connection: &Connection, config: &Config) -> Option<String> {
+    let find = install::find(connection, config.namespace.as_deref());
+    let found = timeout(ADVICE_WAIT, find).await;
+    found.ok()?.ok()?.uid
 }
 
 async fn probe_destinations(context: &Context) -> Result<(), Fault> {
