@@ -210,6 +210,14 @@ impl Upload {
         }
     }
 
+    /// Why the archive has no room for so many more bytes; `None` where nothing is known of that.
+    pub fn lacks_room_for(&self, bytes: u64) -> Option<String> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Bucket(upload) => upload.lacks_room_for(bytes),
+        }
+    }
+
     /// Gives the archive its name, after all of it is safely stored.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub struct BucketLimits {
     pub patience: Duration,
     /// How long an object that was made may take to show.
     pub appearance: Duration,
+    /// The most parts of one object; S3 takes no more.
+    pub parts: u32,
 }
 
 impl Default for BucketLimits {
@@ -46,6 +48,7 @@ impl Default for BucketLimits {
         Self {
             patience: Duration::from_secs(10 * 60),
             appearance: Duration::from_secs(60),
+            parts: 10_000,
         }
     }
 }

@@ -23,9 +23,6 @@ const PART: usize = 5 << 20;
 /// Parts that are sent at the same time.
 const IN_FLIGHT: usize = 2;
 
-/// The most parts that S3 takes for one object.
-const MOST_PARTS: i32 = 10_000;
-
 /// A multipart upload that was begun and is not completed.
 #[derive(Debug)]
 pub(super) struct UnfinishedUpload {
@@ -107,6 +104,18 @@ impl BucketUpload {
         Ok(())
     }
 
+    /// Why so many more bytes do not fit into one object, if they do not.
+    pub fn lacks_room_for(&self, bytes: u64) -> Option<String> {
+        let parts = self.objects.limits().parts;
+        let most = u64::from(parts) * PART as u64;
+        (self.mark.bytes + bytes > most).then(|| {
+            format!(
+                "the archive has no room for it, for a bucket takes no more than {parts} parts of 5 MiB: set \
+                 PROFILER_ORIGINALS=drop, or have a run for each of PROFILER_COMPONENTS"
+            )
+        })
+    }
+
     /// Sends the part that was filled, once there is room beside those in flight.
     async fn send_filled(&mut self) -> Result<(), DestinationError> {
         let id = self.multipart_id().await?;
@@ -115,7 +124,7 @@ impl BucketUpload {
         }
         let number = self.next_number;
         let body = Bytes::from(std::mem::take(&mut self.filling));
-        if number > MOST_PARTS {
+        if number.unsigned_abs() > self.objects.limits().parts {
             return Err(DestinationError {
                 action: "upload",
                 object: self.objects.uri(&self.key),

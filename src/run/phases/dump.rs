@@ -256,6 +256,11 @@ impl ArchiveWriter {
             }
         };
         let judgement = judge(&pod, &bundle, expectation);
+        // What is there is worth more than an archive that no bucket takes.
+        if let Some(why) = self.upload.lacks_room_for(bundle.most_bytes()) {
+            results.note_left_out(&pod, &judgement, why);
+            return Ok(Some(0));
+        }
         let mut files = Vec::with_capacity(bundle.entries.len() + bundle.originals.len());
         for entry in bundle.entries.into_values().chain(bundle.originals) {
             files.push(self.write_entry(entry).await?);
