@@ -110,6 +110,9 @@ pub const S3_FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between tries of a request to a bucket.
 pub const S3_LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
+/// Redirects of one request that brings a run's data, until it is not sent again.
+pub const S3_REDIRECTS: u32 = 4;
+
 /// The longest time for a connection to a bucket.
 pub const S3_CONNECT: Duration = Duration::from_secs(10);
 

@@ -6,6 +6,7 @@ mod error;
 mod multipart;
 mod objects;
 mod patience;
+mod redirect;
 mod summary;
 mod upload;
 

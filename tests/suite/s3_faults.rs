@@ -31,6 +31,19 @@ async fn faults_that_pass_cost_nothing_but_time() {
         Fault::always("POST", "uploadId=", Answer::ErrorIn200("InternalError")).times(1),
         Fault::always("POST", "uploadId=", Answer::Unheard).times(1),
         Fault::always("PUT", ".json", Answer::Refused(503, "SlowDown")).times(2),
+        Fault::always(
+            "PUT",
+            part,
+            Answer::Redirected(307, "https://other.example:9000"),
+        )
+        .times(1),
+        Fault::always("PUT", part, Answer::Elsewhere(301, "other.example")).times(2),
+        Fault::always(
+            "POST",
+            "uploadId=",
+            Answer::Redirected(301, "https://other.example"),
+        )
+        .times(1),
         Fault::always("PUT", part, Answer::TooMany(None)).times(2),
         Fault::always("PUT", part, Answer::TooMany(Some(1))).times(1),
         Fault::always("POST", "?uploads", Answer::TooMany(None)).times(1),

@@ -82,6 +82,24 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<
             drop(request.into_body().collect().await);
             Some(error(status, code))
         }
+        Some(Answer::Redirected(status, server)) => {
+            let location = format!("{server}{}", request.uri());
+            drop(request.into_body().collect().await);
+            let mut reply = Response::new(Body::empty());
+            *reply.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+            let location = HeaderValue::from_str(&location).expect("a header's value");
+            reply.headers_mut().insert(header::LOCATION, location);
+            Some(reply)
+        }
+        Some(Answer::Elsewhere(status, endpoint)) => {
+            drop(request.into_body().collect().await);
+            let mut reply = error(status, "PermanentRedirect");
+            *reply.body_mut() = Body::from(format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>PermanentRedirect</Code>\
+                 <Message>elsewhere</Message><Endpoint>{endpoint}</Endpoint></Error>"
+            ));
+            Some(reply)
+        }
         Some(Answer::TooMany(seconds)) => {
             drop(request.into_body().collect().await);
             let mut reply = Response::new(Body::empty());

@@ -7,6 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::redirect;
 use crate::destination::error::DestinationError;
 use crate::errors::chain;
 
@@ -69,10 +70,16 @@ impl RequestError {
         self.status == Some(403) && !of_credentials
     }
 
-    /// The error of a request on an object of a bucket.
+    /// Whether the server wants to be asked elsewhere.
+    pub(super) fn is_redirect(&self) -> bool {
+        self.status.is_some_and(redirect::is_redirect)
+    }
+
+    /// The error of a request on an object of a bucket, which was sent to an endpoint that is set, or to AWS's.
     pub(super) fn new<E>(
         action: &'static str,
         object: String,
+        endpoint: Option<&str>,
         error: SdkError<E, HttpResponse>,
     ) -> Self
     where
@@ -85,7 +92,12 @@ impl RequestError {
             .map(str::to_owned);
         let code = error.code().unwrap_or_default().to_owned();
         let advice = match &error {
-            SdkError::ServiceError(_) => on_answer(&code, status, region.as_deref()),
+            SdkError::ServiceError(_) => response
+                .and_then(|response| redirect::hint(response, endpoint, region.as_deref()))
+                .map_or_else(
+                    || on_answer(&code, status, region.as_deref()),
+                    Advice::permanent,
+                ),
             SdkError::ResponseError(_) | SdkError::TimeoutError(_) => Advice::passing(""),
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => on_unsent(&error),
             _ => Advice::passing(""),
@@ -192,7 +204,7 @@ fn on_answer(code: &str, status: Option<u16>, region: Option<&str>) -> Advice {
 
 fn on_status(status: Option<u16>, region: Option<&str>) -> Advice {
     match status {
-        Some(301 | 307) => elsewhere(region),
+        Some(status) if redirect::is_redirect(status) => elsewhere(region),
         Some(401) => Advice::permanent("; the credentials are refused"),
         Some(403) => Advice::permanent(DENIED),
         Some(501) => Advice::permanent(UNKNOWN_THERE),

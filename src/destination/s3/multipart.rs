@@ -41,7 +41,7 @@ pub(super) async fn create(
         .config_override(once())
         .send()
         .await
-        .map_err(|error| RequestError::new(ACTION, objects.uri(key), error))?;
+        .map_err(|error| objects.failed(ACTION, key, error))?;
     let without_id = || DestinationError {
         action: ACTION,
         object: objects.uri(key),
@@ -74,7 +74,7 @@ pub(super) async fn send_part(
         .config_override(once())
         .send()
         .await
-        .map_err(|error| RequestError::new("upload a part of", objects.uri(key), error))?;
+        .map_err(|error| objects.failed("upload a part of", key, error))?;
     Ok(CompletedPart::builder()
         .part_number(number)
         .set_e_tag(sent.e_tag)
@@ -104,7 +104,7 @@ pub(super) async fn complete(
         .send()
         .await
         .map(drop)
-        .map_err(|error| RequestError::new("complete the upload of", objects.uri(key), error))
+        .map_err(|error| objects.failed("complete the upload of", key, error))
 }
 
 /// Aborts an upload. One that is not there is no error.
@@ -121,7 +121,7 @@ pub(super) async fn abort(objects: &Objects, key: &str, id: &str) -> Result<(), 
     match aborted {
         Ok(_) => Ok(()),
         Err(error) => {
-            let failed = RequestError::new("abort the upload of", objects.uri(key), error);
+            let failed = objects.failed("abort the upload of", key, error);
             if failed.is_absent() {
                 Ok(())
             } else {
@@ -150,7 +150,7 @@ async fn abort_all_in_time(objects: &Objects, key: &str) {
     let listed = match list.send().await {
         Ok(listed) => listed,
         Err(error) => {
-            let error = RequestError::new("list the uploads of", objects.uri(key), error).error;
+            let error = objects.failed("list the uploads of", key, error).error;
             tracing::info!(%error, "uploads that nobody goes on with may stay");
             return;
         }

@@ -1,14 +1,17 @@
 //! Objects of a bucket, one request each.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use aws_sdk_s3::{Client, Config};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -145,6 +148,20 @@ impl Objects {
         format!("s3://{}/{key}", self.bucket())
     }
 
+    /// The error of a request on a key.
+    pub(super) fn failed<E>(
+        &self,
+        action: &'static str,
+        key: &str,
+        error: SdkError<E, HttpResponse>,
+    ) -> RequestError
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let endpoint = self.settings().endpoint.as_deref();
+        RequestError::new(action, self.uri(key), endpoint, error)
+    }
+
     pub(super) async fn put(
         &self,
         key: &str,
@@ -154,7 +171,7 @@ impl Objects {
         let put = self.putting(key, body, media_type).await?.send();
         put.await
             .map(drop)
-            .map_err(|error| RequestError::new("write", self.uri(key), error).error)
+            .map_err(|error| self.failed("write", key, error).error)
     }
 
     /// Makes a marked object in one request, which is sent once.
@@ -171,7 +188,7 @@ impl Objects {
             .send()
             .await
             .map(drop)
-            .map_err(|error| RequestError::new("write", self.uri(key), error))
+            .map_err(|error| self.failed("write", key, error))
     }
 
     async fn putting(
@@ -212,7 +229,7 @@ impl Objects {
                     .unwrap_or_default(),
                 nonce: head.metadata.and_then(|mut metadata| metadata.remove(MARK)),
             })),
-            Err(error) => match RequestError::new("look for", self.uri(key), error) {
+            Err(error) => match self.failed("look for", key, error) {
                 failed if failed.is_absent() => Ok(None),
                 failed => Err(failed),
             },
@@ -225,7 +242,7 @@ impl Objects {
         let get = client.get_object().bucket(self.bucket()).key(key);
         match get.send().await {
             Ok(got) => Ok(got.body),
-            Err(error) => Err(RequestError::new("read", self.uri(key), error)),
+            Err(error) => Err(self.failed("read", key, error)),
         }
     }
 
@@ -234,7 +251,7 @@ impl Objects {
         let delete = client.delete_object().bucket(self.bucket()).key(key);
         match delete.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(RequestError::new("delete", self.uri(key), error)),
+            Err(error) => Err(self.failed("delete", key, error)),
         }
     }
 
@@ -257,9 +274,8 @@ impl Objects {
             .send();
         let mut names = Vec::new();
         while let Some(listed) = pages.next().await {
-            let page = listed.map_err(|error| {
-                RequestError::new("list", self.uri(&prefix_and_beginning), error).error
-            })?;
+            let page =
+                listed.map_err(|error| self.failed("list", &prefix_and_beginning, error).error)?;
             for object in page.contents() {
                 let name = object.key().and_then(|key| key.strip_prefix(&prefix));
                 let seconds = object.last_modified().map(|modified| modified.secs());

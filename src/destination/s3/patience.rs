@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::error::RequestError;
 use super::objects::{Mark, Objects};
 use crate::destination::error::DestinationError;
-use crate::limits::{S3_FIRST_PAUSE, S3_LONGEST_PAUSE};
+use crate::limits::{S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_REDIRECTS};
 
 /// The tries of one request: as many as AWS_MAX_ATTEMPTS says, or as many as there is time for.
 struct Tries {
@@ -16,6 +16,7 @@ struct Tries {
     left: Option<u32>,
     pause: Duration,
     is_first: bool,
+    redirects: u32,
 }
 
 impl Tries {
@@ -25,7 +26,15 @@ impl Tries {
             left: objects.settings().max_attempts,
             pause: S3_FIRST_PAUSE,
             is_first: true,
+            redirects: 0,
         }
+    }
+
+    /// Whether a failure may pass. Preflight was not redirected, so a redirect may be one server's of many.
+    fn may_pass(&mut self, failed: &RequestError) -> bool {
+        self.redirects += u32::from(failed.is_redirect());
+        let may_be_one_servers = failed.is_redirect() && self.redirects < S3_REDIRECTS;
+        !failed.error.permanent || may_be_one_servers
     }
 
     /// Whether to try again, once it is time to. A server that says when is not asked before.
@@ -64,7 +73,7 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, RequestError>>>(
     loop {
         match send().await {
             Ok(done) => return Ok(done),
-            Err(failed) if !failed.error.permanent && tries.again(&failed).await => {}
+            Err(failed) if tries.may_pass(&failed) && tries.again(&failed).await => {}
             Err(failed) => return Err(failed.error),
         }
     }
@@ -98,7 +107,7 @@ pub(super) async fn until_it_appears<F: Future<Output = Result<(), RequestError>
             let now = Instant::now();
             now < *absent_until.get_or_insert(now + objects.limits().appearance)
         } else {
-            !failed.error.permanent
+            tries.may_pass(&failed)
         };
         if !may_pass || !tries.again(&failed).await {
             return Err(failed.error);
