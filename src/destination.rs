@@ -55,8 +55,7 @@ impl Destination {
         }
     }
 
-    /// Proves that files can be written, by writing one and deleting it again. Removes what dead runs left
-    /// under temporary names.
+    /// Proves that files can be written, by writing one and deleting it again.
     ///
     /// # Errors
     /// The destination cannot be written.
@@ -64,6 +63,14 @@ impl Destination {
         match self {
             Self::Directory(directory) => directory.probe().await,
             Self::Bucket(bucket) => bucket.probe(run).await,
+        }
+    }
+
+    /// Whether beginning the run's archive makes room, for it removes what a dead attempt left.
+    pub async fn has_room_after(&self, run: &RunId) -> bool {
+        match self {
+            Self::Directory(directory) => directory.is_left_of(run).await,
+            Self::Bucket(_) => false,
         }
     }
 
@@ -163,7 +170,8 @@ impl Destination {
         }
     }
 
-    /// Begins to write a run's archive, which has no name until it is finished.
+    /// Begins to write a run's archive, which has no name until it is finished. What a dead attempt of the run
+    /// left is removed, so the run must have the cluster's lock.
     ///
     /// # Errors
     /// The archive cannot be written.

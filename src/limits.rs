@@ -100,6 +100,9 @@ pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 
 // Of `destination`.
 
+/// The age at which a file under a temporary name is nobody's.
+pub const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Tries of one request to a bucket that brings no data of a run, the first included, where AWS_MAX_ATTEMPTS
 /// does not say another number.
 pub const S3_TRIES: u32 = 6;

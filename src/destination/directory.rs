@@ -63,7 +63,6 @@ impl Directory {
             let path = &directory.path;
             fs::create_dir_all(path)
                 .map_err(|error| DestinationError::io("create the directory", path, &error))?;
-            temporary::remove_abandoned(path);
             let probe = path.join(PROBE);
             write_durably(&probe, b"cluster-profiler-job writes here\n")?;
             if let Err(error) = fs::remove_file(&probe) {
@@ -121,8 +120,12 @@ impl Directory {
     }
 
     pub(super) async fn begin(&self, run: &RunId) -> Result<DirectoryUpload, DestinationError> {
-        let target = self.file(run, RunFile::Archive);
-        let (temporary, file) = self.blocking(move |_| Temporary::beside(&target)).await?;
+        let (target, files) = (self.file(run, RunFile::Archive), files_of(run));
+        let create = move |directory: &Self| {
+            temporary::remove_abandoned(&directory.path, &files);
+            Temporary::beside(&target)
+        };
+        let (temporary, file) = self.blocking(create).await?;
         *self.unfinished() = Some(temporary.path().to_owned());
         Ok(DirectoryUpload {
             temporary,
@@ -130,6 +133,12 @@ impl Directory {
             hash: sha2::Sha256::new(),
             bytes: 0,
         })
+    }
+
+    pub(super) async fn is_left_of(&self, run: &RunId) -> bool {
+        let files = files_of(run);
+        let look = move |directory: &Self| Ok(temporary::is_left_of(&directory.path, &files));
+        self.blocking(look).await.unwrap_or_default()
     }
 
     pub(super) async fn abort(&self) -> Result<(), DestinationError> {
@@ -177,6 +186,12 @@ impl Directory {
         let directory = self.clone();
         joined(tokio::task::spawn_blocking(move || work(&directory)).await)
     }
+}
+
+fn files_of(run: &RunId) -> Vec<String> {
+    [RunFile::Archive, RunFile::Manifest]
+        .map(|file| run.file_name(file))
+        .into()
 }
 
 /// The time of a file's last change, if the file is there and has one.

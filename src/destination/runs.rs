@@ -33,19 +33,18 @@ impl Found {
     /// The same for a cluster with this identity: another cluster's run is none of this one's.
     #[must_use]
     pub fn of_cluster(self, own: Option<&str>) -> Self {
-        match self {
-            Self::Complete(manifest) => match (manifest.kubevirt.uid.as_deref(), own) {
-                (Some(named), Some(own)) if named != own => {
-                    let detail = format!(
-                        "it is of another cluster, whose KubeVirt has the UID {named}; give each cluster a \
-                         prefix of its own"
-                    );
-                    Self::Mismatched(invalid(&manifest.archive.uri, &detail))
-                }
-                _ => Self::Complete(manifest),
-            },
-            other => other,
+        let Self::Complete(manifest) = self else {
+            return self;
+        };
+        let own = own.filter(|own| manifest.kubevirt.uid.as_ref().is_some_and(|uid| uid != own));
+        if own.is_none() {
+            return Self::Complete(manifest);
         }
+        let uid = manifest.kubevirt.uid.unwrap_or_default();
+        let detail = format!(
+            "it is of another cluster, whose KubeVirt has the UID {uid}; give each cluster a prefix of its own"
+        );
+        Self::Mismatched(invalid(&manifest.archive.uri, &detail))
     }
 }
 

@@ -82,8 +82,7 @@ impl Summary {
             return Ok(Err(why));
         }
         summary.archive.uri = plain(&summary.archive.uri);
-        let uid = summary.kubevirt.uid.as_mut();
-        uid.map(|uid| *uid = plain(uid));
+        summary.kubevirt.uid = summary.kubevirt.uid.map(|uid| plain(&uid));
         Ok(Ok(summary))
     }
 
