@@ -41,6 +41,7 @@ pub(super) fn read_s3_settings(
     });
     S3Settings {
         endpoint,
+        scheme_is_guess: false,
         region: foreign.region.clone(),
         checksums_set: foreign.checksums_set,
         max_attempts,
@@ -68,7 +69,9 @@ pub(super) fn with_claim(
         }
         Some(url)
     };
+    let scheme_is_guess = settings.endpoint.is_none() && claim.scheme_is_guess();
     S3Settings {
+        scheme_is_guess,
         endpoint: settings.endpoint.or_else(claimed),
         region: settings.region.or_else(|| claim.region.clone()),
         ..settings

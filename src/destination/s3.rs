@@ -2,11 +2,11 @@
 //! what is unfinished is a multipart upload.
 
 mod client;
+mod endpoint;
 mod error;
 mod multipart;
 mod objects;
 mod patience;
-mod redirect;
 mod summary;
 mod upload;
 

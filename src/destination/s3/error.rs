@@ -7,7 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::redirect;
+use super::endpoint::{self, Endpoint};
 use crate::destination::error::DestinationError;
 use crate::errors::chain;
 
@@ -72,14 +72,14 @@ impl RequestError {
 
     /// Whether the server wants to be asked elsewhere.
     pub(super) fn is_redirect(&self) -> bool {
-        self.status.is_some_and(redirect::is_redirect)
+        self.status.is_some_and(endpoint::is_redirect)
     }
 
     /// The error of a request on an object of a bucket, which was sent to an endpoint that is set, or to AWS's.
     pub(super) fn new<E>(
         action: &'static str,
         object: String,
-        endpoint: Option<&str>,
+        endpoint: Endpoint<'_>,
         error: SdkError<E, HttpResponse>,
     ) -> Self
     where
@@ -93,7 +93,7 @@ impl RequestError {
         let code = error.code().unwrap_or_default().to_owned();
         let advice = match &error {
             SdkError::ServiceError(_) => response
-                .and_then(|response| redirect::hint(response, endpoint, region.as_deref()))
+                .and_then(|response| endpoint::hint(response, endpoint, region.as_deref()))
                 .map_or_else(
                     || on_answer(&code, status, region.as_deref()),
                     Advice::permanent,
@@ -114,11 +114,17 @@ impl RequestError {
             }
             _ => chain(&error),
         };
+        let is_s3 = matches!(&error, SdkError::ServiceError(_))
+            && (!code.is_empty() || status != Some(400));
+        let scheme_hint = endpoint
+            .scheme_hint()
+            .filter(|_| !is_s3)
+            .unwrap_or_default();
         Self {
             error: DestinationError {
                 action,
                 object,
-                detail: format!("{what}{}", advice.hint),
+                detail: format!("{what}{}{scheme_hint}", advice.hint),
                 permanent: advice.permanent,
             },
             status,
@@ -204,7 +210,7 @@ fn on_answer(code: &str, status: Option<u16>, region: Option<&str>) -> Advice {
 
 fn on_status(status: Option<u16>, region: Option<&str>) -> Advice {
     match status {
-        Some(status) if redirect::is_redirect(status) => elsewhere(region),
+        Some(status) if endpoint::is_redirect(status) => elsewhere(region),
         Some(401) => Advice::permanent("; the credentials are refused"),
         Some(403) => Advice::permanent(DENIED),
         Some(501) => Advice::permanent(UNKNOWN_THERE),

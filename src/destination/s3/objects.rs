@@ -20,6 +20,7 @@ use md5::{Digest, Md5};
 use tokio::sync::OnceCell;
 
 use super::client;
+use super::endpoint::Endpoint;
 use super::error::RequestError;
 use crate::config::{S3Config, S3Settings};
 use crate::destination::error::DestinationError;
@@ -158,7 +159,10 @@ impl Objects {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let endpoint = self.settings().endpoint.as_deref();
+        let endpoint = Endpoint {
+            url: self.settings().endpoint.as_deref(),
+            is_guess: self.settings().scheme_is_guess,
+        };
         RequestError::new(action, self.uri(key), endpoint, error)
     }
 
