@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
-pub use runs::{Found, Listed};
+pub use runs::{Found, Listed, PodCounts, Summary};
 pub use s3::{Bucket, BucketDownload, BucketUpload};
 
 use crate::config::{DestinationConfig, RunFile, RunId};

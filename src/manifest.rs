@@ -3,7 +3,6 @@
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
 mod pod;
-mod summary;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use pod::{ExpectedPod, File, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
-pub use summary::{PodCounts, Summary};
 
 use crate::component::Component;
 

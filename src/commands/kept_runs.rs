@@ -6,9 +6,9 @@ use std::io::{IsTerminal, Write};
 use sha2::Digest;
 
 use crate::config::{RunFile, RunId, places};
-use crate::destination::{Destination, DestinationError, Found, Listed};
+use crate::destination::{Destination, DestinationError, Found, Listed, Summary};
 use crate::limits::BucketLimits;
-use crate::manifest::{Archive, Sha256, Summary};
+use crate::manifest::{Archive, Sha256};
 use crate::outcome::ExitCode;
 
 const HEADER: [&str; 7] = [

@@ -14,11 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::temporary::Temporary;
 use super::error::DestinationError;
-use super::runs::{Found, Listed, check_manifest, from_files, invalid};
+use super::runs::{Found, Listed, Summary, check_manifest, from_files, invalid};
 use crate::config::{RunFile, RunId};
 use crate::errors::joined;
 use crate::file;
-use crate::manifest::{Archive, Sha256, Summary};
+use crate::manifest::{Archive, Sha256};
 
 /// The name of the probe: a file that is written as archives and manifests are, and deleted.
 const PROBE: &str = ".cluster-profiler-job.probe";

@@ -7,20 +7,23 @@ mod error;
 mod multipart;
 mod objects;
 mod patience;
-mod summary;
 mod upload;
 
-use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
+use std::io::{self, Read};
 
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::{Buf, Bytes};
+use tokio::sync::mpsc;
+
+use self::error::RequestError;
 use self::objects::{Mark, Objects};
 use self::patience::until_it_appears;
 pub use self::upload::BucketUpload;
 use self::upload::{Unfinished, UnfinishedUpload};
 use super::error::DestinationError;
-use super::runs::{Found, Listed, check_manifest, from_files};
+use super::runs::{Found, Listed, Summary, check_manifest, from_files};
 use crate::config::{RunFile, RunId, S3Config};
-use crate::errors::chain;
+use crate::errors::{chain, joined};
 use crate::limits::BucketLimits;
 
 /// A bucket for runs.
@@ -64,7 +67,7 @@ impl Bucket {
     /// Asks for the manifest first: a refusal to give it says why, and one to a HEAD has no body.
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let manifest = self.key(run, RunFile::Manifest);
-        let read = match summary::read(&self.objects, &manifest).await {
+        let read = match read_manifest(&self.objects, &manifest).await {
             Ok(read) => Some(read),
             Err(failed) if failed.is_absent() => None,
             Err(failed) if failed.is_denied() => {
@@ -158,5 +161,63 @@ impl BucketDownload {
             detail: chain(&error),
             permanent: false,
         })
+    }
+}
+
+/// Reads the manifest that has this key. The inner result is why it cannot be understood.
+async fn read_manifest(
+    objects: &Objects,
+    key: &str,
+) -> Result<Result<Summary, String>, RequestError> {
+    let body = objects.open(key).await?;
+    let (sender, chunks) = mpsc::channel(1);
+    let reader = ChunkReader {
+        chunks,
+        current: Bytes::new(),
+    };
+    let parse = tokio::task::spawn_blocking(|| Summary::read(reader));
+    let (fed, parsed) = tokio::join!(feed(body, sender), parse);
+    let fault = |detail: String| DestinationError {
+        action: "read",
+        object: objects.uri(key),
+        detail,
+        permanent: false,
+    };
+    fed.map_err(fault)?;
+    Ok(joined(parsed).map_err(|error| fault(error.to_string()))?)
+}
+
+/// Hands a body on until it ends, or until nobody wants more of it.
+async fn feed(mut body: ByteStream, sender: mpsc::Sender<Bytes>) -> Result<(), String> {
+    loop {
+        match body.try_next().await {
+            Ok(Some(chunk)) => {
+                if sender.send(chunk).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(chain(&error)),
+        }
+    }
+}
+
+/// The side that is read, on a thread that may block.
+struct ChunkReader {
+    chunks: mpsc::Receiver<Bytes>,
+    current: Bytes,
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(chunk) => self.current = chunk,
+                None => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
     }
 }

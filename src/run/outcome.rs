@@ -10,8 +10,8 @@ use crate::cluster::install::InstallError;
 use crate::cluster::lease::LeaseError;
 use crate::cluster::profiler_switch::SwitchError;
 use crate::cluster::rights::RightsError;
-use crate::destination::DestinationError;
-use crate::manifest::{Archive, Summary};
+use crate::destination::{DestinationError, Summary};
+use crate::manifest::Archive;
 use crate::outcome::ExitCode;
 
 /// A run that came to its end, whatever it found.

@@ -9,8 +9,8 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
-use crate::destination::Found;
-use crate::manifest::{Archive, ExpectedPod, File, Summary, Window};
+use crate::destination::{Found, Summary};
+use crate::manifest::{Archive, ExpectedPod, File, Window};
 use crate::window::WindowEnd;
 
 /// Preflight's result.

@@ -99,7 +99,8 @@ async fn an_earlier_attempts_archive_is_not_taken_for_this_ones() {
     };
     let (_signals, receiver) = mpsc::channel(1);
     let code = run_with(place.variables(), receiver, limits, configured).await;
-    assert_eq!(code, ExitCode::Retry);
+    let told = std::fs::read_to_string(place.path("termination")).expect("a message");
+    assert_eq!(code, ExitCode::Retry, "{told}");
     assert_eq!(bucket.keys(), [key("tar.gz")]);
     assert_eq!(bucket.uploads(), 0);
     bucket.clear_faults();
