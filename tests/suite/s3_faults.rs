@@ -1,15 +1,10 @@
 //! What goes wrong between a run and its bucket in the middle of an upload: the rows of docs/s3.md.
 
 use bucket::{Answer, Bucket, Fault};
-use cluster_profiler_job::engine::configured;
-use cluster_profiler_job::limits::{BucketLimits, Limits};
 use cluster_profiler_job::manifest::{Manifest, State};
-use cluster_profiler_job::outcome::ExitCode;
-use cluster_profiler_job::run::run_with;
 use rustix::process::Signal;
 use standin::Standin;
 use tokio::process::Child;
-use tokio::sync::mpsc;
 
 use crate::harness::{Place, send};
 use crate::s3::{assert_nothing, assert_says, assert_shipped, bucket, into, key, large};
@@ -224,28 +219,15 @@ fn expire_lease(standin: &Standin) {
 async fn what_fits_into_the_parts_of_one_object_is_shipped() {
     let (standin, bucket) = (large().await, bucket().await);
     let place = into(&bucket, &standin);
-    let limits = Limits {
-        bucket: BucketLimits {
-            parts: 2,
-            ..BucketLimits::default()
-        },
-        ..Limits::default()
-    };
-    let (_signals, receiver) = mpsc::channel(1);
-    let code = run_with(place.variables(), receiver, limits, configured).await;
-    assert_eq!(code, ExitCode::Incomplete);
+    let ended = place.ended(place.spawn_small_bucket()).await;
+    assert_says(&ended, 5, &["PROFILER_ORIGINALS", "PROFILER_COMPONENTS"]);
     assert_shipped(&bucket);
     let json = std::fs::read(bucket.path(&key("json"))).expect("a manifest");
     let manifest: Manifest = serde_json::from_slice(&json).expect("a manifest");
     let (missing, whole): (Vec<_>, Vec<_>) =
         (manifest.pods.iter()).partition(|pod| pod.state == State::Missing);
     assert_eq!((missing.len(), whole.len()), (2, 3));
-    let told = std::fs::read_to_string(place.path("termination")).expect("a message");
-    for why in missing
-        .iter()
-        .filter_map(|pod| pod.why.as_ref())
-        .chain([&told])
-    {
+    for why in missing.iter().filter_map(|pod| pod.why.as_ref()) {
         assert!(
             why.contains("PROFILER_ORIGINALS") && why.contains("PROFILER_COMPONENTS"),
             "{why}"

@@ -1,13 +1,8 @@
 //! Requests that were done and whose answers were lost: the object itself tells.
 
-use std::time::Duration;
-
 use bucket::{Answer, Bucket, Fault};
-use cluster_profiler_job::engine::configured;
-use cluster_profiler_job::limits::{BucketLimits, Limits};
-use cluster_profiler_job::outcome::ExitCode;
-use cluster_profiler_job::run::run_with;
-use tokio::sync::mpsc;
+
+use standin::{Options, Standin};
 
 use crate::harness::standin;
 use crate::s3::{assert_says, assert_shipped, bucket, into, key, large};
@@ -70,42 +65,26 @@ async fn an_archive_that_was_confirmed_may_show_late() {
     }
 }
 
-/// It has the same size, for the pods have the same data.
+/// An object of the same size without this upload's mark may be an earlier attempt's.
 #[tokio::test]
-async fn an_earlier_attempts_archive_is_not_taken_for_this_ones() {
-    let (standin, bucket) = (large().await, bucket().await);
-    let denied = Answer::Refused(403, "AccessDenied");
-    bucket.fault(Fault::always("PUT", ".json", denied));
-    let place = into(&bucket, &standin);
-    assert_says(&place.run().await, 4, &[".json"]);
-    let size = || {
-        bucket
-            .path(&key("tar.gz"))
-            .metadata()
-            .expect("a file")
-            .len()
+async fn the_size_alone_tells_nothing() {
+    let options = Options {
+        pods: 5,
+        cpu_padding: 1 << 20,
+        ..Options::default()
     };
-    let before = size();
-    bucket.clear_faults();
-    // It is never completed.
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let bucket = bucket().await;
     let gone = Answer::Refused(404, "NoSuchUpload");
-    bucket.fault(Fault::always("POST", "uploadId=", gone));
-    let limits = Limits {
-        bucket: BucketLimits {
-            appearance: Duration::from_secs(1),
-            ..BucketLimits::default()
-        },
-        ..Limits::default()
-    };
-    let (_signals, receiver) = mpsc::channel(1);
-    let code = run_with(place.variables(), receiver, limits, configured).await;
-    let told = std::fs::read_to_string(place.path("termination")).expect("a message");
-    assert_eq!(code, ExitCode::Retry, "{told}");
+    lose(&bucket, "POST", "uploadId=", gone);
+    bucket.fault(Fault::always("HEAD", "tar.gz", Answer::Unmarked));
+    let place = into(&bucket, &standin);
+    let ended = place.ended(place.spawn_small_bucket()).await;
+    assert_says(&ended, 75, &["NoSuchUpload"]);
     assert_eq!(bucket.keys(), [key("tar.gz")]);
     assert_eq!(bucket.uploads(), 0);
     bucket.clear_faults();
     assert_eq!(place.run().await.code, 0);
     assert_shipped(&bucket);
-    assert_eq!(size(), before, "so the size alone would have told nothing");
     assert_eq!(standin.starts(), 1);
 }

@@ -32,6 +32,8 @@ pub enum Answer {
     Reset,
     /// The request is done, and the connection closed without an answer.
     Unheard,
+    /// The request is answered without the object's own metadata.
+    Unmarked,
     /// The request is done and answered, and the connection closed.
     LastOfConnection,
     /// No answer comes, ever.

@@ -126,6 +126,17 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<
             drop(serve_s3(shared, request).await);
             None
         }
+        Some(Answer::Unmarked) => {
+            let mut reply = serve_s3(shared, request).await;
+            let all: Vec<_> = reply.headers().keys().cloned().collect();
+            for name in all
+                .iter()
+                .filter(|name| name.as_str().starts_with("x-amz-meta-"))
+            {
+                reply.headers_mut().remove(name);
+            }
+            Some(reply)
+        }
         Some(Answer::LastOfConnection) => {
             let mut reply = serve_s3(shared, request).await;
             let close = HeaderValue::from_static("close");
