@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use entry::Compressors;
 pub use entry::{Entry, EntryWriter};
+use framing::LARGEST_MEMBER;
 pub use framing::{Framing, PathError, check_path};
 
 use crate::manifest::Partial;
@@ -165,6 +166,13 @@ impl PodBundle {
         };
         self.entries.insert(kind, entry);
         Ok(())
+    }
+
+    /// More than the bundle takes of an archive, with the framing of its entries and the archive's end.
+    pub fn most_bytes(&self) -> u64 {
+        let entries = self.entries.values().chain(&self.originals);
+        let bytes = entries.map(|entry| entry.compressed_bytes + LARGEST_MEMBER);
+        bytes.sum::<u64>() + LARGEST_MEMBER
     }
 
     /// The kinds of profile that are not there.

@@ -9,7 +9,6 @@ mod min_complete;
 mod parse;
 mod read;
 mod run_id;
-mod s3;
 mod setting;
 mod types;
 mod variables;

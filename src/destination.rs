@@ -10,10 +10,11 @@ use bytes::Bytes;
 
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
-pub use runs::{Found, Listed};
+pub use runs::{Found, Listed, PodCounts, Summary};
 pub use s3::{Bucket, BucketDownload, BucketUpload};
 
 use crate::config::{DestinationConfig, RunFile, RunId};
+use crate::limits::BucketLimits;
 use crate::manifest::Archive;
 
 /// A place for runs.
@@ -45,15 +46,16 @@ pub enum Download {
 
 impl Destination {
     /// The destination that was configured.
-    pub fn new(config: &DestinationConfig) -> Self {
+    pub fn new(config: &DestinationConfig, limits: &BucketLimits) -> Self {
         match config {
             DestinationConfig::Directory(path) => Self::Directory(Directory::new(path.clone())),
-            DestinationConfig::Bucket(config) => Self::Bucket(Bucket::new((**config).clone())),
+            DestinationConfig::Bucket(config) => {
+                Self::Bucket(Bucket::new((**config).clone(), limits.clone()))
+            }
         }
     }
 
-    /// Proves that files can be written, by writing one and deleting it again. Removes what dead runs left
-    /// under temporary names.
+    /// Proves that files can be written, by writing one and deleting it again.
     ///
     /// # Errors
     /// The destination cannot be written.
@@ -61,6 +63,14 @@ impl Destination {
         match self {
             Self::Directory(directory) => directory.probe().await,
             Self::Bucket(bucket) => bucket.probe(run).await,
+        }
+    }
+
+    /// Whether beginning the run's archive makes room, for it removes what a dead attempt left.
+    pub async fn has_room_after(&self, run: &RunId) -> bool {
+        match self {
+            Self::Directory(directory) => directory.is_left_of(run).await,
+            Self::Bucket(_) => false,
         }
     }
 
@@ -100,7 +110,10 @@ impl Destination {
                 Ok(Found::Absent) => {}
                 // An invalid manifest and an error are not hidden by what comes after them.
                 found => {
-                    if !matches!(incomplete, Ok(Found::Invalid(_)) | Err(_)) {
+                    if !matches!(
+                        incomplete,
+                        Ok(Found::Invalid(_) | Found::Mismatched(_)) | Err(_)
+                    ) {
                         incomplete = found;
                     }
                 }
@@ -157,7 +170,8 @@ impl Destination {
         }
     }
 
-    /// Begins to write a run's archive, which has no name until it is finished.
+    /// Begins to write a run's archive, which has no name until it is finished. What a dead attempt of the run
+    /// left is removed, so the run must have the cluster's lock.
     ///
     /// # Errors
     /// The archive cannot be written.
@@ -201,6 +215,14 @@ impl Upload {
         match self {
             Self::Directory(upload) => upload.write(data).await,
             Self::Bucket(upload) => upload.write(data).await,
+        }
+    }
+
+    /// Why the archive has no room for so many more bytes; `None` where nothing is known of that.
+    pub fn lacks_room_for(&self, bytes: u64) -> Option<String> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Bucket(upload) => upload.lacks_room_for(bytes),
         }
     }
 

@@ -27,6 +27,30 @@ pub struct Limits {
     pub gate: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
+    /// Of a bucket.
+    pub bucket: BucketLimits,
+}
+
+/// How long a bucket is waited for.
+#[derive(Debug, Clone)]
+pub struct BucketLimits {
+    /// How long a request that brings a run's data is sent again, where AWS_MAX_ATTEMPTS does not say how
+    /// often. A request to stop and the deadline end it earlier.
+    pub patience: Duration,
+    /// How long an object that was made may take to show.
+    pub appearance: Duration,
+    /// The most parts of one object; S3 takes no more.
+    pub parts: u32,
+}
+
+impl Default for BucketLimits {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(10 * 60),
+            appearance: Duration::from_secs(60),
+            parts: 10_000,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -43,6 +67,7 @@ impl Default for Limits {
             lease_renewal: Duration::from_secs(15),
             gate: Duration::from_secs(5 * 60),
             progress: Duration::from_secs(30),
+            bucket: BucketLimits::default(),
         }
     }
 }
@@ -75,11 +100,11 @@ pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 
 // Of `destination`.
 
-/// Manifests that are read at the same time.
-pub const MANIFESTS_AT_ONCE: usize = 8;
+/// The age at which a file under a temporary name is nobody's.
+pub const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Tries of one request to a bucket, the first included, where AWS_MAX_ATTEMPTS does not say another number.
-/// Bursts of 503 SlowDown last for seconds.
+/// Tries of one request to a bucket that brings no data of a run, the first included, where AWS_MAX_ATTEMPTS
+/// does not say another number.
 pub const S3_TRIES: u32 = 6;
 
 /// The pause after the first failed try of a request to a bucket; it doubles up to `S3_LONGEST_PAUSE`.
@@ -87,6 +112,9 @@ pub const S3_FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause between tries of a request to a bucket.
 pub const S3_LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// Redirects of one request that brings a run's data, until it is not sent again.
+pub const S3_REDIRECTS: u32 = 4;
 
 /// The longest time for a connection to a bucket.
 pub const S3_CONNECT: Duration = Duration::from_secs(10);

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 pub use pod::{ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
 
 use crate::component::Component;
-use crate::outcome::ExitCode;
 
 /// The version of the format that this program writes. A reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -70,13 +69,6 @@ pub struct Manifest {
     pub reason: String,
 }
 
-impl Manifest {
-    /// Whether the run is over for good: what it lacks, no attempt can bring.
-    pub fn is_final(&self) -> bool {
-        ExitCode::from_number(self.exit_code).is_none_or(ExitCode::is_final)
-    }
-}
-
 /// The KubeVirt installation.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct KubeVirt {
@@ -84,6 +76,9 @@ pub struct KubeVirt {
     pub namespace: String,
     /// The name of its KubeVirt object.
     pub name: String,
+    /// The UID of its KubeVirt object, which is the cluster's identity: no two clusters have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// The observed KubeVirt version, such as `v1.8.4`.
     pub version: Option<String>,
 }

@@ -55,7 +55,7 @@ use status::{log, signal_files, termination};
 
 use crate::cluster::connect;
 use crate::cluster::profiler::ProfilerState;
-use crate::config::{Config, from_environment};
+use crate::config::{Config, DestinationConfig, from_environment};
 use crate::destination::Destination;
 use crate::engine::{self, Engine};
 use crate::limits::Limits;
@@ -112,7 +112,8 @@ async fn supervised(
     engine: Box<dyn Engine>,
     watched: bool,
 ) -> Result<Finished, Fault> {
-    let every = limits.progress;
+    let (every, bucket) = (limits.progress, limits.bucket.clone());
+    let destination = |config: &DestinationConfig| Destination::new(config, &bucket);
     let (shutdown, listen) = Shutdown::listen(signals, config.patience);
     let (clock, phase) = Clock::new();
     let context = Arc::new(Context {
@@ -123,8 +124,8 @@ async fn supervised(
             enable_policy: config.enable_policy,
             stop_wait: config.patience.stop_wait,
         },
-        destination: Destination::new(&config.destination),
-        fallback: config.fallback.as_ref().map(Destination::new),
+        destination: destination(&config.destination),
+        fallback: config.fallback.as_ref().map(destination),
         engine,
         progress: Progress::new(watched),
         shutdown,

@@ -50,8 +50,10 @@ impl EntryWriter {
     /// Ends the content. The entry stands at this path in the archive.
     pub(super) fn finish(self, path: String) -> io::Result<Entry> {
         let mut compressed = self.gzip.finish()?;
+        let compressed_bytes = compressed.stream_position()?;
         compressed.rewind()?;
         Ok(Entry {
+            compressed_bytes,
             file: File {
                 path,
                 bytes: self.bytes,
@@ -84,6 +86,8 @@ impl Write for EntryWriter {
 pub struct Entry {
     /// What the manifest says of it.
     pub file: File,
+    /// The size of its content as a gzip member.
+    pub(super) compressed_bytes: u64,
     compressed: SpooledTempFile,
 }
 

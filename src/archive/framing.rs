@@ -7,6 +7,9 @@ use flate2::write::GzEncoder;
 
 const BLOCK: u64 = 512;
 
+/// More than one member of framing ever has: at most three blocks, and gzip's own bytes.
+pub(super) const LARGEST_MEMBER: u64 = 4 * BLOCK;
+
 /// A path that a plain ustar header cannot carry.
 #[derive(Debug, thiserror::Error)]
 #[error("the path {path:?} does not fit a ustar header: {source}")]

@@ -16,6 +16,8 @@ pub struct Install {
     pub namespace: String,
     /// The name of its KubeVirt object.
     pub name: String,
+    /// The UID of its KubeVirt object.
+    pub uid: Option<String>,
     /// The observed KubeVirt version.
     pub version: Option<String>,
     /// `spec.configuration` as it is.
@@ -37,6 +39,7 @@ impl Install {
         KubeVirt {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
+            uid: self.uid.clone(),
             version: self.version.clone(),
         }
     }
@@ -121,6 +124,7 @@ fn install(namespace: &str, object: DynamicObject) -> Install {
     let usual = managed.then(|| "kubevirt-hyperconverged".to_owned());
     Install {
         namespace: namespace.to_owned(),
+        uid: object.metadata.uid.filter(|uid| !uid.is_empty()),
         version: status["observedKubeVirtVersion"]
             .as_str()
             .map(str::to_owned),

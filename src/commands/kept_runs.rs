@@ -3,19 +3,26 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use sha2::Digest;
 
 use crate::config::{RunFile, RunId, places};
-use crate::destination::{Destination, DestinationError, Found, Listed};
-use crate::limits::MANIFESTS_AT_ONCE;
-use crate::manifest::{Archive, Manifest, Sha256, State};
+use crate::destination::{Destination, DestinationError, Found, Listed, Summary};
+use crate::limits::BucketLimits;
+use crate::manifest::{Archive, Sha256};
 use crate::outcome::ExitCode;
 
-const HEADER: [&str; 6] = ["RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE"];
+const HEADER: [&str; 7] = [
+    "RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE", "CLUSTER",
+];
+
+/// An archive's place is cut after so many characters; a key of a bucket has at most 1024 bytes.
+const LONGEST_URI: usize = 1200;
+
+/// A cluster's identity, which is a UID, is cut after so many characters.
+const LONGEST_UID: usize = 36;
 
 /// A run, as its columns below the header have it.
-type Row = [String; 6];
+type Row = [String; 7];
 
 /// `ls`: prints the runs of all destinations that can be read.
 pub async fn ls(environment: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
@@ -41,7 +48,11 @@ fn destinations(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<Destination>, ExitCode> {
     match places(environment) {
-        Ok(places) => Ok(places.iter().map(Destination::new).collect()),
+        Ok(places) => {
+            let limits = BucketLimits::default();
+            let destination = |place| Destination::new(place, &limits);
+            Ok(places.iter().map(destination).collect())
+        }
         Err(faults) => {
             eprintln!("{faults}");
             Err(ExitCode::Usage)
@@ -78,11 +89,12 @@ async fn print_runs(destinations: &[Destination]) -> Result<ExitCode, Destinatio
 }
 
 async fn rows_of(destination: &Destination) -> Result<Vec<Row>, DestinationError> {
-    stream::iter(destination.list().await?)
-        .map(|listed| row(destination, listed))
-        .buffered(MANIFESTS_AT_ONCE)
-        .try_collect()
-        .await
+    let mut rows = Vec::new();
+    // One at a time, for a manifest may be large.
+    for listed in destination.list().await? {
+        rows.push(row(destination, listed).await?);
+    }
+    Ok(rows)
 }
 
 /// The row of a run. An error of one run alone is printed, and hides no other run.
@@ -94,6 +106,10 @@ async fn row(destination: &Destination, listed: Listed) -> Result<Row, Destinati
         Ok(Found::Invalid(error)) => {
             eprintln!("{error}");
             "invalid"
+        }
+        Ok(Found::Mismatched(error)) => {
+            eprintln!("{error}");
+            "mismatched"
         }
         Err(error) if error.permanent => {
             eprintln!("{error}");
@@ -107,9 +123,9 @@ async fn row(destination: &Destination, listed: Listed) -> Result<Row, Destinati
     Ok(row)
 }
 
-fn row_of_manifest(manifest: Manifest, listed: &Listed) -> Row {
-    let pods = manifest.pods.iter();
-    let complete = pods.filter(|pod| pod.state == State::Complete).count();
+fn row_of_manifest(manifest: Summary, listed: &Listed) -> Row {
+    let pods = manifest.pods;
+    let cluster = manifest.kubevirt.uid.unwrap_or_else(|| "-".to_owned());
     let code = ExitCode::from_number(manifest.exit_code);
     [
         manifest.run_id,
@@ -117,9 +133,10 @@ fn row_of_manifest(manifest: Manifest, listed: &Listed) -> Row {
         listed
             .finished
             .map_or_else(String::new, |at| at.strftime("%FT%TZ").to_string()),
-        format!("{complete}/{}", manifest.pods.len()),
+        format!("{}/{}", pods.complete, pods.expected),
         manifest.archive.bytes.to_string(),
-        manifest.archive.uri,
+        manifest.archive.uri.chars().take(LONGEST_URI).collect(),
+        cluster.chars().take(LONGEST_UID).collect(),
     ]
 }
 
@@ -171,7 +188,7 @@ fn why_missing(run: &RunId, found: &Found) -> String {
         Found::Unknown => format!(
             "run {run} is not there, or this account may not read it: see docs/s3.md for the rights"
         ),
-        Found::Invalid(error) => error.to_string(),
+        Found::Invalid(error) | Found::Mismatched(error) => error.to_string(),
         Found::Absent | Found::Complete(_) => {
             format!("there is no run {run}: cluster-profiler-job ls shows those that are there")
         }

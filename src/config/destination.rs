@@ -1,8 +1,9 @@
-//! Destinations, read out of our variables and an ObjectBucketClaim's.
+//! Destinations, and the settings of buckets, read out of our variables, AWS's and an ObjectBucketClaim's.
+
+use http::Uri;
 
 use super::foreign_settings::{ForeignSettings, ObjectBucketClaim};
 use super::parse;
-use super::s3::{read_s3_settings, with_claim};
 use super::setting::Faults;
 use super::types::{DestinationConfig, S3Settings};
 use super::variables::Settings;
@@ -67,4 +68,85 @@ fn with(place: DestinationConfig, settings: &S3Settings) -> DestinationConfig {
         }
         directory @ DestinationConfig::Directory(_) => directory,
     }
+}
+
+/// The settings of all buckets, without what is faulty.
+fn read_s3_settings(
+    faults: &mut Faults,
+    settings: &Settings,
+    foreign: &ForeignSettings,
+) -> S3Settings {
+    let endpoint = foreign.endpoint.as_ref().and_then(|(name, url)| {
+        if is_url(url) {
+            return Some(url.clone());
+        }
+        let what = "it is no URL; accepted: https://HOST[:PORT], or http:// without TLS";
+        faults.add(name, what);
+        None
+    });
+    let max_attempts = foreign.max_attempts.as_ref().and_then(|(name, text)| {
+        let number = text.parse().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            faults.add(name, "it is no number above 0");
+        }
+        number
+    });
+    let path_style = faults.read(settings.s3_path_style());
+    let encryption = settings.s3_encryption();
+    let is_kms = encryption
+        .text
+        .is_some_and(|name| name.starts_with("aws:kms"));
+    let kms_key = settings.s3_kms_key_id().with_rule(|_, _| {
+        if is_kms {
+            return Ok(());
+        }
+        Err(format!("it is for {}=aws:kms", encryption.name))
+    });
+    S3Settings {
+        endpoint,
+        scheme_is_guess: false,
+        region: foreign.region.clone(),
+        checksums_set: foreign.checksums_set,
+        max_attempts,
+        ca_bundles: foreign.ca_bundles.clone(),
+        path_style,
+        encryption: faults.read(encryption),
+        kms_key: faults.read(kms_key),
+        storage_class: faults.read(settings.s3_storage_class()),
+        tags: faults.read(settings.s3_tags()),
+    }
+}
+
+/// The same settings; the endpoint and the region that they leave open are the claim's.
+fn with_claim(faults: &mut Faults, settings: S3Settings, claim: &ObjectBucketClaim) -> S3Settings {
+    let claimed = || {
+        let url = claim.endpoint()?;
+        if !is_url(&url) {
+            let port = ObjectBucketClaim::BUCKET_PORT;
+            let fault = format!("with {port} it gives {url}, which is no URL");
+            faults.add(ObjectBucketClaim::BUCKET_HOST, &fault);
+        }
+        Some(url)
+    };
+    let scheme_is_guess = settings.endpoint.is_none() && claim.scheme_is_guess();
+    S3Settings {
+        scheme_is_guess,
+        endpoint: settings.endpoint.or_else(claimed),
+        region: settings.region.or_else(|| claim.region.clone()),
+        ..settings
+    }
+}
+
+/// Whether requests can be sent there. Credentials in a URL would be shown with it.
+fn is_url(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    is_web
+        && uri.authority().is_some_and(|authority| {
+            let (text, host) = (authority.as_str(), authority.host());
+            let has_good_port = text.len() == host.len() || authority.port_u16().is_some();
+            !host.is_empty() && !text.contains('@') && has_good_port
+        })
 }

@@ -3,6 +3,7 @@
 //! which are told apart from ours. HTTPS_PROXY and NO_PROXY are read by the HTTP clients themselves.
 
 use std::ffi::OsString;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 /// The pod that a run is in, as the downward API tells it.
@@ -135,12 +136,31 @@ impl ObjectBucketClaim {
         if host.contains("://") {
             return Some(host.to_owned());
         }
-        Some(match self.port.as_deref() {
+        let host = match host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) => host.to_owned(),
+        };
+        Some(match self.port() {
             None | Some("443") => format!("https://{host}"),
             Some("80") => format!("http://{host}"),
             Some(port @ "8080") => format!("http://{host}:{port}"),
             Some(port) => format!("https://{host}:{port}"),
         })
+    }
+
+    /// Whether the URL's scheme may be the wrong one: only of two ports everybody knows what they speak.
+    pub(super) fn scheme_is_guess(&self) -> bool {
+        let has_scheme = self
+            .host
+            .as_deref()
+            .is_some_and(|host| host.contains("://"));
+        !has_scheme && !matches!(self.port(), None | Some("80" | "443"))
+    }
+
+    /// The port; some provisioners write 0 where they know none.
+    fn port(&self) -> Option<&str> {
+        let port = self.port.as_deref().map(str::trim);
+        port.filter(|port| !port.is_empty() && *port != "0")
     }
 }
 

@@ -91,6 +91,8 @@ pub struct S3Config {
 pub struct S3Settings {
     /// The server's URL, where it is not AWS.
     pub endpoint: Option<String>,
+    /// Whether the endpoint's scheme was guessed from an ObjectBucketClaim's port.
+    pub scheme_is_guess: bool,
     /// The region, where a variable or an ObjectBucketClaim says it; else the AWS SDK finds it.
     pub region: Option<String>,
     /// Which checksums AWS's own variables decide on.

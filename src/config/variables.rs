@@ -132,7 +132,7 @@ variables! {
         "a second destination, `s3://bucket/prefix` or `file:///path`: the pods are dumped again and shipped there if shipping to the first one fails; an `s3://` one is reached by the same settings";
     keep: u32, number(1..=100_000),
         unset "all",
-        "number of runs to keep at the destination: this one and the newest before it; older ones are removed once this one is there";
+        "number of runs of this cluster to keep at the destination: this one and the newest before it; older ones are removed once this one is there";
     keep_for: Duration, age,
         unset "for ever",
         "how long to keep runs at the destination, such as `30d`; with a KEEP too, a run stays if either keeps it";

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::temporary::Temporary;
 use super::error::DestinationError;
-use super::runs::{Found, Listed, check_manifest, from_files, invalid};
+use super::runs::{Found, Listed, Summary, check_manifest, from_files, invalid};
 use crate::config::{RunFile, RunId};
 use crate::errors::joined;
 use crate::file;
@@ -63,7 +63,6 @@ impl Directory {
             let path = &directory.path;
             fs::create_dir_all(path)
                 .map_err(|error| DestinationError::io("create the directory", path, &error))?;
-            temporary::remove_abandoned(path);
             let probe = path.join(PROBE);
             write_durably(&probe, b"cluster-profiler-job writes here\n")?;
             if let Err(error) = fs::remove_file(&probe) {
@@ -77,17 +76,17 @@ impl Directory {
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let archive = self.file(run, RunFile::Archive);
         let manifest = self.file(run, RunFile::Manifest);
+        let run = run.clone();
         self.blocking(move |_| {
             let archive_size = size(&archive)?;
-            let json = match fs::read(&manifest) {
-                Ok(json) => json,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Ok(archive_size.map_or(Found::Absent, |_| Found::Unfinished));
-                }
-                Err(error) => return Err(DestinationError::io("read", &manifest, &error)),
-            };
+            if size(&manifest)?.is_none() {
+                return Ok(archive_size.map_or(Found::Absent, |_| Found::Unfinished));
+            }
+            let fault = |error: io::Error| DestinationError::io("read", &manifest, &error);
+            let read = fs::File::open(&manifest).and_then(Summary::read);
+            let read = read.map_err(fault)?;
             let path = manifest.display().to_string();
-            Ok(check_manifest(&path, &json, |bytes| {
+            Ok(check_manifest(&path, &run, read, |bytes| {
                 archive_size == Some(bytes)
             }))
         })
@@ -121,8 +120,12 @@ impl Directory {
     }
 
     pub(super) async fn begin(&self, run: &RunId) -> Result<DirectoryUpload, DestinationError> {
-        let target = self.file(run, RunFile::Archive);
-        let (temporary, file) = self.blocking(move |_| Temporary::beside(&target)).await?;
+        let (target, files) = (self.file(run, RunFile::Archive), files_of(run));
+        let create = move |directory: &Self| {
+            temporary::remove_abandoned(&directory.path, &files);
+            Temporary::beside(&target)
+        };
+        let (temporary, file) = self.blocking(create).await?;
         *self.unfinished() = Some(temporary.path().to_owned());
         Ok(DirectoryUpload {
             temporary,
@@ -130,6 +133,12 @@ impl Directory {
             hash: sha2::Sha256::new(),
             bytes: 0,
         })
+    }
+
+    pub(super) async fn is_left_of(&self, run: &RunId) -> bool {
+        let files = files_of(run);
+        let look = move |directory: &Self| Ok(temporary::is_left_of(&directory.path, &files));
+        self.blocking(look).await.unwrap_or_default()
     }
 
     pub(super) async fn abort(&self) -> Result<(), DestinationError> {
@@ -179,19 +188,25 @@ impl Directory {
     }
 }
 
+fn files_of(run: &RunId) -> Vec<String> {
+    [RunFile::Archive, RunFile::Manifest]
+        .map(|file| run.file_name(file))
+        .into()
+}
+
 /// The time of a file's last change, if the file is there and has one.
 fn modified(entry: &fs::DirEntry) -> Option<Timestamp> {
     let modified = entry.metadata().and_then(|metadata| metadata.modified());
     Timestamp::try_from(modified.ok()?).ok()
 }
 
-/// An archive's size; `None` where there is no archive.
-fn size(archive: &Path) -> Result<Option<u64>, DestinationError> {
-    match fs::metadata(archive) {
+/// A file's size; `None` where there is no file.
+fn size(file: &Path) -> Result<Option<u64>, DestinationError> {
+    match fs::metadata(file) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
-        Ok(_) => Err(invalid(&archive.display().to_string(), "it is no file")),
+        Ok(_) => Err(invalid(&file.display().to_string(), "it is no file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(DestinationError::io("look for", archive, &error)),
+        Err(error) => Err(DestinationError::io("look for", file, &error)),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::io;
 use std::path::Path;
 
+use crate::errors::plain;
 use crate::outcome::ExitCode;
 
 /// A file or object of a destination that could not be read, written, listed or removed.
 #[derive(Debug, thiserror::Error)]
-#[error("{action} {object}: {detail}")]
+#[error("{action} {}: {}", plain(.object), plain(.detail))]
 pub struct DestinationError {
     /// What was tried.
     pub action: &'static str,

@@ -32,6 +32,10 @@ pub enum KeepReason {
     NoLimit,
     /// No manifest says that its archive is whole, so this program may not have written it.
     NotWhole,
+    /// It is another cluster's.
+    OtherCluster,
+    /// Its manifest does not say which cluster's it is, as those of earlier versions do not.
+    NoCluster,
     /// It is one of the KEEP newest.
     Newest,
     /// It is not older than KEEP_FOR.
@@ -45,6 +49,30 @@ pub enum RemoveReason {
     TooMany,
     /// It is older than KEEP_FOR, and not one of the KEEP newest.
     TooOld,
+}
+
+/// Whose an earlier run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// This cluster's.
+    Own,
+    /// Another cluster's.
+    Other,
+    /// Its manifest does not say.
+    Unnamed,
+    /// No manifest says that it is whole.
+    NotWhole,
+}
+
+impl Owner {
+    /// Whose a whole run is, by the cluster that its manifest names and this run's own.
+    pub fn of(named: Option<&str>, own: Option<&str>) -> Self {
+        match (named, own) {
+            (None, _) => Self::Unnamed,
+            (Some(named), Some(own)) if named == own => Self::Own,
+            (Some(_), _) => Self::Other,
+        }
+    }
 }
 
 /// The settings, and the places that are left among the KEEP newest. Earlier runs are decided on one at a
@@ -62,14 +90,17 @@ impl<'a> Decider<'a> {
         Self { retention, places }
     }
 
-    /// Decides on the next run, by when it was finished and whether a manifest says that it is whole. A run
-    /// that is not whole takes no place among the newest.
-    pub fn decide(&mut self, finished: Timestamp, is_whole: bool, now: Timestamp) -> Decision {
+    /// Decides on the next run, by when it was finished and whose it is. Only a whole run of this cluster
+    /// takes a place among the newest, and only such a one is ever removed.
+    pub fn decide(&mut self, finished: Timestamp, owner: Owner, now: Timestamp) -> Decision {
         if self.retention.keeps_all() {
             return Decision::Keep(KeepReason::NoLimit);
         }
-        if !is_whole {
-            return Decision::Keep(KeepReason::NotWhole);
+        match owner {
+            Owner::Own => {}
+            Owner::Other => return Decision::Keep(KeepReason::OtherCluster),
+            Owner::Unnamed => return Decision::Keep(KeepReason::NoCluster),
+            Owner::NotWhole => return Decision::Keep(KeepReason::NotWhole),
         }
         if self.places > 0 {
             self.places -= 1;
@@ -107,14 +138,15 @@ pub fn earlier_runs(listed: Vec<Listed>, present: &RunId, now: Timestamp) -> Vec
 #[cfg(test)]
 mod tests {
     use super::Decision::{Keep, Remove};
-    use super::KeepReason::{Newest, NoLimit, NotWhole, Recent};
+    use super::KeepReason::{Newest, NoCluster, NoLimit, NotWhole, OtherCluster, Recent};
+    use super::Owner::Own;
     use super::RemoveReason::{TooMany, TooOld};
     use super::*;
 
     const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
-    /// A run: the day on which it was finished, whether it is whole, and what becomes of it on day 100.
-    type Run = (u64, bool, Decision);
+    /// A run: the day on which it was finished, whose it is, and what becomes of it on day 100.
+    type Run = (u64, Owner, Decision);
 
     fn days(days: u64) -> Duration {
         Duration::from_secs(days * SECONDS_A_DAY)
@@ -128,49 +160,71 @@ mod tests {
         let keep_for = keep_for_days.map(days);
         let retention = Retention { keep, keep_for };
         let mut decider = Decider::new(&retention);
-        for &(finished, is_whole, expected) in runs {
-            let decision = decider.decide(day(finished), is_whole, day(100));
+        for &(finished, owner, expected) in runs {
+            let decision = decider.decide(day(finished), owner, day(100));
             assert_eq!(decision, expected, "{retention:?}, day {finished}");
         }
     }
 
     #[test]
     fn each_run_stays_or_goes_for_a_reason() {
-        let no_limit = [(99, true, Keep(NoLimit)), (1, false, Keep(NoLimit))];
+        let no_limit = [
+            (99, Own, Keep(NoLimit)),
+            (1, Owner::NotWhole, Keep(NoLimit)),
+        ];
         decides(None, None, &no_limit);
 
-        let only_the_present = [(99, true, Remove(TooMany)), (98, true, Remove(TooMany))];
+        let only_the_present = [(99, Own, Remove(TooMany)), (98, Own, Remove(TooMany))];
         decides(Some(1), None, &only_the_present);
 
         let three_newest = [
-            (99, true, Keep(Newest)),
-            (98, false, Keep(NotWhole)),
-            (97, true, Keep(Newest)),
-            (96, true, Remove(TooMany)),
-            (95, false, Keep(NotWhole)),
+            (99, Own, Keep(Newest)),
+            (98, Owner::NotWhole, Keep(NotWhole)),
+            (97, Own, Keep(Newest)),
+            (96, Own, Remove(TooMany)),
+            (95, Owner::NotWhole, Keep(NotWhole)),
         ];
         decides(Some(3), None, &three_newest);
 
+        let of_several_clusters = [
+            (99, Owner::Other, Keep(OtherCluster)),
+            (98, Owner::Unnamed, Keep(NoCluster)),
+            (97, Own, Keep(Newest)),
+            (96, Owner::Other, Keep(OtherCluster)),
+            (95, Own, Remove(TooMany)),
+            (1, Owner::Unnamed, Keep(NoCluster)),
+        ];
+        decides(Some(2), None, &of_several_clusters);
+
         let a_week = [
-            (99, true, Keep(Recent)),
-            (93, true, Keep(Recent)),
-            (92, true, Remove(TooOld)),
+            (99, Own, Keep(Recent)),
+            (93, Own, Keep(Recent)),
+            (92, Own, Remove(TooOld)),
         ];
         decides(None, Some(7), &a_week);
 
         let two_newest_or_a_week = [
-            (99, true, Keep(Newest)),
-            (98, true, Keep(Recent)),
-            (97, false, Keep(NotWhole)),
-            (50, true, Remove(TooOld)),
+            (99, Own, Keep(Newest)),
+            (98, Own, Keep(Recent)),
+            (97, Owner::NotWhole, Keep(NotWhole)),
+            (50, Own, Remove(TooOld)),
         ];
         decides(Some(2), Some(7), &two_newest_or_a_week);
 
-        let an_old_one_among_the_newest = [(50, true, Keep(Newest)), (49, true, Remove(TooOld))];
+        let an_old_one_among_the_newest = [(50, Own, Keep(Newest)), (49, Own, Remove(TooOld))];
         decides(Some(2), Some(7), &an_old_one_among_the_newest);
 
-        let of_a_clock_that_is_ahead = [(101, true, Keep(Recent)), (99, true, Remove(TooOld))];
+        let of_a_clock_that_is_ahead = [(101, Own, Keep(Recent)), (99, Own, Remove(TooOld))];
         decides(None, Some(0), &of_a_clock_that_is_ahead);
+    }
+
+    #[test]
+    fn a_run_is_of_the_cluster_that_it_names() {
+        assert_eq!(Owner::of(Some("a"), Some("a")), Own);
+        assert_eq!(Owner::of(Some("a"), Some("b")), Owner::Other);
+        assert_eq!(Owner::of(Some("a"), None), Owner::Other);
+        assert_eq!(Owner::of(None, Some("a")), Owner::Unnamed);
+        assert_eq!(Owner::of(None, None), Owner::Unnamed);
     }
 
     #[test]

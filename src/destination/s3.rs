@@ -2,21 +2,29 @@
 //! what is unfinished is a multipart upload.
 
 mod client;
+mod endpoint;
 mod error;
 mod multipart;
 mod objects;
+mod patience;
 mod upload;
 
-use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
+use std::io::{self, Read};
 
-use self::objects::Objects;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::{Buf, Bytes};
+use tokio::sync::mpsc;
+
+use self::error::RequestError;
+use self::objects::{Mark, Objects};
+use self::patience::until_it_appears;
 pub use self::upload::BucketUpload;
 use self::upload::{Unfinished, UnfinishedUpload};
 use super::error::DestinationError;
-use super::runs::{Found, Listed, check_manifest, from_files};
+use super::runs::{Found, Listed, Summary, check_manifest, from_files};
 use crate::config::{RunFile, RunId, S3Config};
-use crate::errors::chain;
+use crate::errors::{chain, joined};
+use crate::limits::BucketLimits;
 
 /// A bucket for runs.
 #[derive(Debug, Clone)]
@@ -33,9 +41,9 @@ pub struct BucketDownload {
 }
 
 impl Bucket {
-    pub(super) fn new(config: S3Config) -> Self {
+    pub(super) fn new(config: S3Config, limits: BucketLimits) -> Self {
         Self {
-            objects: Objects::new(config),
+            objects: Objects::new(config, limits),
             unfinished: Unfinished::default(),
         }
     }
@@ -59,8 +67,8 @@ impl Bucket {
     /// Asks for the manifest first: a refusal to give it says why, and one to a HEAD has no body.
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let manifest = self.key(run, RunFile::Manifest);
-        let json = match self.objects.get(&manifest).await {
-            Ok(json) => Some(json),
+        let read = match read_manifest(&self.objects, &manifest).await {
+            Ok(read) => Some(read),
             Err(failed) if failed.is_absent() => None,
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether the run is there is not known");
@@ -70,14 +78,14 @@ impl Bucket {
         };
         let uri = self.objects.uri(&manifest);
         match self.objects.size(&self.key(run, RunFile::Archive)).await {
-            Ok(size) => Ok(match json {
-                Some(json) => check_manifest(&uri, &json, |bytes| size == Some(bytes)),
+            Ok(size) => Ok(match read {
+                Some(read) => check_manifest(&uri, run, read, |bytes| size == Some(bytes)),
                 None => size.map_or(Found::Absent, |_| Found::Unfinished),
             }),
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether its archive is there is not known");
-                Ok(match json {
-                    Some(json) => check_manifest(&uri, &json, |_| true),
+                Ok(match read {
+                    Some(read) => check_manifest(&uri, run, read, |_| true),
                     None => Found::Unknown,
                 })
             }
@@ -127,9 +135,15 @@ impl Bucket {
         run: &RunId,
         json: Vec<u8>,
     ) -> Result<(), DestinationError> {
-        let file = RunFile::Manifest;
-        let key = self.key(run, file);
-        self.objects.put(&key, json.into(), file.media_type()).await
+        let (objects, key, mark) = (
+            &self.objects,
+            self.key(run, RunFile::Manifest),
+            Mark::of(&json),
+        );
+        let (media_type, body) = (RunFile::Manifest.media_type(), Bytes::from(json));
+        let put = || objects.put_once(&key, body.clone(), media_type, &mark);
+        until_it_appears(objects, &key, &mark, put).await?;
+        Ok(())
     }
 
     pub(super) async fn remove(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
@@ -147,5 +161,63 @@ impl BucketDownload {
             detail: chain(&error),
             permanent: false,
         })
+    }
+}
+
+/// Reads the manifest that has this key. The inner result is why it cannot be understood.
+async fn read_manifest(
+    objects: &Objects,
+    key: &str,
+) -> Result<Result<Summary, String>, RequestError> {
+    let body = objects.open(key).await?;
+    let (sender, chunks) = mpsc::channel(1);
+    let reader = ChunkReader {
+        chunks,
+        current: Bytes::new(),
+    };
+    let parse = tokio::task::spawn_blocking(|| Summary::read(reader));
+    let (fed, parsed) = tokio::join!(feed(body, sender), parse);
+    let fault = |detail: String| DestinationError {
+        action: "read",
+        object: objects.uri(key),
+        detail,
+        permanent: false,
+    };
+    fed.map_err(fault)?;
+    Ok(joined(parsed).map_err(|error| fault(error.to_string()))?)
+}
+
+/// Hands a body on until it ends, or until nobody wants more of it.
+async fn feed(mut body: ByteStream, sender: mpsc::Sender<Bytes>) -> Result<(), String> {
+    loop {
+        match body.try_next().await {
+            Ok(Some(chunk)) => {
+                if sender.send(chunk).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(chain(&error)),
+        }
+    }
+}
+
+/// The side that is read, on a thread that may block.
+struct ChunkReader {
+    chunks: mpsc::Receiver<Bytes>,
+    current: Bytes,
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(chunk) => self.current = chunk,
+                None => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
     }
 }

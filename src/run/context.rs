@@ -98,7 +98,12 @@ impl Context {
     /// None has the run complete, and one cannot be read or has a manifest that cannot be understood.
     pub(super) async fn find(&self) -> Result<Found, DestinationError> {
         let found = Destination::find_among(self.destinations(), &self.config.run_id).await;
-        Ok(found?.0)
+        Ok(found?.0.of_cluster(self.cluster_uid()))
+    }
+
+    /// This cluster's identity, once it is known.
+    pub(super) fn cluster_uid(&self) -> Option<&str> {
+        self.install.get()?.uid.as_deref()
     }
 
     /// Whether this run turned the profiler on.

@@ -10,8 +10,8 @@ use crate::cluster::install::InstallError;
 use crate::cluster::lease::LeaseError;
 use crate::cluster::profiler_switch::SwitchError;
 use crate::cluster::rights::RightsError;
-use crate::destination::DestinationError;
-use crate::manifest::{Archive, Manifest};
+use crate::destination::{DestinationError, Summary};
+use crate::manifest::Archive;
 use crate::outcome::ExitCode;
 
 /// A run that came to its end, whatever it found.
@@ -32,8 +32,8 @@ impl Finished {
     ///
     /// # Errors
     /// Its manifest has an exit code that this program does not know.
-    pub(crate) fn already_there(manifest: Manifest) -> Result<Self, Fault> {
-        let Manifest {
+    pub(crate) fn already_there(manifest: Summary) -> Result<Self, Fault> {
+        let Summary {
             run_id, exit_code, ..
         } = manifest;
         let code = ExitCode::from_number(exit_code).ok_or_else(|| {

@@ -9,8 +9,8 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
-use crate::destination::Found;
-use crate::manifest::{Archive, ExpectedPod, File, Manifest, Window};
+use crate::destination::{Found, Summary};
+use crate::manifest::{Archive, ExpectedPod, File, Window};
 use crate::window::WindowEnd;
 
 /// Preflight's result.
@@ -19,7 +19,7 @@ pub(super) enum Preflight {
     /// The run can begin.
     Ready(Ready),
     /// The run is at the destination already, for good.
-    AlreadyThere(Box<Manifest>),
+    AlreadyThere(Box<Summary>),
 }
 
 /// A run that can begin.
@@ -59,7 +59,7 @@ pub(super) enum Locked {
         may_be_off: bool,
     },
     /// Another attempt has shipped the run.
-    AlreadyThere(Box<Manifest>),
+    AlreadyThere(Box<Summary>),
 }
 
 /// A pod at which start went on failing while the others profile.

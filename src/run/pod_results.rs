@@ -95,6 +95,14 @@ impl PodResults {
         self.set_state(name, State::Missing, Some(why));
     }
 
+    /// Notes that what a pod brought is not shipped, and why.
+    pub(super) fn note_left_out(&mut self, name: &str, judgement: &Judgement, why: String) {
+        if judgement.of_window {
+            self.of_window.insert(name.to_owned());
+        }
+        self.note_missing(name, why);
+    }
+
     fn set_state(&mut self, name: &str, state: State, why: Option<String>) {
         if let Some(why) = &why {
             tracing::warn!(pod = name, why, "not complete");

@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::context::Context;
 use crate::config::{Retention, RunId};
-use crate::destination::retention::{Decider, Decision, EarlierRun, earlier_runs};
+use crate::destination::retention::{Decider, Decision, EarlierRun, Owner, earlier_runs};
 use crate::destination::{Destination, DestinationError, Found};
-use crate::limits::{MANIFESTS_AT_ONCE, REMOVAL, REMOVAL_GRACE, RETENTION};
+use crate::limits::{REMOVAL, REMOVAL_GRACE, RETENTION};
 
 /// Removes the runs that are not kept, each as soon as that is known. What could not be removed is returned
 /// as warnings, for nothing of it is this run's fault.
@@ -82,64 +82,69 @@ pub(super) fn outdated_runs<'a>(
             destination.list().await?
         };
         let earlier = earlier_runs(listed, &context.config.run_id, Timestamp::now());
-        Ok(outdated_among(earlier, destination, retention))
+        let own = context.cluster_uid().map(str::to_owned);
+        Ok(outdated_among(earlier, destination, retention, own))
     };
     stream::once(begun).try_flatten()
 }
 
 /// Those of the earlier runs that are not kept. Each manifest is read before: what this program did not
-/// write does not count, and is not removed.
+/// write, or wrote for another cluster, does not count, and is not removed.
 fn outdated_among<'a>(
     earlier: Vec<EarlierRun>,
     destination: &'a Destination,
     retention: &'a Retention,
+    own_cluster: Option<String>,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let mut decider = Decider::new(retention);
-    let runs = stream::iter(earlier).map(async |run: EarlierRun| {
-        let manifest = look_up_manifest(destination, &run.run_id).await?;
-        Ok((run, manifest))
+    let mut warned = false;
+    // One at a time, for somebody else's may be large.
+    let runs = stream::iter(earlier).then(move |run: EarlierRun| {
+        let own_cluster = own_cluster.clone();
+        async move {
+            let owner = owner_of(destination, &run.run_id, own_cluster.as_deref()).await?;
+            Ok((run, owner))
+        }
     });
-    runs.buffered(MANIFESTS_AT_ONCE)
-        .try_filter_map(move |(run, manifest)| {
-            if let ManifestState::Invalid(error) = &manifest {
-                tracing::info!(%error, "this is not taken for a run");
-            }
-            let is_whole = matches!(manifest, ManifestState::Whole);
-            let decision = decider.decide(run.finished, is_whole, Timestamp::now());
-            tracing::debug!(run_id = %run.run_id, "retention: {decision:?}");
-            ready(Ok(match decision {
-                Decision::Keep(_) => None,
-                Decision::Remove(_) => Some(run.run_id),
-            }))
-        })
+    runs.try_filter_map(move |(run, owner)| {
+        let run_id = run.run_id;
+        if owner == Owner::Unnamed && !std::mem::replace(&mut warned, true) {
+            tracing::warn!(
+                %run_id,
+                "this run's manifest names no cluster, as older ones do not: PROFILER_KEEP and KEEP_FOR \
+                 never remove such a run; if it is this cluster's, remove it by hand"
+            );
+        }
+        let decision = decider.decide(run.finished, owner, Timestamp::now());
+        tracing::debug!(%run_id, "retention: {decision:?}");
+        ready(Ok(match decision {
+            Decision::Keep(_) => None,
+            Decision::Remove(_) => Some(run_id),
+        }))
+    })
 }
 
-/// The manifest of an earlier run.
-enum ManifestState {
-    /// It is there and matches its archive.
-    Whole,
-    /// It is not there.
-    Missing,
-    /// It cannot be understood, or does not match its archive.
-    Invalid(DestinationError),
-}
-
-/// Looks up a run's manifest.
+/// Looks up whose an earlier run is.
 ///
 /// # Errors
 /// The destination cannot be read for now, or the account may not read it.
-async fn look_up_manifest(
+async fn owner_of(
     destination: &Destination,
     run: &RunId,
-) -> Result<ManifestState, DestinationError> {
-    match destination.find(run).await {
-        Ok(Found::Complete(_)) => Ok(ManifestState::Whole),
-        Ok(Found::Absent | Found::Unfinished) => Ok(ManifestState::Missing),
-        Ok(Found::Unknown) => Err(unreadable(run)),
-        Ok(Found::Invalid(error)) => Ok(ManifestState::Invalid(error)),
-        Err(error) if error.permanent => Ok(ManifestState::Invalid(error)),
-        Err(error) => Err(error),
-    }
+    own_cluster: Option<&str>,
+) -> Result<Owner, DestinationError> {
+    let error = match destination.find(run).await {
+        Ok(Found::Complete(manifest)) => {
+            return Ok(Owner::of(manifest.kubevirt.uid.as_deref(), own_cluster));
+        }
+        Ok(Found::Absent | Found::Unfinished) => return Ok(Owner::NotWhole),
+        Ok(Found::Unknown) => return Err(unreadable(run)),
+        Ok(Found::Invalid(error) | Found::Mismatched(error)) => error,
+        Err(error) if error.permanent => error,
+        Err(error) => return Err(error),
+    };
+    tracing::info!(%error, "this is not taken for a run");
+    Ok(Owner::NotWhole)
 }
 
 fn unreadable(run: &RunId) -> DestinationError {

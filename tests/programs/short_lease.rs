@@ -1,25 +1,36 @@
 //! The runner, or with the argument `undo` its undo, with a Lease that dies in seconds: for cases that
-//! kill a run and wait for its death.
+//! kill a run and wait for its death. With the argument `small-bucket` a bucket takes two parts, and shows what
+//! it has within a second.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use cluster_profiler_job::engine::configured;
-use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::limits::{BucketLimits, Limits};
 use cluster_profiler_job::{commands, outcome, run};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 #[tokio::main]
 async fn main() -> std::io::Result<ExitCode> {
+    let argument = std::env::args().nth(1);
+    let bucket = match argument.as_deref() {
+        Some("small-bucket") => BucketLimits {
+            appearance: Duration::from_secs(1),
+            parts: 2,
+            ..BucketLimits::default()
+        },
+        _ => BucketLimits::default(),
+    };
     let limits = Limits {
+        bucket,
         lease: Duration::from_secs(2),
         lease_renewal: Duration::from_millis(400),
         gate: Duration::from_secs(60),
         ..Limits::default()
     };
     let environment = std::env::vars_os();
-    if std::env::args().nth(1).as_deref() == Some("undo") {
+    if argument.as_deref() == Some("undo") {
         return Ok(commands::undo(environment, limits).await.into());
     }
     let (sender, signals) = mpsc::channel(1);

@@ -162,3 +162,44 @@ async fn a_directory_under_the_archives_name_is_refused_before_anything_is_chang
     assert_eq!(ended.code, 4, "{}", ended.log);
     assert_eq!(standin.starts(), 0);
 }
+
+/// Which files under temporary names the next run removes. None of them is locked: on a shared file system
+/// that means nothing.
+#[tokio::test]
+async fn only_this_runs_unfinished_files_and_old_ones_are_removed() {
+    let standin = standin().await;
+    let place = Place::new(&standin);
+    std::fs::create_dir(place.out()).expect("a directory");
+    let (young, old) = (Duration::from_secs(3600), Duration::from_secs(25 * 3600));
+    for (name, age, stays) in [
+        ("profile-test-run.tar.gz", young, false),
+        ("profile-test-run.json", young, false),
+        ("profile-test-run.2.tar.gz", young, true),
+        ("profile-other.tar.gz", young, true),
+        (".cluster-profiler-job.probe", young, true),
+        ("profile-other.json", old, false),
+        (".cluster-profiler-job.probe", old, false),
+    ] {
+        let path = place
+            .out()
+            .join(format!(".cluster-profiler-job.{name}.0a1b2c3d.partial"));
+        let file = std::fs::File::create(&path).expect("a file");
+        let then = std::time::SystemTime::now() - age;
+        file.set_modified(then).expect("its time is set");
+        drop(file);
+        // Without the lock of the cluster nothing is removed.
+        let dry = Place::new(&standin)
+            .with(
+                "PROFILER_DESTINATION",
+                format!("file://{}", place.out().display()),
+            )
+            .with("PROFILER_DRY_RUN", "true");
+        assert_eq!(dry.run().await.code, 0);
+        assert!(path.exists(), "{name} {age:?}");
+        assert_eq!(place.run().await.code, 0);
+        assert_eq!(path.exists(), stays, "{name} {age:?}");
+        for file in listing(&place.out()) {
+            std::fs::remove_file(file).expect("it is there");
+        }
+    }
+}

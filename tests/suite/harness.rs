@@ -112,6 +112,11 @@ impl Place {
         self.spawn_program(&example("short-lease"), &[])
     }
 
+    /// The run into a bucket that takes few parts, and shows an object at once or not at all.
+    pub(crate) fn spawn_small_bucket(&self) -> Child {
+        self.spawn_program(&example("short-lease"), &["small-bucket"])
+    }
+
     fn spawn_program(&self, program: &Path, arguments: &[&str]) -> Child {
         Command::new(program)
             .args(arguments)

@@ -149,3 +149,63 @@ async fn a_bucket_is_listed_to_its_end_and_a_denied_delete_is_a_warning() {
     );
     assert_eq!(left.len(), 1102);
 }
+
+/// Has the manifest of a run name another cluster, or none as those of earlier versions.
+fn of_cluster(directory: &Path, id: &str, uid: Option<&str>) {
+    let path = directory.join(format!("profile-{id}.json"));
+    let then = path.metadata().and_then(|file| file.modified());
+    let json = std::fs::read(&path).expect("a manifest");
+    let mut json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let kubevirt = json["kubevirt"].as_object_mut().expect("an object");
+    let own = kubevirt.remove("uid");
+    assert!(own.is_some_and(|own| own.is_string()));
+    if let Some(uid) = uid {
+        kubevirt.insert("uid".to_owned(), uid.into());
+    }
+    std::fs::write(&path, json.to_string()).expect("a file");
+    let file = File::open(&path).expect("a file");
+    file.set_modified(then.expect("a time"))
+        .expect("its time is set");
+}
+
+#[tokio::test]
+async fn runs_of_other_clusters_and_of_none_are_never_removed() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let in_bucket = (into(&bucket, &standin), bucket.path("nightly/a"));
+    let place = Place::new(&standin);
+    let out = place.out();
+    for (mut place, out) in [(place, out), in_bucket] {
+        for (id, hours) in [("ours", 50), ("theirs", 40), ("older", 30), ("oldest", 60)] {
+            place = shipped(place, id, hours, &out).await;
+        }
+        of_cluster(&out, "theirs", Some("another"));
+        of_cluster(&out, "older", None);
+        of_cluster(&out, "oldest", None);
+        let table = place.run_with(&["ls"]).await.log;
+        let cluster = |id: &str| {
+            let mut lines = table.lines();
+            let row = lines.find(|line| line.starts_with(&format!("{id} ")));
+            let cells = row.expect("a row").split_whitespace();
+            cells.last().unwrap_or_default().to_owned()
+        };
+        assert_eq!(cluster("theirs"), "another", "{table}");
+        assert_eq!(cluster("older"), "-", "{table}");
+        assert_eq!(cluster("ours").len(), 36, "{table}");
+        let place = place.with("PROFILER_KEEP", 1);
+        let ended = place.run().await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        let said = ended.log.matches("names no cluster").count();
+        assert_eq!(said, 1, "{}", ended.log);
+        let left = names(&out);
+        assert!(!left.iter().any(|name| name.contains("ours")), "{left:?}");
+        assert_eq!(left.len(), 8, "{left:?}");
+        // A run of the same name is not taken for this cluster's, and not replaced.
+        let starts = standin.starts();
+        let same = place.with("PROFILER_RUN_ID", "theirs");
+        let ended = same.run().await;
+        assert_eq!(ended.code, 4, "{}", ended.log);
+        assert!(ended.log.contains("another cluster"), "{}", ended.log);
+        assert_eq!(standin.starts(), starts);
+        assert_eq!(names(&out), left);
+    }
+}

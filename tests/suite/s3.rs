@@ -164,6 +164,34 @@ async fn what_is_wrong_with_a_bucket_is_told_before_the_cluster_is_touched() {
 }
 
 #[tokio::test]
+async fn a_redirect_names_both_endpoints() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    for (answer, other) in [
+        (
+            Answer::Redirected(301, "https://other.example:9000"),
+            "AWS_ENDPOINT_URL=https://other.example:9000 ",
+        ),
+        (
+            Answer::Redirected(307, "http://other.example"),
+            "AWS_ENDPOINT_URL=http://other.example ",
+        ),
+        (
+            Answer::Elsewhere(301, "s3.eu-west-1.example"),
+            "AWS_ENDPOINT_URL=https://s3.eu-west-1.example ",
+        ),
+    ] {
+        for method in ["PUT", "GET"] {
+            bucket.clear_faults();
+            bucket.fault(Fault::always(method, "", answer.clone()));
+            let ended = into(&bucket, &standin).run().await;
+            let given = format!("AWS_ENDPOINT_URL={},", bucket.url());
+            assert_says(&ended, 4, &[&given, other, "s3://profiles/nightly/a"]);
+        }
+    }
+    assert_eq!(standin.starts(), 0);
+}
+
+#[tokio::test]
 async fn rights_that_are_only_nice_to_have_may_be_missing() {
     let (standin, bucket) = (standin().await, bucket().await);
     let denied = || Answer::Refused(403, "AccessDenied");

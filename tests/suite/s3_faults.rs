@@ -1,6 +1,7 @@
 //! What goes wrong between a run and its bucket in the middle of an upload: the rows of docs/s3.md.
 
 use bucket::{Answer, Bucket, Fault};
+use cluster_profiler_job::manifest::{Manifest, State};
 use rustix::process::Signal;
 use standin::Standin;
 use tokio::process::Child;
@@ -25,6 +26,24 @@ async fn faults_that_pass_cost_nothing_but_time() {
         Fault::always("POST", "uploadId=", Answer::ErrorIn200("InternalError")).times(1),
         Fault::always("POST", "uploadId=", Answer::Unheard).times(1),
         Fault::always("PUT", ".json", Answer::Refused(503, "SlowDown")).times(2),
+        Fault::always(
+            "PUT",
+            part,
+            Answer::Redirected(307, "https://other.example:9000"),
+        )
+        .times(1),
+        Fault::always("PUT", part, Answer::Elsewhere(301, "other.example")).times(2),
+        Fault::always(
+            "POST",
+            "uploadId=",
+            Answer::Redirected(301, "https://other.example"),
+        )
+        .times(1),
+        Fault::always("PUT", part, Answer::TooMany(None)).times(2),
+        Fault::always("PUT", part, Answer::TooMany(Some(1))).times(1),
+        Fault::always("POST", "?uploads", Answer::TooMany(None)).times(1),
+        Fault::always("PUT", "probe", Answer::TooMany(None)).times(2),
+        Fault::always("HEAD", "", Answer::TooMany(Some(1))).times(1),
     ] {
         let http2 = fault.answer == Answer::Reset && fault.after == 0;
         let bucket = match http2 {
@@ -43,6 +62,40 @@ async fn faults_that_pass_cost_nothing_but_time() {
         assert_shipped(&bucket);
         assert_eq!(standin.starts(), 1, "{fault:?}");
     }
+}
+
+/// More refusals than the SDK would take of one request, of a part and of the manifest.
+#[tokio::test]
+async fn a_bucket_that_is_busy_for_long_is_waited_for() {
+    for holds in ["partNumber=", ".json"] {
+        let (standin, bucket) = (large().await, bucket().await);
+        let busy = Answer::Refused(503, "SlowDown");
+        // Parts are sent two at a time.
+        let times = if holds == ".json" { 7 } else { 14 };
+        bucket.fault(Fault::always("PUT", holds, busy).times(times));
+        let ended = into(&bucket, &standin).run().await;
+        assert_eq!(ended.code, 0, "{holds}: {}", ended.log);
+        assert_shipped(&bucket);
+    }
+}
+
+/// A server that wants to be left alone for longer than there is patience is not asked again.
+#[tokio::test]
+async fn a_part_is_not_sent_before_the_bucket_wants_it() {
+    let (standin, bucket) = (large().await, bucket().await);
+    bucket.fault(Fault::always(
+        "PUT",
+        "partNumber=1",
+        Answer::TooMany(Some(3600)),
+    ));
+    let ended = into(&bucket, &standin).run().await;
+    assert_says(&ended, 75, &["429", "s3://profiles/nightly/a"]);
+    let seen = bucket.seen();
+    let first = seen
+        .iter()
+        .filter(|seen| seen.target.contains("partNumber=1&"));
+    assert_eq!(first.count(), 1);
+    assert_eq!(bucket.uploads(), 0);
 }
 
 /// It is given up after two minutes, and sent again.
@@ -159,4 +212,26 @@ fn expire_lease(standin: &Standin) {
     let mut lease = standin.lease(name).expect("a Lease");
     lease["spec"]["leaseDurationSeconds"] = serde_json::json!(1);
     standin.set_lease(name, lease);
+}
+
+/// The scaled down limit is ten MiB, and the pods bring fifteen.
+#[tokio::test]
+async fn what_fits_into_the_parts_of_one_object_is_shipped() {
+    let (standin, bucket) = (large().await, bucket().await);
+    let place = into(&bucket, &standin);
+    let ended = place.ended(place.spawn_small_bucket()).await;
+    assert_says(&ended, 5, &["PROFILER_ORIGINALS", "PROFILER_COMPONENTS"]);
+    assert_shipped(&bucket);
+    let json = std::fs::read(bucket.path(&key("json"))).expect("a manifest");
+    let manifest: Manifest = serde_json::from_slice(&json).expect("a manifest");
+    let (missing, whole): (Vec<_>, Vec<_>) =
+        (manifest.pods.iter()).partition(|pod| pod.state == State::Missing);
+    assert_eq!((missing.len(), whole.len()), (2, 3));
+    for why in missing.iter().filter_map(|pod| pod.why.as_ref()) {
+        assert!(
+            why.contains("PROFILER_ORIGINALS") && why.contains("PROFILER_COMPONENTS"),
+            "{why}"
+        );
+    }
+    assert!(standin.profiling().is_empty());
 }

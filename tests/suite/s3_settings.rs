@@ -7,8 +7,12 @@ use base64::prelude::BASE64_STANDARD;
 use bucket::{BUCKET, Proxy};
 use cluster_profiler_job::config::{ConfigError, DestinationConfig, S3Config, from_environment};
 
-use crate::harness::{RUN_ID, standin};
-use crate::s3::{bucket, into, key};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use crate::harness::{Place, RUN_ID, standin};
+use crate::s3::{assert_says, bucket, into, key};
 
 /// The bucket that these variables name.
 fn read(variables: &[(&str, &str)]) -> Result<S3Config, ConfigError> {
@@ -31,6 +35,15 @@ fn a_claim_says_where_its_bucket_is() {
         ),
         ("rgw", "80", "http://rgw"),
         ("minio", "9000", "https://minio:9000"),
+        ("rgw", "7480", "https://rgw:7480"),
+        ("rgw", "8080", "http://rgw:8080"),
+        ("rgw", "0", "https://rgw"),
+        ("rgw", "", "https://rgw"),
+        ("rgw", " 8443 ", "https://rgw:8443"),
+        ("fd00::17", "8000", "https://[fd00::17]:8000"),
+        ("fd00::17", "80", "http://[fd00::17]"),
+        ("[fd00::17]", "443", "https://[fd00::17]"),
+        ("http://rgw:7480", "443", "http://rgw:7480"),
     ] {
         let claim = [
             ("BUCKET_NAME", "profiles"),
@@ -103,6 +116,51 @@ async fn a_claim_is_all_that_has_to_be_set() {
         format!("profile-{RUN_ID}.tar.gz"),
     ];
     assert_eq!(bucket.keys(), keys);
+}
+
+/// Closes every connection once something came, after this answer.
+async fn answers(address: &str, answer: &'static str) -> (u16, AbortHandle) {
+    let listener = TcpListener::bind(address).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let serve = async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut some = [0; 4096];
+            drop(stream.read(&mut some).await);
+            drop(stream.write_all(answer.as_bytes()).await);
+        }
+    };
+    (port, tokio::spawn(serve).abort_handle())
+}
+
+/// A claim says no scheme. Where the guess is wrong, the fault says what to set.
+#[tokio::test]
+async fn a_port_that_speaks_something_else_is_told_with_what_to_set() {
+    const PLAIN: &str =
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    // As Go's servers answer; others hang up.
+    const WANTS_TLS: &str =
+        "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    let standin = standin().await;
+    for (host, port, answer, code, other) in [
+        ("127.0.0.1", 0, PLAIN, 4, "http"),
+        ("127.83.51.17", 8080, WANTS_TLS, 4, "https"),
+        ("127.83.51.18", 8080, "", 75, "https"),
+    ] {
+        let (port, serving) = answers(&format!("{host}:{port}"), answer).await;
+        let place = Place::new(&standin)
+            .with("PROFILER_DESTINATION", "")
+            .with("AWS_ACCESS_KEY_ID", "a")
+            .with("AWS_SECRET_ACCESS_KEY", "b")
+            .with("AWS_MAX_ATTEMPTS", 1)
+            .with("BUCKET_NAME", BUCKET)
+            .with("BUCKET_HOST", host)
+            .with("BUCKET_PORT", port);
+        let ended = place.run().await;
+        let set = format!("AWS_ENDPOINT_URL={other}://{host}:{port}");
+        assert_says(&ended, code, &["BUCKET_PORT", &set]);
+        serving.abort();
+    }
+    assert_eq!(standin.starts(), 0);
 }
 
 #[tokio::test]

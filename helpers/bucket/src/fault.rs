@@ -20,12 +20,20 @@ pub struct Fault {
 pub enum Answer {
     /// This status with S3's XML for this code; nothing is done.
     Refused(u16, &'static str),
+    /// 429 without a body, as a proxy answers, and how many seconds it wants to be left alone.
+    TooMany(Option<u32>),
+    /// This status, with a Location at this server.
+    Redirected(u16, &'static str),
+    /// As AWS sends elsewhere: this status, with this endpoint in the body.
+    Elsewhere(u16, &'static str),
     /// 200 with an error in the body, as S3 answers where something takes long; nothing is done.
     ErrorIn200(&'static str),
     /// The connection is closed when half of the body has come.
     Reset,
     /// The request is done, and the connection closed without an answer.
     Unheard,
+    /// The request is answered without the object's own metadata.
+    Unmarked,
     /// The request is done and answered, and the connection closed.
     LastOfConnection,
     /// No answer comes, ever.

@@ -82,6 +82,34 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<
             drop(request.into_body().collect().await);
             Some(error(status, code))
         }
+        Some(Answer::Redirected(status, server)) => {
+            let location = format!("{server}{}", request.uri());
+            drop(request.into_body().collect().await);
+            let mut reply = Response::new(Body::empty());
+            *reply.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+            let location = HeaderValue::from_str(&location).expect("a header's value");
+            reply.headers_mut().insert(header::LOCATION, location);
+            Some(reply)
+        }
+        Some(Answer::Elsewhere(status, endpoint)) => {
+            drop(request.into_body().collect().await);
+            let mut reply = error(status, "PermanentRedirect");
+            *reply.body_mut() = Body::from(format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>PermanentRedirect</Code>\
+                 <Message>elsewhere</Message><Endpoint>{endpoint}</Endpoint></Error>"
+            ));
+            Some(reply)
+        }
+        Some(Answer::TooMany(seconds)) => {
+            drop(request.into_body().collect().await);
+            let mut reply = Response::new(Body::empty());
+            *reply.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+            let seconds = seconds.map(HeaderValue::from);
+            reply
+                .headers_mut()
+                .extend(seconds.map(|seconds| (header::RETRY_AFTER, seconds)));
+            Some(reply)
+        }
         Some(Answer::ErrorIn200(code)) => {
             drop(request.into_body().collect().await);
             Some(error(200, code))
@@ -97,6 +125,17 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Option<Response<
         Some(Answer::Unheard) => {
             drop(serve_s3(shared, request).await);
             None
+        }
+        Some(Answer::Unmarked) => {
+            let mut reply = serve_s3(shared, request).await;
+            let all: Vec<_> = reply.headers().keys().cloned().collect();
+            for name in all
+                .iter()
+                .filter(|name| name.as_str().starts_with("x-amz-meta-"))
+            {
+                reply.headers_mut().remove(name);
+            }
+            Some(reply)
         }
         Some(Answer::LastOfConnection) => {
             let mut reply = serve_s3(shared, request).await;

@@ -1,5 +1,5 @@
-//! Files under temporary names, which are locked while their writer lives: one that is not locked was left
-//! by a writer that is dead.
+//! Files under temporary names, which are locked while their writer lives, as far as the file system locks
+//! anything.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, TempPath};
 
 use crate::destination::error::DestinationError;
+use crate::errors::plain;
+use crate::limits::ABANDONED;
 
 const PREFIX: &str = ".cluster-profiler-job.";
 const SUFFIX: &str = ".partial";
@@ -88,15 +90,25 @@ fn create_locked(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Removes the temporary files whose writers are dead. One that cannot be removed is in nobody's way but
-/// for its size: it is warned of.
-pub(super) fn remove_abandoned(directory: &Path) {
+/// Whether something is left under a temporary name of these files.
+pub(super) fn is_left_of(directory: &Path, files: &[String]) -> bool {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| is_of(&name.to_string_lossy(), files))
+}
+
+/// Removes what dead writers left under temporary names: of these files, which are those of a run that has
+/// the cluster's lock, and whatever is older than a day. Others' may be alive: on file systems that are
+/// shared a lock tells one node nothing of another's. One that cannot be removed is in nobody's way but for
+/// its size: it is warned of.
+pub(super) fn remove_abandoned(directory: &Path, files: &[String]) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if !name.starts_with(PREFIX) || !name.ends_with(SUFFIX) {
+    for entry in entries.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if !is_temporary(&name) || !(is_of(&name, files) || is_old(&entry)) {
             continue;
         }
         // Opened for writing, for some file systems lock nothing else.
@@ -104,16 +116,37 @@ pub(super) fn remove_abandoned(directory: &Path) {
             continue;
         };
         if file.try_lock().is_ok() && remove(&path) {
-            tracing::info!(path = %path.display(), "removed what a dead run left");
+            let path = plain(&path.display().to_string());
+            tracing::info!(path, "removed what a dead run left");
         }
     }
+}
+
+fn is_temporary(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// Whether this is a temporary name of one of these files.
+fn is_of(name: &str, files: &[String]) -> bool {
+    let middle = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.strip_suffix(SUFFIX));
+    let target = middle.and_then(|middle| middle.rsplit_once('.'));
+    target.is_some_and(|(target, _)| files.iter().any(|file| file == target))
+}
+
+/// Whether a file has not been written for longer than any run writes.
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    age.is_some_and(|age| age > ABANDONED)
 }
 
 /// Removes a temporary file; says whether it could be.
 fn remove(path: &Path) -> bool {
     let removed = fs::remove_file(path);
     if let Err(error) = &removed {
-        tracing::warn!(path = %path.display(), %error, "an unfinished file stays");
+        tracing::warn!(path = plain(&path.display().to_string()), %error, "an unfinished file stays");
     }
     removed.is_ok()
 }

@@ -18,12 +18,14 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_types::retry::ErrorKind;
 use aws_types::service_config::ServiceConfigKey;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::error::retry_after;
 use crate::config::S3Settings;
 use crate::destination::error::DestinationError;
 use crate::errors::chain;
@@ -58,7 +60,7 @@ pub(super) async fn new_client(settings: &S3Settings) -> Result<Client, Destinat
     let endpoint = custom_endpoint(settings, &shared);
     let custom = endpoint.is_some();
     let mut config = Builder::from(&shared)
-        .retry_classifier(ConnectionErrors)
+        .retry_classifier(OwnDecisions)
         .force_path_style(settings.path_style.unwrap_or(custom));
     config.set_endpoint_url(endpoint);
     // A profile's URL is known only now, when the region has been looked for.
@@ -77,12 +79,25 @@ pub(super) async fn new_client(settings: &S3Settings) -> Result<Client, Destinat
 }
 
 /// Decides where the SDK decides otherwise: to the SDK a connection that broke while a request was on it is
-/// final if the server speaks HTTP/2, and a certificate that is not trusted might be trusted the next time.
+/// final if the server speaks HTTP/2, a certificate that is not trusted might be trusted the next time, and
+/// a bare 429 is final. It knows AWS's own header for how long to wait, and not Retry-After.
 #[derive(Debug)]
-struct ConnectionErrors;
+struct OwnDecisions;
 
-impl ClassifyRetry for ConnectionErrors {
+impl ClassifyRetry for OwnDecisions {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if let Some(response) = context.response()
+            && matches!(response.status().as_u16(), 429 | 500..)
+        {
+            return match retry_after(response) {
+                Some(pause) => RetryAction::retryable_error_with_explicit_delay(
+                    ErrorKind::ThrottlingError,
+                    pause,
+                ),
+                None if response.status().as_u16() == 429 => RetryAction::throttling_error(),
+                None => RetryAction::NoActionIndicated,
+            };
+        }
         let error = context.output_or_error().and_then(Result::err);
         let Some(error) = error.and_then(OrchestratorError::as_connector_error) else {
             return RetryAction::NoActionIndicated;
@@ -98,7 +113,7 @@ impl ClassifyRetry for ConnectionErrors {
     }
 
     fn name(&self) -> &'static str {
-        "connection errors"
+        "own decisions"
     }
 }
 

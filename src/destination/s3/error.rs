@@ -1,11 +1,13 @@
 //! The error of a request to a bucket, and what to do about it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::endpoint::{self, Endpoint};
 use crate::destination::error::DestinationError;
 use crate::errors::chain;
 
@@ -16,6 +18,8 @@ pub(super) struct RequestError {
     status: Option<u16>,
     /// S3's error code, which an answer to a HEAD lacks.
     code: String,
+    /// How long the server wants to be left alone.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// What a user should know of a failed request.
@@ -49,6 +53,7 @@ impl From<DestinationError> for RequestError {
             error,
             status: None,
             code: String::new(),
+            retry_after: None,
         }
     }
 }
@@ -65,10 +70,16 @@ impl RequestError {
         self.status == Some(403) && !of_credentials
     }
 
-    /// The error of a request on an object of a bucket.
+    /// Whether the server wants to be asked elsewhere.
+    pub(super) fn is_redirect(&self) -> bool {
+        self.status.is_some_and(endpoint::is_redirect)
+    }
+
+    /// The error of a request on an object of a bucket, which was sent to an endpoint that is set, or to AWS's.
     pub(super) fn new<E>(
         action: &'static str,
         object: String,
+        endpoint: Endpoint<'_>,
         error: SdkError<E, HttpResponse>,
     ) -> Self
     where
@@ -81,7 +92,12 @@ impl RequestError {
             .map(str::to_owned);
         let code = error.code().unwrap_or_default().to_owned();
         let advice = match &error {
-            SdkError::ServiceError(_) => on_answer(&code, status, region.as_deref()),
+            SdkError::ServiceError(_) => response
+                .and_then(|response| endpoint::hint(response, endpoint, region.as_deref()))
+                .map_or_else(
+                    || on_answer(&code, status, region.as_deref()),
+                    Advice::permanent,
+                ),
             SdkError::ResponseError(_) | SdkError::TimeoutError(_) => Advice::passing(""),
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => on_unsent(&error),
             _ => Advice::passing(""),
@@ -98,17 +114,38 @@ impl RequestError {
             }
             _ => chain(&error),
         };
+        let is_s3 = matches!(&error, SdkError::ServiceError(_))
+            && (!code.is_empty() || status != Some(400));
+        let scheme_hint = endpoint
+            .scheme_hint()
+            .filter(|_| !is_s3)
+            .unwrap_or_default();
         Self {
             error: DestinationError {
                 action,
                 object,
-                detail: format!("{what}{}", advice.hint),
+                detail: format!("{what}{}{scheme_hint}", advice.hint),
                 permanent: advice.permanent,
             },
             status,
             code,
+            retry_after: response.and_then(retry_after),
         }
     }
+}
+
+/// How long the server wants to be left alone: Retry-After (RFC 9110, 10.2.3), in seconds or as a date, or
+/// AWS's own header, in milliseconds.
+pub(super) fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    if let Some(text) = response.headers().get("x-amz-retry-after") {
+        return text.parse().ok().map(Duration::from_millis);
+    }
+    let text = response.headers().get("retry-after")?;
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(then.duration_since(jiff::Timestamp::now())).ok()
 }
 
 /// S3's codes for credentials that are wrong, or were right once.
@@ -173,12 +210,13 @@ fn on_answer(code: &str, status: Option<u16>, region: Option<&str>) -> Advice {
 
 fn on_status(status: Option<u16>, region: Option<&str>) -> Advice {
     match status {
-        Some(301 | 307) => elsewhere(region),
+        Some(status) if endpoint::is_redirect(status) => elsewhere(region),
         Some(401) => Advice::permanent("; the credentials are refused"),
         Some(403) => Advice::permanent(DENIED),
         Some(501) => Advice::permanent(UNKNOWN_THERE),
         Some(407) => Advice::permanent("; the proxy wants credentials: see HTTPS_PROXY"),
-        Some(status) if status >= 500 || status == 429 || status == 408 => Advice::passing(""),
+        // 409: somebody else is at the object, or the server is still at what it was asked before.
+        Some(408 | 409 | 429 | 500..) => Advice::passing(""),
         _ => Advice::permanent(""),
     }
 }

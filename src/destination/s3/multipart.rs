@@ -2,7 +2,6 @@
 //!
 //! Protocol: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 
-use aws_sdk_s3::Config;
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
@@ -10,16 +9,18 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::error::RequestError;
-use super::objects::{Objects, content_md5};
+use super::objects::{Mark, Objects, content_md5, once};
 use crate::destination::error::DestinationError;
 use crate::limits::{S3_ABORT_ALL, S3_COMPLETION};
 
-/// Begins the upload of an object of this media type. Returns the upload's id.
+/// Begins the upload of an object of this media type and with this mark, by a request that is sent once.
+/// Returns the upload's id.
 pub(super) async fn create(
     objects: &Objects,
     key: &str,
     media_type: &str,
-) -> Result<String, DestinationError> {
+    mark: &Mark,
+) -> Result<String, RequestError> {
     const ACTION: &str = "begin the upload of";
     let client = objects.client().await?;
     let without_checksums = client.config().request_checksum_calculation()
@@ -35,25 +36,29 @@ pub(super) async fn create(
         .set_tagging(objects.settings().tags.clone())
         // Parts may have a checksum, and a server has to be told which.
         .set_checksum_algorithm((!without_checksums).then_some(ChecksumAlgorithm::Crc32))
+        .set_metadata(Some(mark.metadata()))
+        .customize()
+        .config_override(once())
         .send()
         .await
-        .map_err(|error| RequestError::new(ACTION, objects.uri(key), error).error)?;
-    created.upload_id.ok_or_else(|| DestinationError {
+        .map_err(|error| objects.failed(ACTION, key, error))?;
+    let without_id = || DestinationError {
         action: ACTION,
         object: objects.uri(key),
         detail: "the server gave it no id".to_owned(),
         permanent: true,
-    })
+    };
+    Ok(created.upload_id.ok_or_else(without_id)?)
 }
 
-/// Sends one part. Returns what completing the upload needs to know of it.
+/// Sends one part, once. Returns what completing the upload needs to know of it.
 pub(super) async fn send_part(
     objects: &Objects,
     key: &str,
     id: &str,
     number: i32,
     body: Bytes,
-) -> Result<CompletedPart, DestinationError> {
+) -> Result<CompletedPart, RequestError> {
     let digest = content_md5(&body);
     let sent = objects
         .client()
@@ -65,9 +70,11 @@ pub(super) async fn send_part(
         .part_number(number)
         .content_md5(digest)
         .body(body.into())
+        .customize()
+        .config_override(once())
         .send()
         .await
-        .map_err(|error| RequestError::new("upload a part of", objects.uri(key), error).error)?;
+        .map_err(|error| objects.failed("upload a part of", key, error))?;
     Ok(CompletedPart::builder()
         .part_number(number)
         .set_e_tag(sent.e_tag)
@@ -76,20 +83,15 @@ pub(super) async fn send_part(
         .build())
 }
 
-/// Makes the object out of its parts, in the order of their numbers. Returns whether the server confirmed
-/// that: where it did not, the object's size tells whether it is there.
+/// Makes the object out of its parts, in the order of their numbers, by a request that is sent once.
 pub(super) async fn complete(
     objects: &Objects,
     key: &str,
     id: &str,
-    mut parts: Vec<CompletedPart>,
-) -> Result<bool, DestinationError> {
-    parts.sort_by_key(|part| part.part_number);
-    let parts = CompletedMultipartUpload::builder()
-        .set_parts(Some(parts))
-        .build();
+    parts: CompletedMultipartUpload,
+) -> Result<(), RequestError> {
     let patient = TimeoutConfig::builder().operation_attempt_timeout(S3_COMPLETION);
-    let completed = objects
+    objects
         .client()
         .await?
         .complete_multipart_upload()
@@ -98,21 +100,11 @@ pub(super) async fn complete(
         .upload_id(id)
         .multipart_upload(parts)
         .customize()
-        .config_override(Config::builder().timeout_config(patient.build()))
+        .config_override(once().timeout_config(patient.build()))
         .send()
-        .await;
-    match completed {
-        Ok(_) => Ok(true),
-        Err(error) => {
-            let failed = RequestError::new("complete the upload of", objects.uri(key), error);
-            // It was completed by a try whose answer was lost, or it was aborted.
-            if !failed.is_absent() {
-                return Err(failed.error);
-            }
-            tracing::warn!(error = %failed.error, "its size tells whether it is there");
-            Ok(false)
-        }
-    }
+        .await
+        .map(drop)
+        .map_err(|error| objects.failed("complete the upload of", key, error))
 }
 
 /// Aborts an upload. One that is not there is no error.
@@ -129,7 +121,7 @@ pub(super) async fn abort(objects: &Objects, key: &str, id: &str) -> Result<(), 
     match aborted {
         Ok(_) => Ok(()),
         Err(error) => {
-            let failed = RequestError::new("abort the upload of", objects.uri(key), error);
+            let failed = objects.failed("abort the upload of", key, error);
             if failed.is_absent() {
                 Ok(())
             } else {
@@ -158,7 +150,7 @@ async fn abort_all_in_time(objects: &Objects, key: &str) {
     let listed = match list.send().await {
         Ok(listed) => listed,
         Err(error) => {
-            let error = RequestError::new("list the uploads of", objects.uri(key), error).error;
+            let error = objects.failed("list the uploads of", key, error).error;
             tracing::info!(%error, "uploads that nobody goes on with may stay");
             return;
         }

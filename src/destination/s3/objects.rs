@@ -1,10 +1,17 @@
 //! Objects of a bucket, one request each.
 
+use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 
-use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+use aws_sdk_s3::{Client, Config};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -13,10 +20,16 @@ use md5::{Digest, Md5};
 use tokio::sync::OnceCell;
 
 use super::client;
+use super::endpoint::Endpoint;
 use super::error::RequestError;
 use crate::config::{S3Config, S3Settings};
 use crate::destination::error::DestinationError;
-use crate::errors::chain;
+use crate::limits::BucketLimits;
+
+/// For a request that `patience.rs` sends again itself.
+pub(super) fn once() -> Builder {
+    Config::builder().retry_config(RetryConfig::disabled())
+}
 
 /// The objects of a bucket that are below a prefix.
 #[derive(Debug, Clone)]
@@ -25,7 +38,64 @@ pub(super) struct Objects(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: S3Config,
+    limits: BucketLimits,
     client: OnceCell<Client>,
+}
+
+/// The name of the metadata that has an object's mark.
+const MARK: &str = "cluster-profiler-job-mark";
+
+/// What tells an object that was just written from any other that has its key.
+#[derive(Debug)]
+pub(super) struct Mark {
+    /// A random number, which the object has in its metadata.
+    nonce: String,
+    /// The object's size.
+    pub(super) bytes: u64,
+}
+
+/// What a bucket says of an object.
+pub(super) struct Head {
+    pub(super) bytes: u64,
+    nonce: Option<String>,
+}
+
+impl Mark {
+    pub(super) fn new() -> Self {
+        Self {
+            nonce: format!("{:032x}", fastrand::u128(..)),
+            bytes: 0,
+        }
+    }
+
+    /// The mark of an object with this content.
+    pub(super) fn of(content: &[u8]) -> Self {
+        Self {
+            bytes: content.len() as u64,
+            ..Self::new()
+        }
+    }
+
+    /// The metadata for the request that makes the object.
+    pub(super) fn metadata(&self) -> HashMap<String, String> {
+        HashMap::from([(MARK.to_owned(), self.nonce.clone())])
+    }
+}
+
+impl Head {
+    /// Whether this is the object of the mark, and all of it.
+    pub(super) fn is_of(&self, mark: &Mark) -> bool {
+        self.has_mark(mark) && self.bytes == mark.bytes
+    }
+
+    pub(super) fn has_mark(&self, mark: &Mark) -> bool {
+        self.nonce.as_ref() == Some(&mark.nonce)
+    }
+
+    /// Whether this may be the object of the mark; some proxies remove metadata.
+    pub(super) fn has_no_other_mark(&self, mark: &Mark) -> bool {
+        self.nonce.is_none() || self.has_mark(mark)
+    }
 }
 
 /// The checksum of a body that every server compares, whatever others it knows.
@@ -34,9 +104,10 @@ pub(super) fn content_md5(body: &[u8]) -> String {
 }
 
 impl Objects {
-    pub(super) fn new(config: S3Config) -> Self {
+    pub(super) fn new(config: S3Config, limits: BucketLimits) -> Self {
         Self(Arc::new(Inner {
             config,
+            limits,
             client: OnceCell::new(),
         }))
     }
@@ -53,6 +124,10 @@ impl Objects {
 
     pub(super) fn settings(&self) -> &S3Settings {
         &self.0.config.settings
+    }
+
+    pub(super) fn limits(&self) -> &BucketLimits {
+        &self.0.limits
     }
 
     pub(super) fn encryption(&self) -> Option<ServerSideEncryption> {
@@ -74,13 +149,59 @@ impl Objects {
         format!("s3://{}/{key}", self.bucket())
     }
 
+    /// The error of a request on a key.
+    pub(super) fn failed<E>(
+        &self,
+        action: &'static str,
+        key: &str,
+        error: SdkError<E, HttpResponse>,
+    ) -> RequestError
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let endpoint = Endpoint {
+            url: self.settings().endpoint.as_deref(),
+            is_guess: self.settings().scheme_is_guess,
+        };
+        RequestError::new(action, self.uri(key), endpoint, error)
+    }
+
     pub(super) async fn put(
         &self,
         key: &str,
         body: Bytes,
         media_type: &str,
     ) -> Result<(), DestinationError> {
-        let put = self
+        let put = self.putting(key, body, media_type).await?.send();
+        put.await
+            .map(drop)
+            .map_err(|error| self.failed("write", key, error).error)
+    }
+
+    /// Makes a marked object in one request, which is sent once.
+    pub(super) async fn put_once(
+        &self,
+        key: &str,
+        body: Bytes,
+        media_type: &str,
+        mark: &Mark,
+    ) -> Result<(), RequestError> {
+        let put = self.putting(key, body, media_type).await?;
+        let put = put.set_metadata(Some(mark.metadata())).customize();
+        put.config_override(once())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| self.failed("write", key, error))
+    }
+
+    async fn putting(
+        &self,
+        key: &str,
+        body: Bytes,
+        media_type: &str,
+    ) -> Result<PutObjectFluentBuilder, DestinationError> {
+        Ok(self
             .client()
             .await?
             .put_object()
@@ -92,22 +213,27 @@ impl Objects {
             .set_server_side_encryption(self.encryption())
             .set_ssekms_key_id(self.settings().kms_key.clone())
             .set_storage_class(self.storage_class())
-            .set_tagging(self.settings().tags.clone());
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(RequestError::new("write", self.uri(key), error).error),
-        }
+            .set_tagging(self.settings().tags.clone()))
     }
 
     /// An object's size; `None` where there is no object.
     pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, RequestError> {
+        Ok(self.head(key).await?.map(|head| head.bytes))
+    }
+
+    /// What the bucket says of an object; `None` where there is no object.
+    pub(super) async fn head(&self, key: &str) -> Result<Option<Head>, RequestError> {
         let client = self.client().await?;
         let head = client.head_object().bucket(self.bucket()).key(key);
         match head.send().await {
-            Ok(head) => Ok(head
-                .content_length
-                .and_then(|bytes| u64::try_from(bytes).ok())),
-            Err(error) => match RequestError::new("look for", self.uri(key), error) {
+            Ok(head) => Ok(Some(Head {
+                bytes: head
+                    .content_length
+                    .and_then(|bytes| u64::try_from(bytes).ok())
+                    .unwrap_or_default(),
+                nonce: head.metadata.and_then(|mut metadata| metadata.remove(MARK)),
+            })),
+            Err(error) => match self.failed("look for", key, error) {
                 failed if failed.is_absent() => Ok(None),
                 failed => Err(failed),
             },
@@ -120,22 +246,7 @@ impl Objects {
         let get = client.get_object().bucket(self.bucket()).key(key);
         match get.send().await {
             Ok(got) => Ok(got.body),
-            Err(error) => Err(RequestError::new("read", self.uri(key), error)),
-        }
-    }
-
-    /// An object's whole content.
-    pub(super) async fn get(&self, key: &str) -> Result<Bytes, RequestError> {
-        let body = self.open(key).await?;
-        match body.collect().await {
-            Ok(content) => Ok(content.into_bytes()),
-            Err(error) => Err(DestinationError {
-                action: "read",
-                object: self.uri(key),
-                detail: chain(&error),
-                permanent: false,
-            }
-            .into()),
+            Err(error) => Err(self.failed("read", key, error)),
         }
     }
 
@@ -144,7 +255,7 @@ impl Objects {
         let delete = client.delete_object().bucket(self.bucket()).key(key);
         match delete.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(RequestError::new("delete", self.uri(key), error)),
+            Err(error) => Err(self.failed("delete", key, error)),
         }
     }
 
@@ -167,9 +278,8 @@ impl Objects {
             .send();
         let mut names = Vec::new();
         while let Some(listed) = pages.next().await {
-            let page = listed.map_err(|error| {
-                RequestError::new("list", self.uri(&prefix_and_beginning), error).error
-            })?;
+            let page =
+                listed.map_err(|error| self.failed("list", &prefix_and_beginning, error).error)?;
             for object in page.contents() {
                 let name = object.key().and_then(|key| key.strip_prefix(&prefix));
                 let seconds = object.last_modified().map(|modified| modified.secs());

@@ -3,13 +3,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_sdk_s3::types::CompletedPart;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Buf, Bytes};
 use sha2::Digest;
 use tokio::task::JoinSet;
 
+use super::error::RequestError;
 use super::multipart;
-use super::objects::Objects;
+use super::objects::{Mark, Objects};
+use super::patience::{check, patiently, until_it_appears};
 use crate::config::RunFile;
 use crate::destination::error::DestinationError;
 use crate::errors::joined;
@@ -20,9 +22,6 @@ const PART: usize = 5 << 20;
 
 /// Parts that are sent at the same time.
 const IN_FLIGHT: usize = 2;
-
-/// The most parts that S3 takes for one object.
-const MOST_PARTS: i32 = 10_000;
 
 /// A multipart upload that was begun and is not completed.
 #[derive(Debug)]
@@ -66,7 +65,8 @@ pub struct BucketUpload {
     sending: JoinSet<Result<CompletedPart, DestinationError>>,
     sent: Vec<CompletedPart>,
     hash: sha2::Sha256,
-    bytes: u64,
+    /// The mark of the object, with the bytes so far.
+    mark: Mark,
 }
 
 impl BucketUpload {
@@ -81,7 +81,7 @@ impl BucketUpload {
             sending: JoinSet::new(),
             sent: Vec::new(),
             hash: sha2::Sha256::new(),
-            bytes: 0,
+            mark: Mark::new(),
         }
     }
 
@@ -91,7 +91,7 @@ impl BucketUpload {
     /// An earlier part could not be sent.
     pub async fn write(&mut self, mut data: Bytes) -> Result<(), DestinationError> {
         self.hash.update(&data);
-        self.bytes += data.len() as u64;
+        self.mark.bytes += data.len() as u64;
         while !data.is_empty() {
             self.filling.reserve_exact(PART - self.filling.len());
             let fits = data.len().min(PART - self.filling.len());
@@ -104,6 +104,18 @@ impl BucketUpload {
         Ok(())
     }
 
+    /// Why so many more bytes do not fit into one object, if they do not.
+    pub fn lacks_room_for(&self, bytes: u64) -> Option<String> {
+        let parts = self.objects.limits().parts;
+        let most = u64::from(parts) * PART as u64;
+        (self.mark.bytes + bytes > most).then(|| {
+            format!(
+                "the archive has no room for it, for a bucket takes no more than {parts} parts of 5 MiB: set \
+                 PROFILER_ORIGINALS=drop, or have a run for each of PROFILER_COMPONENTS"
+            )
+        })
+    }
+
     /// Sends the part that was filled, once there is room beside those in flight.
     async fn send_filled(&mut self) -> Result<(), DestinationError> {
         let id = self.multipart_id().await?;
@@ -112,7 +124,7 @@ impl BucketUpload {
         }
         let number = self.next_number;
         let body = Bytes::from(std::mem::take(&mut self.filling));
-        if number > MOST_PARTS {
+        if number.unsigned_abs() > self.objects.limits().parts {
             return Err(DestinationError {
                 action: "upload",
                 object: self.objects.uri(&self.key),
@@ -122,8 +134,10 @@ impl BucketUpload {
         }
         self.next_number += 1;
         let (objects, key) = (self.objects.clone(), self.key.clone());
-        self.sending
-            .spawn(async move { multipart::send_part(&objects, &key, &id, number, body).await });
+        self.sending.spawn(async move {
+            let send = || multipart::send_part(&objects, &key, &id, number, body.clone());
+            patiently(&objects, send).await
+        });
         Ok(())
     }
 
@@ -140,8 +154,10 @@ impl BucketUpload {
             return Ok(id.clone());
         }
         self.unfinished.set(&self.key, None);
+        let (objects, key, mark) = (&self.objects, &self.key, &self.mark);
         let media_type = RunFile::Archive.media_type();
-        let id = multipart::create(&self.objects, &self.key, media_type).await?;
+        let create = || multipart::create(objects, key, media_type, mark);
+        let id = patiently(objects, create).await?;
         self.unfinished.set(&self.key, Some(&id));
         self.id = Some(id.clone());
         Ok(id)
@@ -159,45 +175,39 @@ impl BucketUpload {
             while !self.sending.is_empty() {
                 self.wait_for_one().await?;
             }
-            let parts = std::mem::take(&mut self.sent);
-            let is_confirmed = multipart::complete(&self.objects, &self.key, &id, parts).await?;
+            self.sent.sort_by_key(|part| part.part_number);
+            let parts = CompletedMultipartUpload::builder()
+                .set_parts(Some(std::mem::take(&mut self.sent)))
+                .build();
+            let (objects, key) = (&self.objects, &self.key);
+            let complete = || multipart::complete(objects, key, &id, parts.clone());
+            self.appear(complete).await?;
             self.unfinished.set(&self.key, None);
-            self.check_size(is_confirmed).await?;
             // One that was begun by a try whose answer was lost is nobody's.
             multipart::abort_all(&self.objects, &self.key).await;
             self.unfinished.take();
         } else {
             let body = Bytes::from(std::mem::take(&mut self.filling));
+            let (objects, key, mark) = (&self.objects, &self.key, &self.mark);
             let media_type = RunFile::Archive.media_type();
-            self.objects.put(&self.key, body, media_type).await?;
-            self.check_size(true).await?;
+            let put = || objects.put_once(key, body.clone(), media_type, mark);
+            self.appear(put).await?;
         }
         Ok(Archive {
             uri: self.objects.uri(&self.key),
-            bytes: self.bytes,
+            bytes: self.mark.bytes,
             sha256: Sha256(self.hash.finalize().into()),
         })
     }
 
-    /// Checks that the object has as many bytes as were sent. If the account may not ask for the size, a
-    /// server that confirmed the object is believed.
-    async fn check_size(&self, is_confirmed: bool) -> Result<(), DestinationError> {
-        let size = match self.objects.size(&self.key).await {
-            Ok(size) => size,
-            Err(failed) if failed.is_denied() && is_confirmed => {
-                tracing::warn!(error = %failed.error, "the archive's size is not checked");
-                return Ok(());
-            }
-            Err(failed) => return Err(failed.error),
-        };
-        if size == Some(self.bytes) {
-            return Ok(());
+    /// Has the object appear by this request, and checks what the server confirms.
+    async fn appear<F: Future<Output = Result<(), RequestError>>>(
+        &self,
+        send: impl FnMut() -> F,
+    ) -> Result<(), DestinationError> {
+        if until_it_appears(&self.objects, &self.key, &self.mark, send).await? {
+            check(&self.objects, &self.key, &self.mark).await?;
         }
-        Err(DestinationError {
-            action: "check",
-            object: self.objects.uri(&self.key),
-            detail: format!("{} bytes were sent, and there are {size:?}", self.bytes),
-            permanent: false,
-        })
+        Ok(())
     }
 }

@@ -128,7 +128,7 @@ async fn ship(
     }
     let mut writer = ArchiveWriter {
         framing: Framing::new(stopped.window.start.as_second().unsigned_abs()),
-        upload: begin(target.destination, &config.run_id).await?,
+        upload: begin(target.destination, &config.run_id, install).await?,
     };
     context.progress.show_dump(pods.len());
     let cluster_file = writer.write_entry(cluster_json).await?;
@@ -173,10 +173,15 @@ async fn ship(
 }
 
 /// Begins the archive. A manifest that may be there is removed before, for it would vouch for another one.
-async fn begin(destination: &Destination, run: &RunId) -> Result<Upload, DestinationError> {
-    match destination.find(run).await? {
+async fn begin(
+    destination: &Destination,
+    run: &RunId,
+    install: &Install,
+) -> Result<Upload, DestinationError> {
+    let found = destination.find(run).await?;
+    match found.of_cluster(install.uid.as_deref()) {
         Found::Absent | Found::Unfinished => {}
-        Found::Invalid(error) => return Err(error),
+        Found::Invalid(error) | Found::Mismatched(error) => return Err(error),
         Found::Complete(_) => destination.remove_manifest(run).await?,
         Found::Unknown => {
             if let Err(error) = destination.remove_manifest(run).await {
@@ -251,6 +256,11 @@ impl ArchiveWriter {
             }
         };
         let judgement = judge(&pod, &bundle, expectation);
+        // What is there is worth more than an archive that no bucket takes.
+        if let Some(why) = self.upload.lacks_room_for(bundle.most_bytes()) {
+            results.note_left_out(&pod, &judgement, why);
+            return Ok(Some(0));
+        }
         let mut files = Vec::with_capacity(bundle.entries.len() + bundle.originals.len());
         for entry in bundle.entries.into_values().chain(bundle.originals) {
             files.push(self.write_entry(entry).await?);

@@ -42,7 +42,7 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
     }
     match found {
         Found::Complete(manifest) => return Ok(Locked::AlreadyThere(manifest)),
-        Found::Invalid(error) => return Err(error.into()),
+        Found::Invalid(error) | Found::Mismatched(error) => return Err(error.into()),
         Found::Unfinished => {
             let run_id = &context.config.run_id;
             tracing::warn!(%run_id, "an archive without a manifest is replaced");

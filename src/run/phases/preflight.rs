@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::archive::check_path;
 use crate::cluster::call::Connection;
@@ -15,6 +15,7 @@ use crate::cluster::retry::Backoff;
 use crate::cluster::rights;
 use crate::config::Config;
 use crate::destination::Found;
+use crate::limits::ADVICE_WAIT;
 use crate::manifest::ExpectedPod;
 use crate::pprof::Kind;
 use crate::run::context::Context;
@@ -138,27 +139,43 @@ async fn prove_once(
     let destination = match context.find().await {
         // A run that is there for good needs nothing more of any destination.
         Ok(Found::Complete(manifest)) if manifest.is_final() => {
-            return Ok(Preflight::AlreadyThere(manifest));
+            let own = cluster_uid(connection, config).await;
+            let found = Found::Complete(manifest).of_cluster(own.as_deref());
+            if let Found::Complete(manifest) = found {
+                return Ok(Preflight::AlreadyThere(manifest));
+            }
+            Ok(found)
         }
-        Ok(Found::Invalid(error)) => Err(error.into()),
+        Ok(Found::Invalid(error) | Found::Mismatched(error)) => Err(error.into()),
         Ok(found) => probe_destinations(context).await.map(|()| found),
         Err(error) => Err(error.into()),
     };
     let installed = find_install(connection, config).await;
     *known = installed.as_ref().ok().cloned();
     let found = match (destination, &installed) {
-        (Err(fault), Ok(install)) if is_for_fallback(context, install).await => {
-            tracing::warn!(%fault, "going on, for the fallback has room for what an attempt left");
+        (Err(fault), Ok(install)) if may_be_shipped(context, install).await => {
+            tracing::warn!(%fault, "going on, for there is room for what an attempt left, or will be");
             Found::Unknown
         }
         (found, _) => found?,
     };
     let install = installed?;
+    let found = found.of_cluster(install.uid.as_deref());
+    if let Found::Mismatched(error) = found {
+        return Err(error.into());
+    }
     let profiler = profiler::probe(connection).await?;
     if profiler == ProfilerState::Off && !config.enable_policy.may_enable() {
         return Err(profiler_switch::is_off(&context.cluster, &install).await);
     }
     Ok(Preflight::Ready(Ready { profiler, found }))
+}
+
+/// This cluster's identity, as far as it can be had: a run that is there needs nothing else of the cluster.
+async fn cluster_uid(connection: &Connection, config: &Config) -> Option<String> {
+    let find = install::find(connection, config.namespace.as_deref());
+    let found = timeout(ADVICE_WAIT, find).await;
+    found.ok()?.ok()?.uid
 }
 
 async fn probe_destinations(context: &Context) -> Result<(), Fault> {
@@ -168,18 +185,24 @@ async fn probe_destinations(context: &Context) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether the pods have what an attempt of this run left, and it can be shipped to the fallback.
-async fn is_for_fallback(context: &Context, install: &Install) -> bool {
-    let Some(fallback) = &context.fallback else {
-        return false;
-    };
+/// Whether the pods have what an attempt of this run left, and it can be shipped: to the fallback, or where
+/// that attempt's unfinished archive is in the way.
+async fn may_be_shipped(context: &Context, install: &Install) -> bool {
     let run_id = &context.config.run_id;
     let journal = lease::peek(&context.cluster.connection, &install.namespace).await;
     let Ok(Some(journal)) = journal else {
         return false;
     };
-    let is_ours = journal.run_id == run_id.as_str() && journal.stage > Stage::Begun;
-    is_ours && fallback.probe(run_id).await.is_ok()
+    if journal.run_id != run_id.as_str() || journal.stage <= Stage::Begun {
+        return false;
+    }
+    if context.destination.has_room_after(run_id).await {
+        return true;
+    }
+    match &context.fallback {
+        Some(fallback) => fallback.probe(run_id).await.is_ok(),
+        None => false,
+    }
 }
 
 fn check_temporary_directory(temporary: &Path) -> Result<(), Fault> {

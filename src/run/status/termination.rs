@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::cluster::event;
 use crate::config::{RunId, Telling, TerminationLog};
+use crate::errors::plain_lines;
 use crate::file;
 use crate::limits::EVENT_LIMIT;
 use crate::outcome::{ExitCode, Message};
@@ -32,7 +33,7 @@ pub(in crate::run) fn tell(
     let message = Message {
         exit_code: code.number(),
         status: code,
-        reason: finished.reason,
+        reason: plain_lines(&finished.reason),
         run_id: run_id.map(ToString::to_string),
         uri: archive.map(|archive| archive.uri.clone()),
         bytes: archive.map(|archive| archive.bytes),
@@ -109,8 +110,8 @@ pub(in crate::run) async fn write_event(context: &Context, ended: &Result<Finish
         return;
     };
     let (code, note) = match ended {
-        Ok(finished) => (finished.code, &finished.reason),
-        Err(fault) => (fault.code, &fault.message),
+        Ok(finished) => (finished.code, plain_lines(&finished.reason)),
+        Err(fault) => (fault.code, plain_lines(&fault.message)),
     };
     let connection = &context.cluster.connection;
     let write = event::write(
@@ -118,7 +119,7 @@ pub(in crate::run) async fn write_event(context: &Context, ended: &Result<Finish
         pod,
         event_reason(code),
         code == ExitCode::Complete,
-        note,
+        &note,
     );
     // Nobody waits longer for it: the run is over.
     match timeout(EVENT_LIMIT, write).await {

@@ -1,0 +1,162 @@
+//! Requests that bring a run's data. Each is sent again for as long as its failure may pass, and an object's
+//! own mark tells whether a try whose answer was lost has made it.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::error::RequestError;
+use super::objects::{Mark, Objects};
+use crate::destination::error::DestinationError;
+use crate::limits::{S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_REDIRECTS};
+
+/// The tries of one request: as many as AWS_MAX_ATTEMPTS says, or as many as there is time for.
+struct Tries {
+    end: Instant,
+    left: Option<u32>,
+    pause: Duration,
+    is_first: bool,
+    redirects: u32,
+}
+
+impl Tries {
+    fn new(objects: &Objects) -> Self {
+        Self {
+            end: Instant::now() + objects.limits().patience,
+            left: objects.settings().max_attempts,
+            pause: S3_FIRST_PAUSE,
+            is_first: true,
+            redirects: 0,
+        }
+    }
+
+    /// Whether a failure may pass. Preflight was not redirected, so a redirect may be one server's of many.
+    fn may_pass(&mut self, failed: &RequestError) -> bool {
+        self.redirects += u32::from(failed.is_redirect());
+        let may_be_one_servers = failed.is_redirect() && self.redirects < S3_REDIRECTS;
+        !failed.error.permanent || may_be_one_servers
+    }
+
+    /// Whether to try again, once it is time to. A server that says when is not asked before.
+    async fn again(&mut self, failed: &RequestError) -> bool {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(1);
+        }
+        let asked_for = failed.retry_after.unwrap_or_default();
+        let pause = asked_for.max(self.next_pause());
+        if self.left == Some(0) || Instant::now() + pause >= self.end {
+            return false;
+        }
+        if std::mem::take(&mut self.is_first) {
+            tracing::warn!(error = %failed.error, ?pause, "trying again, for as long as there is time");
+        } else {
+            tracing::debug!(error = %failed.error, ?pause, "trying again");
+        }
+        sleep(pause).await;
+        true
+    }
+
+    /// Pauses that double, each shortened by chance so that two parts do not come back together.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.pause = (self.pause * 2).min(S3_LONGEST_PAUSE);
+        pause
+    }
+}
+
+/// Sends a request until it succeeds, is refused for good, or has taken too long.
+pub(super) async fn patiently<T, F: Future<Output = Result<T, RequestError>>>(
+    objects: &Objects,
+    mut send: impl FnMut() -> F,
+) -> Result<T, DestinationError> {
+    let mut tries = Tries::new(objects);
+    loop {
+        match send().await {
+            Ok(done) => return Ok(done),
+            Err(failed) if tries.may_pass(&failed) && tries.again(&failed).await => {}
+            Err(failed) => return Err(failed.error),
+        }
+    }
+}
+
+/// Sends a request that makes an object until the object is there. After every failure the bucket is asked
+/// for the object: a try whose answer was lost may have made it, and what the next one is answered then,
+/// such as 404, 409 or 500, is the server's choice. Returns whether the server confirmed it.
+pub(super) async fn until_it_appears<F: Future<Output = Result<(), RequestError>>>(
+    objects: &Objects,
+    key: &str,
+    mark: &Mark,
+    mut send: impl FnMut() -> F,
+) -> Result<bool, DestinationError> {
+    let mut tries = Tries::new(objects);
+    let mut absent_until = None;
+    loop {
+        let failed = match send().await {
+            Ok(()) => return Ok(true),
+            Err(failed) => failed,
+        };
+        match objects.head(key).await {
+            Ok(Some(head)) if head.is_of(mark) => {
+                tracing::warn!(error = %failed.error, "it is there all the same, by its size and its mark");
+                return Ok(false);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        // An upload that is gone was completed, and its object may show a little later; or it was aborted.
+        let may_pass = if failed.is_absent() {
+            let now = Instant::now();
+            now < *absent_until.get_or_insert(now + objects.limits().appearance)
+        } else {
+            tries.may_pass(&failed)
+        };
+        if !may_pass || !tries.again(&failed).await {
+            return Err(failed.error);
+        }
+    }
+}
+
+/// Checks that the object has as many bytes as were sent. A server that confirmed it may be some time in
+/// showing it, or show an earlier one meanwhile. If the account may not ask, the server is believed.
+pub(super) async fn check(
+    objects: &Objects,
+    key: &str,
+    mark: &Mark,
+) -> Result<(), DestinationError> {
+    let end = Instant::now() + objects.limits().appearance;
+    let mut pause = S3_FIRST_PAUSE;
+    loop {
+        let (error, may_pass) = match objects.head(key).await {
+            Ok(Some(head)) if head.bytes == mark.bytes && head.has_no_other_mark(mark) => {
+                return Ok(());
+            }
+            Err(failed) if failed.is_denied() => {
+                tracing::warn!(error = %failed.error, "the archive's size is not checked");
+                return Ok(());
+            }
+            Err(failed) => {
+                let may_pass = !failed.error.permanent;
+                (failed.error, may_pass)
+            }
+            Ok(head) => {
+                let is_ours = head.as_ref().is_some_and(|head| head.has_mark(mark));
+                let found = head.map_or_else(
+                    || "it is not there".to_owned(),
+                    |head| format!("there are {}", head.bytes),
+                );
+                let error = DestinationError {
+                    action: "check",
+                    object: objects.uri(key),
+                    detail: format!("{} bytes were sent, and {found}", mark.bytes),
+                    permanent: false,
+                };
+                (error, !is_ours)
+            }
+        };
+        if !may_pass || Instant::now() + pause >= end {
+            return Err(error);
+        }
+        tracing::debug!(%error, ?pause, "looking again");
+        sleep(pause).await;
+        pause = (pause * 2).min(S3_LONGEST_PAUSE);
+    }
+}

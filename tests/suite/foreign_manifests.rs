@@ -1,0 +1,220 @@
+//! What lies at a destination under a manifest's name and is no manifest of that run.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use standin::Standin;
+use tokio::process::Child;
+
+use crate::harness::{Place, RUN_ID, standin};
+use crate::s3::{assert_says, bucket, into};
+
+/// What `ls` may take of memory, whatever lies at its destination, in KiB.
+const MOST: u64 = 48 << 10;
+
+/// What a run may take beyond what it takes at an empty destination.
+const MORE: u64 = 6 << 10;
+
+/// A place, and the directory that has what is at its destination.
+fn in_directory(standin: &Standin) -> (Place, PathBuf) {
+    let place = Place::new(standin);
+    let out = place.out();
+    (place, out)
+}
+
+async fn output(place: &Place, arguments: &[&str]) -> Output {
+    let child = place.spawn_with(arguments);
+    child.wait_with_output().await.expect("its output")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn edit(manifest: &Path, edit: impl FnOnce(&mut serde_json::Value)) {
+    let json = fs::read(manifest).expect("a manifest");
+    let mut json = serde_json::from_slice(&json).expect("JSON");
+    edit(&mut json);
+    fs::write(manifest, serde_json::to_vec(&json).expect("JSON")).expect("a file");
+}
+
+#[tokio::test]
+async fn a_manifest_under_another_runs_name_is_mismatched() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let in_bucket = (into(&bucket, &standin), bucket.path("nightly/a"));
+    for (place, out) in [in_directory(&standin), in_bucket] {
+        assert_eq!(place.run().await.code, 0);
+        for ending in ["json", "tar.gz"] {
+            let from = out.join(format!("profile-{RUN_ID}.{ending}"));
+            fs::copy(from, out.join(format!("profile-b.{ending}"))).expect("a copy");
+        }
+        let table = place.run_with(&["ls"]).await.log;
+        let row = table.lines().find(|line| line.starts_with("b "));
+        let row = row.expect("a row");
+        assert_eq!(row.split_whitespace().nth(1), Some("mismatched"), "{table}");
+        let got = output(&place, &["get", "b"]).await;
+        assert_eq!(got.status.code(), Some(1), "{}", said(&got));
+        assert!(
+            said(&got).contains("another run, test-run"),
+            "{}",
+            said(&got)
+        );
+        assert_eq!(got.stdout, b"");
+        let starts = standin.starts();
+        let place = place.with("PROFILER_RUN_ID", "b");
+        assert_says(&place.run().await, 4, &["another run, test-run"]);
+        assert_eq!(standin.starts(), starts);
+        let place = place
+            .with("PROFILER_RUN_ID", "next")
+            .with("PROFILER_KEEP", 1);
+        assert_eq!(place.run().await.code, 0);
+        assert!(out.join("profile-b.json").exists());
+        assert!(out.join("profile-b.tar.gz").exists());
+        assert!(!out.join(format!("profile-{RUN_ID}.json")).exists());
+    }
+}
+
+/// Whether a terminal would show this as it is.
+fn is_plain(text: &str) -> bool {
+    let control = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    !text.contains(control)
+}
+
+#[tokio::test]
+async fn control_characters_of_a_manifest_are_written_out() {
+    const EVIL: &str = "\u{1b}[2Jgone\u{7}\r\nall is well \u{9b}1m\u{202e}";
+    let standin = standin().await;
+    let (place, out) = in_directory(&standin);
+    let place = place
+        .with("POD_NAME", "runner")
+        .with("POD_NAMESPACE", "kubevirt")
+        .with("POD_UID", "1")
+        .with("PROFILER_LOG", "text");
+    assert_eq!(place.run().await.code, 0);
+    let manifest = out.join(format!("profile-{RUN_ID}.json"));
+    edit(&manifest, |json| {
+        json["reason"] = EVIL.into();
+        json["archive"]["uri"] = EVIL.into();
+    });
+    let table = place.run_with(&["ls"]).await.log;
+    assert!(is_plain(&table), "{table:?}");
+    assert_eq!(table.lines().count(), 2, "{table}");
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    assert!(is_plain(&again.log), "{:?}", again.log);
+    assert!(!again.log.contains("\nall is well"), "{}", again.log);
+    let message = again.termination.to_string();
+    assert!(
+        message.contains("gone") && !message.contains("\\u001b"),
+        "{message}"
+    );
+    // An archive of another content has its place printed.
+    let mut archive = fs::read(place.archive()).expect("an archive");
+    archive[1000] ^= 1;
+    fs::write(place.archive(), archive).expect("a file");
+    let got = output(&place, &["get", RUN_ID]).await;
+    assert_eq!(got.status.code(), Some(1));
+    assert!(
+        said(&got).contains("do not use") && is_plain(&said(&got)),
+        "{:?}",
+        said(&got)
+    );
+    edit(&manifest, |json| json["run_id"] = EVIL.into());
+    assert!(is_plain(&said(&output(&place, &["ls"]).await)));
+    edit(&manifest, |json| json["pods"][0]["state"] = EVIL.into());
+    let listed = output(&place, &["ls"]).await;
+    assert!(
+        said(&listed).contains("gone") && is_plain(&said(&listed)),
+        "{:?}",
+        said(&listed)
+    );
+}
+
+/// The peak of a process's memory in KiB, looked at until it is over.
+async fn peak_of(mut child: Child) -> (u64, Option<i32>) {
+    let status = format!("/proc/{}/status", child.id().expect("a process"));
+    let mut peak = 0;
+    loop {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.trim().split(' ').next()?.parse().ok());
+        peak = number.unwrap_or(peak);
+        if let Some(ended) = child.try_wait().expect("its status") {
+            return (peak, ended.code());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn large(path: &Path, write: impl FnOnce(&mut BufWriter<File>)) {
+    let mut file = BufWriter::new(File::create(path).expect("a file"));
+    write(&mut file);
+    file.flush().expect("it is written");
+    let old = std::time::SystemTime::UNIX_EPOCH;
+    file.get_ref().set_modified(old).expect("its time is set");
+}
+
+fn repeat(file: &mut BufWriter<File>, piece: &[u8], bytes: usize) {
+    for _ in 0..bytes / piece.len() {
+        file.write_all(piece).expect("it is written");
+    }
+}
+
+/// Manifests of 6 MB, and others that nobody would write: long, deep, of one string, and endless.
+#[tokio::test]
+async fn what_lies_under_a_manifests_name_costs_no_memory() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let in_bucket = (into(&bucket, &standin), bucket.path("nightly/a"));
+    for (place, out) in [in_directory(&standin), in_bucket] {
+        let (usual, code) = peak_of(place.spawn()).await;
+        assert_eq!(code, Some(0));
+        let json = fs::read(out.join(format!("profile-{RUN_ID}.json"))).expect("a manifest");
+        let mut manifest: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+        let pods = manifest["pods"].as_array().expect("pods").clone();
+        let pods: Vec<_> = pods.iter().cycle().take(2000).cloned().collect();
+        manifest["pods"] = pods.into();
+        for number in 0..12 {
+            manifest["run_id"] = format!("big-{number}").into();
+            let json = serde_json::to_vec_pretty(&manifest).expect("JSON");
+            assert!(json.len() > 5 << 20, "{}", json.len());
+            let path = out.join(format!("profile-big-{number}.json"));
+            large(&path, |file| file.write_all(&json).expect("it is written"));
+            let archive = out.join(format!("profile-{RUN_ID}.tar.gz"));
+            fs::copy(archive, path.with_extension("tar.gz")).expect("a copy");
+        }
+        let bytes = 100 << 20;
+        for (name, beginning, piece) in [
+            ("string", "{\"run_id\":\"", &b"aaaaaaaaaaaaaaaa"[..]),
+            (
+                "unread",
+                "{\"x\":\"",
+                &b"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\""[..],
+            ),
+            ("deep", "{\"x\":", &b"[[[[[[[[[[[[[[[["[..]),
+            ("number", "{\"exit_code\":1", &b"0000000000000000"[..]),
+            ("long", "{\"pods\":[", &b"{\"state\":\"complete\"},"[..]),
+            ("blank", "", &b"                "[..]),
+        ] {
+            large(&out.join(format!("profile-evil-{name}.json")), |file| {
+                file.write_all(beginning.as_bytes()).expect("it is written");
+                repeat(file, piece, bytes);
+            });
+        }
+        let (peak, code) = peak_of(place.spawn_with(&["ls"])).await;
+        assert_eq!(code, Some(0));
+        assert!(peak < MOST, "ls took {peak} KiB");
+        let place = place
+            .with("PROFILER_RUN_ID", "next")
+            .with("PROFILER_KEEP", 1);
+        let (peak, code) = peak_of(place.spawn()).await;
+        assert_eq!(code, Some(0));
+        assert!(
+            peak < usual + MORE,
+            "the run took {peak} KiB, and {usual} without"
+        );
+        assert!(!out.join("profile-big-11.json").exists());
+        assert!(out.join("profile-evil-deep.json").exists());
+    }
+}
