@@ -27,6 +27,8 @@ pub struct StopConfirmation {
 struct Started {
     pod: ExpectedPod,
     has_stopped: bool,
+    /// Whether an earlier run started it, and this one did not.
+    is_carried: bool,
 }
 
 /// The result of the attempts until now.
@@ -73,6 +75,19 @@ impl StopConfirmation {
         }
     }
 
+    /// Takes note of pods that an earlier run started and nobody could stop until now: this run's stop is not
+    /// confirmed before theirs is.
+    pub fn carry(&mut self, pods: Vec<ExpectedPod>) {
+        for pod in pods {
+            if !self.started.iter().any(|own| own.pod.uid == pod.uid) {
+                self.started.push(Started {
+                    is_carried: true,
+                    ..Started::new(pod)
+                });
+            }
+        }
+    }
+
     /// Takes note of pods that became Ready or restarted before the start that reached them. Called
     /// after a start; a warning says when they cannot be listed.
     pub async fn note_started(&mut self) {
@@ -92,7 +107,7 @@ impl StopConfirmation {
 
     /// Takes note that start reached nobody.
     pub fn note_refused(&mut self) {
-        self.started.clear();
+        self.started.retain(|started| started.is_carried);
     }
 
     /// Sends stop once, and looks which pods have stopped.
@@ -157,6 +172,12 @@ impl StopConfirmation {
         }
     }
 
+    /// Whether every pod that this run started has stopped, though one that it carries may not have.
+    pub fn own_have_stopped(&self) -> bool {
+        let mut own = self.started.iter().filter(|started| !started.is_carried);
+        matches!(self.state, State::Answered) && own.all(|started| started.has_stopped)
+    }
+
     /// Whether virt-api answered any of the stops well.
     pub fn was_answered(&self) -> bool {
         match self.state {
@@ -177,6 +198,12 @@ impl StopConfirmation {
     pub fn waiting(&self) -> impl Iterator<Item = &ExpectedPod> {
         let waiting = self.started.iter().filter(|started| !started.has_stopped);
         waiting.map(|started| &started.pod)
+    }
+
+    /// The pods that this run started.
+    pub fn started(&self) -> impl Iterator<Item = &ExpectedPod> {
+        let own = self.started.iter().filter(|started| !started.is_carried);
+        own.map(|started| &started.pod)
     }
 
     /// The names of the pods whose container has restarted since they were started, as the last
@@ -216,6 +243,7 @@ impl Started {
         Self {
             pod,
             has_stopped: false,
+            is_carried: false,
         }
     }
 }

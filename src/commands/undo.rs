@@ -75,7 +75,7 @@ async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, F
     let keep = journal.is_some_and(|journal| journal.is_to_be_undone());
     let released = cluster.lease.release(keep).await;
     if let Some(remains) = cleaned_up? {
-        return Err(Fault::not_allowed(remains));
+        return Err(Fault::not_allowed(remains.message));
     }
     released?;
     Ok(undone(&left))

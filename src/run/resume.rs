@@ -7,7 +7,7 @@ use super::outcome::Fault;
 use super::phase_results::{StartFailed, Started, WindowOver};
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{Journal, StartedPod};
+use crate::cluster::lease::{Journal, Stage, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::manifest::{EndedBy, ExpectedPod};
@@ -19,7 +19,10 @@ use crate::window::WindowEnd;
 /// The API server failed.
 pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<WindowOver, Fault> {
     let install = context.install()?;
-    let pods = started_pods(&context.cluster, install, &journal).await?;
+    let LeftPods {
+        started: pods,
+        unstopped,
+    } = left_pods(&context.cluster, install, &journal).await?;
     let chosen = |pod: &&ExpectedPod| context.config.components.contains(&pod.component);
     let expected: Vec<_> = pods.iter().filter(chosen).cloned().collect();
     tracing::warn!(
@@ -28,7 +31,8 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
         "an attempt of this run died: stopping, and dumping what it profiled"
     );
     let connection = context.cluster.connection.clone();
-    let confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
+    let mut confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
+    confirmation.carry(unstopped);
     *context.stop_confirmation.lock().await = Some(confirmation);
     let now = Timestamp::now();
     let failed = journal.start_failed;
@@ -46,20 +50,26 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
     })
 }
 
+/// The pods that a journal names.
+pub(super) struct LeftPods {
+    /// Those that its run started.
+    pub(super) started: Vec<ExpectedPod>,
+    /// Those that earlier runs started, and nobody could stop until now.
+    pub(super) unstopped: Vec<ExpectedPod>,
+}
+
 /// The pods that a journal names, as they are now, but with the restarts that they had. Of one that
-/// is gone only its name is known. A journal of a run that died before it could name them is of all.
+/// is gone only its name is known. A journal of a run that started pods and died before it could name them
+/// is of all.
 ///
 /// # Errors
 /// The API server failed.
-pub(super) async fn started_pods(
+pub(super) async fn left_pods(
     cluster: &LockedCluster,
     install: &Install,
     journal: &Journal,
-) -> Result<Vec<ExpectedPod>, CallError> {
+) -> Result<LeftPods, CallError> {
     let now = pods::list(&cluster.connection, &install.namespace).await?;
-    if journal.pods.is_empty() {
-        return Ok(now.into_iter().map(|pod| pod.pod).collect());
-    }
     let find = |started: &StartedPod| {
         let mut there = now.iter().map(|pod| &pod.pod);
         let same = |pod: &&ExpectedPod| {
@@ -72,5 +82,10 @@ pub(super) async fn started_pods(
             ..pod
         })
     };
-    Ok(journal.pods.iter().filter_map(find).collect())
+    let mut started: Vec<_> = journal.pods.iter().filter_map(find).collect();
+    let unstopped = journal.unstopped.iter().filter_map(find).collect();
+    if journal.pods.is_empty() && journal.stage > Stage::Begun {
+        started = now.into_iter().map(|pod| pod.pod).collect();
+    }
+    Ok(LeftPods { started, unstopped })
 }

@@ -8,6 +8,7 @@ use super::profiler_switch;
 use super::status::signal_files;
 use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
+use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::limits::ABORT_RESERVE;
 
 /// Undoes one thing, as far as it can be. Returns a message for a person about what could not be undone.
@@ -89,10 +90,14 @@ async fn note_stopped(context: &Context) -> Option<String> {
 async fn cancel_start(context: &Context) -> Option<String> {
     let remains = stop(context).await;
     let lease = &context.cluster.lease;
+    let slot = context.stop_confirmation.lock().await;
+    let own_have_stopped = slot
+        .as_ref()
+        .is_some_and(StopConfirmation::own_have_stopped);
     let journal = lease.journal().await?;
-    if remains.is_none() && journal.stage == Stage::Stopped {
+    if own_have_stopped || (remains.is_none() && journal.stage == Stage::Stopped) {
         let noted = lease.note_cancelled().await;
-        return noted.err().map(|error| error.to_string());
+        return remains.or(noted.err().map(|error| error.to_string()));
     }
     remains
 }
@@ -100,7 +105,7 @@ async fn cancel_start(context: &Context) -> Option<String> {
 async fn restore(context: &Context) -> Option<String> {
     let cluster = &context.cluster;
     let journal = cluster.lease.journal().await?;
-    if journal.stage == Stage::Started {
+    if journal.may_be_profiling() {
         return profiler_switch::stays_on(cluster).await;
     }
     let hurry = async {

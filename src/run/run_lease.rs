@@ -88,7 +88,7 @@ impl RunLease {
         Ok(())
     }
 
-    /// Notes that no pod profiles any more, if one did.
+    /// Notes that no pod profiles any more, if one did, of this run or of an earlier one.
     ///
     /// # Errors
     /// As of [`Self::note`].
@@ -99,6 +99,7 @@ impl RunLease {
                 journal.stopped.get_or_insert_with(Timestamp::now);
                 journal.stage = Stage::Stopped;
             }
+            journal.unstopped.clear();
         })
         .await
     }

@@ -58,6 +58,7 @@ fn ended() -> Journal {
             started("virt-operator-7c-hh2pz", "11112222", 0),
             started("virt-handler-x7k2p", "deadbeef", 13),
         ],
+        unstopped: Vec::new(),
     }
 }
 

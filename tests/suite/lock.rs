@@ -261,7 +261,7 @@ async fn a_start_that_failed_for_good_leaves_the_next_attempt_a_window_of_its_ow
 }
 
 #[tokio::test]
-async fn a_pod_of_a_dead_run_that_is_not_ready_is_named_and_keeps_nobody_from_beginning() {
+async fn a_pod_of_a_dead_run_that_is_not_ready_is_named_and_keeps_nobody_from_shipping() {
     let standin = standin().await;
     let dead = Place::new(&standin)
         .with("PROFILER_SETTLE", "1h")
@@ -277,7 +277,13 @@ async fn a_pod_of_a_dead_run_that_is_not_ready_is_named_and_keeps_nobody_from_be
     let place = Place::new(&standin)
         .with("PROFILER_RUN_ID", "another")
         .with("PROFILER_STOP_WAIT", "0s");
-    assert_eq!(place.run().await.code, 0);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    assert!(
+        ended.log.contains("all 7 pods are complete"),
+        "{}",
+        ended.log
+    );
     assert_eq!(standin.profiling().into_iter().collect::<Vec<_>>(), [pod]);
 }
 

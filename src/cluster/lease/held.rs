@@ -58,6 +58,7 @@ impl HeldLease {
         let annotations = journal.annotations();
         let written = self.update(move |object| {
             let all = object.metadata.annotations.get_or_insert_default();
+            Journal::remove(all);
             all.extend(annotations.clone());
         });
         still_held(written.await?)

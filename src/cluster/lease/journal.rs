@@ -22,6 +22,7 @@ use crate::manifest::{EndedBy, ExpectedPod};
 /// largest clusters need a fifth of it, packed.
 const JOURNAL: &str = "cluster-profiler-job/record";
 const PODS: &str = "cluster-profiler-job/pods";
+const UNSTOPPED: &str = "cluster-profiler-job/unstopped";
 
 /// The most that a journal's pods may be once unpacked; the largest clusters' are far below.
 const MOST_BYTES: u64 = 16 << 20;
@@ -68,6 +69,9 @@ pub struct Journal {
     /// The pods that were started.
     #[serde(skip)]
     pub pods: Vec<StartedPod>,
+    /// Pods that earlier runs started, that this one did not, and that may still be profiling.
+    #[serde(skip)]
+    pub unstopped: Vec<StartedPod>,
 }
 
 /// A pod that was started. It is written as an array, which is shorter.
@@ -122,15 +126,18 @@ impl Journal {
             workload_exit_code: None,
             start_failed: None,
             pods: Vec::new(),
+            unstopped: Vec::new(),
         }
     }
 
     /// Makes it the journal of a run that has changed nothing yet, but for changes of the switch that are
-    /// still to be put back.
+    /// still to be put back, and pods of earlier runs that are still to be stopped.
     pub fn begin_again(&mut self, run_id: String) {
         let changes = std::mem::take(&mut self.changes);
+        let unstopped = std::mem::take(&mut self.unstopped);
         *self = Self::new(run_id);
         self.changes = changes;
+        self.unstopped = unstopped;
     }
 
     /// Takes the last change of the switch out.
@@ -138,9 +145,14 @@ impl Journal {
         self.changes.pop();
     }
 
+    /// Whether a pod may be profiling, of this run or of an earlier one.
+    pub fn may_be_profiling(&self) -> bool {
+        self.stage == Stage::Started || !self.unstopped.is_empty()
+    }
+
     /// Whether a pod may be profiling, or a change of the switch is to be undone.
     pub fn is_to_be_undone(&self) -> bool {
-        self.stage == Stage::Started || !self.changes.is_empty()
+        self.may_be_profiling() || !self.changes.is_empty()
     }
 
     /// Whether anything is left for somebody else to do: to undo something, or to ship what the pods
@@ -160,8 +172,9 @@ impl Journal {
                 ..Self::new(UNKNOWN.to_owned())
             }
         });
-        let pods = annotations.get(PODS).and_then(|packed| unpack(packed));
-        journal.pods = pods.unwrap_or_default();
+        let pods = |name| annotations.get(name).and_then(|packed| unpack(packed));
+        journal.pods = pods(PODS).unwrap_or_default();
+        journal.unstopped = pods(UNSTOPPED).unwrap_or_default();
         Some(journal)
     }
 
@@ -173,16 +186,21 @@ impl Journal {
     /// The journal as a Lease's annotations.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
-        BTreeMap::from([
+        let mut annotations = BTreeMap::from([
             (JOURNAL.to_owned(), text),
             (PODS.to_owned(), pack(&self.pods)),
-        ])
+        ]);
+        if !self.unstopped.is_empty() {
+            annotations.insert(UNSTOPPED.to_owned(), pack(&self.unstopped));
+        }
+        annotations
     }
 
     /// Takes a journal out of a Lease's annotations.
     pub(super) fn remove(annotations: &mut BTreeMap<String, String>) {
         annotations.remove(JOURNAL);
         annotations.remove(PODS);
+        annotations.remove(UNSTOPPED);
     }
 }
 

@@ -5,14 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cluster::install::Install;
-use crate::cluster::lease::{self, Acquired, Journal, LeaseError, Stage};
+use crate::cluster::lease::{self, Acquired, Journal, LeaseError, Stage, StartedPod};
 use crate::cluster::profiler::ProfilerState;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::destination::Found;
 use crate::run::context::{Context, LockedCluster};
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Locked, Ready, Refused};
-use crate::run::{profiler_switch, resume};
+use crate::run::profiler_switch;
+use crate::run::resume::{self, LeftPods};
 
 /// Takes the lock for a run that can begin, and decides how the run goes on.
 ///
@@ -84,8 +85,10 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
             was_contended: true,
         });
     }
+    let mut unstopped = Vec::new();
     if let Some(remains) = clean_up(cluster, install, &left).await? {
-        tracing::error!("{remains}");
+        tracing::error!("{}", remains.message);
+        unstopped = remains.unstopped;
     }
     if has_started {
         tracing::warn!(
@@ -95,8 +98,12 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
         );
     }
     let run_id = cluster.run_id.clone();
-    // A change that could not be put back stays in the journal, so that the restore phase tries again.
-    let noted = cluster.lease.note(|journal| journal.begin_again(run_id));
+    // What could not be undone stays in the journal, so that this run stops those pods beside its own, and its
+    // restore phase tries again.
+    let noted = cluster.lease.note(|journal| {
+        journal.begin_again(run_id);
+        journal.unstopped = unstopped;
+    });
     noted.await?;
     Ok(Begun {
         resumed: None,
@@ -119,7 +126,10 @@ pub(in crate::run) async fn clean_up_for_refused(context: &Context, refused: Ref
         _ = context.shutdown.requested() => return fault,
         cleaned_up = clean_up_if_dead(&context.cluster, install) => cleaned_up,
     };
-    fault.preface(cleaned_up.unwrap_or_else(|other| Some(other.message)));
+    fault.preface(match cleaned_up {
+        Ok(remains) => remains.map(|remains| remains.message),
+        Err(other) => Some(other.message),
+    });
     fault
 }
 
@@ -128,7 +138,7 @@ pub(in crate::run) async fn clean_up_for_refused(context: &Context, refused: Ref
 async fn clean_up_if_dead(
     cluster: &LockedCluster,
     install: &Install,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<Remains>, Fault> {
     let limits = &cluster.connection.limits;
     match take_lease(cluster, install, limits.lease + limits.lease_renewal).await {
         Ok(Taken {
@@ -170,6 +180,14 @@ pub(crate) async fn take_lease(
     Ok(Taken { left, waited })
 }
 
+/// What of a dead run nobody can undo now.
+pub(crate) struct Remains {
+    /// What it is, and what to do, for a person.
+    pub(crate) message: String,
+    /// The pods that may still be profiling.
+    unstopped: Vec<StartedPod>,
+}
+
 /// Stops what a dead run left profiling, and puts back what turned its profiler on. The journal stays,
 /// for the pods keep the run's data. What nobody can undo now, such as the stop in a pod that is not
 /// Ready, is returned, for a person; the profiler then stays on.
@@ -180,19 +198,23 @@ pub(crate) async fn clean_up(
     cluster: &LockedCluster,
     install: &Install,
     left: &Journal,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<Remains>, Fault> {
     tracing::warn!(
         run_id = left.run_id,
         stage = ?left.stage,
         "a run died here: dealing with what it left"
     );
-    if left.stage == Stage::Started {
+    if left.may_be_profiling() {
         if let Some(remains) = stop(cluster, install, left).await? {
             return Ok(Some(remains));
         }
         cluster.lease.note_stopped().await?;
     }
-    Ok(profiler_switch::turn_off(cluster, install, std::future::pending()).await)
+    let left_on = profiler_switch::turn_off(cluster, install, std::future::pending()).await;
+    Ok(left_on.map(|message| Remains {
+        message,
+        unstopped: Vec::new(),
+    }))
 }
 
 /// Stops the pods of a dead run. Those that no stop can reach now are returned, for a person.
@@ -200,11 +222,12 @@ async fn stop(
     cluster: &LockedCluster,
     install: &Install,
     left: &Journal,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<Remains>, Fault> {
     profiler_switch::turn_on(cluster, install).await?;
-    let pods = resume::started_pods(cluster, install, left).await?;
+    let LeftPods { started, unstopped } = resume::left_pods(cluster, install, left).await?;
     let connection = cluster.connection.clone();
-    let mut confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
+    let mut confirmation = StopConfirmation::new(connection, install.namespace.clone(), started);
+    confirmation.carry(unstopped);
     confirmation.attempt().await;
     let end = Instant::now() + cluster.stop_wait;
     confirmation.until(end).await;
@@ -214,7 +237,10 @@ async fn stop(
     }
     let remains = confirmation.remains();
     let Some(error) = confirmation.error() else {
-        return Ok(remains.map(|remains| format!("of the run {}: {remains}", left.run_id)));
+        return Ok(remains.map(|remains| Remains {
+            message: format!("of the run {}: {remains}", left.run_id),
+            unstopped: confirmation.waiting().map(Into::into).collect(),
+        }));
     };
     let why = remains.unwrap_or_else(|| error.to_string());
     let message = format!("what the run {} left cannot be stopped: {why}", left.run_id);

@@ -4,15 +4,18 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::call::CallError;
+use crate::cluster::install::Install;
 use crate::cluster::lease::Stage;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::{Component, selector};
 use crate::limits::POD_LIMIT;
+use crate::manifest::ExpectedPod;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{ReadyPods, StartFailed, Started};
+use crate::run::resume;
 
 /// Starts profiling in every Ready component pod, and notes in the journal which pods they are before it
 /// is sent. A start that fails is stopped and tried again; one that goes on failing at one pod is no
@@ -31,6 +34,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
         "ready to profile"
     );
     let started: Vec<_> = pods.ready.iter().map(|pod| pod.pod.clone()).collect();
+    let unstopped = unstopped(context, install).await?;
     let mut slot = context.stop_confirmation.lock().await;
     let lease = &context.cluster.lease;
     let noted = lease.note(|journal| {
@@ -40,13 +44,14 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     });
     noted.await?;
     let connection = context.cluster.connection.clone();
-    let confirmation = StopConfirmation::new(connection, install.namespace.clone(), started);
+    let mut confirmation = StopConfirmation::new(connection, install.namespace.clone(), started);
+    confirmation.carry(unstopped);
     let confirmation = slot.insert(confirmation);
     let failed = send_start(context, &pods, confirmation).await?;
     let at = Timestamp::now();
     let noted = lease.note(|journal| {
         journal.started = Some(at);
-        journal.pods = confirmation.waiting().map(Into::into).collect();
+        journal.pods = confirmation.started().map(Into::into).collect();
         journal.start_failed = failed.as_ref().map(|f| (f.pod.clone(), f.why.clone()));
     });
     noted.await?;
@@ -55,6 +60,16 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
         failed,
         expected: pods.expected,
     })
+}
+
+/// The pods that earlier runs started and nobody could stop until now.
+async fn unstopped(context: &Context, install: &Install) -> Result<Vec<ExpectedPod>, Fault> {
+    match context.cluster.lease.journal().await {
+        Some(journal) => Ok(resume::left_pods(&context.cluster, install, &journal)
+            .await?
+            .unstopped),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Sends start until it reached all pods, or all but one that goes on failing.

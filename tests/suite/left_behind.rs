@@ -1,0 +1,143 @@
+//! Pods that a dead run left profiling and that no stop can reach: every later run has them stopped beside
+//! its own, or names them.
+
+use cluster_profiler_job::cluster::lease::{Journal, StartedPod};
+use cluster_profiler_job::outcome::ExitCode;
+use standin::{RouteAnswer, RouteFault, Standin, Times};
+
+use crate::harness::{Ended, Place};
+use crate::lock::{killed, long_and_restoring, off, record, run};
+
+/// Another run, which waits for no pod that is not Ready.
+fn another(standin: &Standin, run_id: &str) -> Place {
+    Place::new(standin)
+        .with("PROFILER_RUN_ID", run_id)
+        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
+        .with("PROFILER_STOP_WAIT", "0s")
+}
+
+/// A stand-in whose profiler a dead run turned on, and the pod that profiles and is not Ready.
+async fn left() -> (Standin, String) {
+    let standin = off().await;
+    killed(&standin, &long_and_restoring(&standin)).await;
+    let pod = standin.pods()[0].clone();
+    standin.set_ready(&pod, false);
+    (standin, pod)
+}
+
+fn gate(standin: &Standin) -> bool {
+    standin.configuration()["developerConfiguration"]["clusterProfiler"] == true
+}
+
+/// What must hold as long as the pod profiles.
+fn is_not_forgotten(standin: &Standin, pod: &str, ended: &Ended) {
+    assert!(standin.profiling().contains(pod));
+    assert!(gate(standin), "nobody could stop it then: {}", ended.log);
+    assert!(record(standin).is_some(), "{}", ended.log);
+    let reason = ended.termination["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains(pod), "{reason}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_complete_otherwise_names_the_pod_and_leaves_the_gate() {
+    let (standin, pod) = left().await;
+    let place = another(&standin, "second");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    is_not_forgotten(&standin, &pod, &ended);
+    assert!(
+        ended.log.contains("all 7 pods are complete"),
+        "{}",
+        ended.log
+    );
+
+    // However many runs come.
+    let ended = another(&standin, "third").run().await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    is_not_forgotten(&standin, &pod, &ended);
+
+    standin.set_ready(&pod, true);
+    let ended = another(&standin, "fourth").run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(standin.profiling().is_empty() && !gate(&standin));
+    assert_eq!(record(&standin), None);
+}
+
+#[tokio::test]
+async fn a_pod_that_comes_back_in_the_next_window_is_stopped_with_it() {
+    let (standin, pod) = left().await;
+    let place = another(&standin, "second")
+        .with("PROFILER_STOP_WAIT", "1s")
+        .with("PROFILER_SETTLE", "1h");
+    let child = place.spawn();
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    standin.set_ready(&pod, true);
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(standin.profiling().is_empty() && !gate(&standin));
+    assert_eq!(record(&standin), None);
+}
+
+#[tokio::test]
+async fn a_run_that_never_starts_anything_does_not_forget_it() {
+    let (standin, pod) = left().await;
+    let text = RouteAnswer::Text(500, "no component pods".to_owned());
+    standin.route_fault(RouteFault::new(
+        "/start-cluster-profiler",
+        text,
+        Times::Always,
+    ));
+    let place = another(&standin, "second").with("PROFILER_START_TRIES", 1);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 75, "{}", ended.log);
+    is_not_forgotten(&standin, &pod, &ended);
+    // There is no window of its own to go on with.
+    assert_eq!(record(&standin).expect("a record")["stage"], "begun");
+    standin.clear_faults();
+    standin.set_ready(&pod, true);
+    let undone = place.run_with(&["undo"]).await;
+    assert_eq!(undone.code, 0, "{}", undone.log);
+    assert!(standin.profiling().is_empty() && !gate(&standin));
+    assert_eq!(record(&standin), None);
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_too_hands_it_on() {
+    let (standin, pod) = left().await;
+    let second = another(&standin, "second").with("PROFILER_SETTLE", "1h");
+    let mut child = second.spawn_short_lease();
+    while !second.signal("ready").exists() {
+        tokio::task::yield_now().await;
+    }
+    child.kill().await.expect("it runs");
+    // Its own next attempt takes its window up, and the pod is not of it.
+    assert_eq!(run(&second).await, ExitCode::Incomplete);
+    let json = std::fs::read(second.out().join("profile-second.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    assert_eq!(manifest["unstopped"], serde_json::json!([pod]));
+    assert_eq!(manifest["pods"].as_array().map(Vec::len), Some(7));
+    assert!(gate(&standin) && record(&standin).is_some());
+}
+
+#[test]
+fn it_is_read_as_it_was_written_and_others_pass_it_over() {
+    let pod = StartedPod {
+        name: "virt-handler-x7k2p".to_owned(),
+        uid_prefix: "deadbeef".to_owned(),
+        restarts: 3,
+    };
+    let journal = Journal {
+        unstopped: vec![pod],
+        ..Journal::new("a-run".to_owned())
+    };
+    let mut written = journal.annotations();
+    assert_eq!(Journal::of(&written), Some(journal.clone()));
+    assert!(journal.is_to_be_undone());
+    // A version that does not know it leaves it out.
+    written.remove("cluster-profiler-job/unstopped");
+    assert_eq!(
+        Journal::of(&written),
+        Some(Journal::new("a-run".to_owned()))
+    );
+}
