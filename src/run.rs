@@ -8,6 +8,7 @@ mod outcome;
 pub mod phase;
 mod phase_results;
 mod pod_results;
+mod profiler_off;
 mod profiler_switch;
 mod resume;
 mod retention;
@@ -228,7 +229,12 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             let restored = restore::restore(context, dumped).await?;
 
             clock.enter(Phase::Report);
-            report::report(context, &stopped, restored, &target, clock.past()).await
+            let told = report::report(context, &stopped, restored.clone(), &target, clock.past());
+            let finished = told.await?;
+            let Some(restored) = restore::go_on(context, restored).await? else {
+                return Ok(finished);
+            };
+            report::report_again(context, &stopped, restored, &target, clock.past(), finished).await
         };
         match (Box::pin(delivered).await, failed.take()) {
             (Err(fault), None) if context.may_fall_back(&fault) => {

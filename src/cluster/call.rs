@@ -64,10 +64,11 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Whether the same call may succeed a little later.
+    /// Whether the same call may succeed a little later. So may one whose credentials were refused: they may
+    /// be replaced late, and a token's file is read anew each minute.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Answer { code, .. } => matches!(code, 429 | 500 | 502 | 503 | 504),
+            Self::Answer { code, .. } => matches!(code, 401 | 429 | 500 | 502 | 503 | 504),
             Self::Transport { .. } => true,
             Self::Nonsense { .. } => false,
         }

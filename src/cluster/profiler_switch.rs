@@ -30,13 +30,13 @@ use serde_json::json;
 
 use super::call::Connection;
 use super::install::Install;
-use super::profiler::ProfilerState;
+use super::profiler::{self, ProfilerState};
 
 /// Whether the operator has taken over what the configuration says, and that is this state.
 ///
 /// # Errors
 /// The API server failed.
-pub async fn is_settled(
+async fn is_settled(
     connection: &Connection,
     install: &Install,
     mechanism: Mechanism,
@@ -46,6 +46,20 @@ pub async fn is_settled(
     let read = kubevirt.read().await?;
     let is_on = mechanism.is_on(&read.configuration);
     Ok(read.settled && is_on == (state == ProfilerState::On))
+}
+
+/// Whether the profiler is in this state: the operator is at rest, and virt-api knows it.
+///
+/// # Errors
+/// The API server failed.
+pub async fn has_reached(
+    connection: &Connection,
+    install: &Install,
+    mechanism: Mechanism,
+    state: ProfilerState,
+) -> Result<bool, SwitchError> {
+    Ok(is_settled(connection, install, mechanism, state).await?
+        && profiler::probe(connection).await? == state)
 }
 
 /// Whether the object that decides has the profiler on, whoever wants it so.

@@ -1,6 +1,8 @@
 //! Loops that wait: the pauses between their tries, and asking until an answer comes.
 
+use std::fmt::Display;
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -68,5 +70,42 @@ where
             return Ok(None);
         }
         backoff.pause().await;
+    }
+}
+
+/// Tries again after errors that may pass, with growing pauses in between, until `given_up` resolves.
+///
+/// # Errors
+/// The last error; `None` if no try had come to its end by then.
+pub async fn persist<T, E: Display, F>(
+    limits: &Limits,
+    given_up: impl Future<Output = ()>,
+    may_pass: impl Fn(&E) -> bool,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Option<E>>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut given_up = pin!(given_up);
+    let mut backoff = Backoff::new(limits);
+    let mut last = None;
+    loop {
+        let tried = tokio::select! {
+            tried = attempt() => tried,
+            () = &mut given_up => return Err(last),
+        };
+        match tried {
+            Ok(done) => return Ok(done),
+            Err(error) if !may_pass(&error) => return Err(Some(error)),
+            Err(error) => {
+                let pause = backoff.next_pause();
+                tracing::warn!(%error, ?pause, "trying again");
+                last = Some(error);
+            }
+        }
+        tokio::select! {
+            () = backoff.pause() => {}
+            () = &mut given_up => return Err(last),
+        }
     }
 }

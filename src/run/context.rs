@@ -11,6 +11,7 @@ use super::shutdown::Shutdown;
 use super::status::progress::Progress;
 use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
+use crate::cluster::profiler_switch::Change;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::{Config, EnablePolicy};
 use crate::destination::{Destination, DestinationError, Found};
@@ -68,6 +69,13 @@ impl<'a> Target<'a> {
             },
             fallback_reason: failed.map(|fault| fault.message.clone()),
         }
+    }
+}
+
+impl LockedCluster {
+    /// The last change of what turns the profiler on that is to be put back.
+    pub(super) async fn last_change(&self) -> Option<Change> {
+        self.lease.journal().await?.changes.last().copied()
     }
 }
 

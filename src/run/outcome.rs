@@ -175,6 +175,11 @@ impl Fault {
         self.code == ExitCode::Retry
     }
 
+    /// Whether this program has a defect.
+    pub(super) fn is_defect(&self) -> bool {
+        self.code == ExitCode::Panic
+    }
+
     /// Whether somebody has to change something in the cluster first.
     pub(super) fn is_not_allowed(&self) -> bool {
         self.code == ExitCode::NotAllowed

@@ -102,7 +102,7 @@ pub(super) struct Stopped {
 }
 
 /// An archive that is at its destination, and has no manifest yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Dumped {
     pub(super) archive: Archive,
     /// `cluster.json`, as it lies in the archive.
@@ -113,7 +113,7 @@ pub(super) struct Dumped {
 }
 
 /// A dump, after which the profiler was put back as it was before the run, or left on for a reason.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Restored {
     pub(super) dumped: Dumped,
     /// That the profiler is left on, and what to do about it.

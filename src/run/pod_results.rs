@@ -16,7 +16,7 @@ use crate::pprof::proto::Summary;
 const NAMED: usize = 3;
 
 /// The result of every expected pod, filled in as they are shipped.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PodResults {
     pods: BTreeMap<String, Pod>,
     /// Pods whose cpu profile is of this window.

@@ -1,6 +1,6 @@
-//! Turning the profiler on where the run may, and putting back what was changed for that.
+//! Turning the profiler on where the run may.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
@@ -10,7 +10,7 @@ use crate::cluster::profiler::{self, ProfilerState};
 use crate::cluster::profiler_switch::{
     self, Advice, Change, Mechanism, SwitchError, WriteTries, Written,
 };
-use crate::cluster::retry::{Backoff, poll_until};
+use crate::cluster::retry::{persist, poll_until};
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::EnablePolicy;
 
@@ -21,16 +21,26 @@ pub(super) struct SwitchedOn {
     pub(super) object: Option<String>,
 }
 
-/// Sees that the profiler is on everywhere, and turns it on where the run may. Gives the object that was
-/// changed.
+/// Sees that the profiler is on everywhere, so that pods can be stopped or dumped, and turns it on where the
+/// run may. Faults that may pass are tried again for as long as a change of the gate may take. Gives the
+/// object that was changed.
 ///
 /// # Errors
-/// It is off and must not, or cannot, be turned on; or the API server failed.
+/// It is off and must not, or cannot, be turned on; or the API server failed for all that time.
 pub(super) async fn turn_on(
     cluster: &LockedCluster,
     install: &Install,
 ) -> Result<Option<String>, Fault> {
-    let Some(switched) = switch_on(cluster, install).await? else {
+    let limits = &cluster.connection.limits;
+    let given_up = sleep(limits.gate);
+    let switched = persist(limits, given_up, Fault::is_passing, || {
+        switch_on(cluster, install)
+    });
+    let no_answer = || Fault::may_pass(format!("no answer came for {:?}", limits.gate));
+    let switched = switched
+        .await
+        .map_err(|last| last.unwrap_or_else(no_answer))?;
+    let Some(switched) = switched else {
         return Ok(None);
     };
     wait_until_on(cluster, install, &switched).await?;
@@ -123,12 +133,19 @@ pub(super) async fn wait_until_on(
     install: &Install,
     switched: &SwitchedOn,
 ) -> Result<(), Fault> {
-    let limits = &cluster.connection.limits;
+    let connection = &cluster.connection;
+    let limits = &connection.limits;
     let end = Instant::now() + limits.gate;
     let reached = poll_until(limits, end, || async {
         let mechanism = switched.mechanism;
-        let reached = has_reached(cluster, install, mechanism, ProfilerState::On).await?;
-        Ok::<_, Fault>(reached.then_some(()))
+        let on = ProfilerState::On;
+        match profiler_switch::has_reached(connection, install, mechanism, on).await {
+            Err(error) if error.may_pass() => {
+                tracing::warn!(%error, "whether the profiler is on is not known yet");
+                Ok(None)
+            }
+            reached => Ok::<_, Fault>(reached?.then_some(())),
+        }
     });
     if reached.await?.is_some() {
         return Ok(());
@@ -138,19 +155,6 @@ pub(super) async fn wait_until_on(
          status.phase and observedGeneration, and virt-api's log",
         install.namespace, install.name, limits.gate
     )))
-}
-
-async fn has_reached(
-    cluster: &LockedCluster,
-    install: &Install,
-    mechanism: Mechanism,
-    state: ProfilerState,
-) -> Result<bool, Fault> {
-    let connection = &cluster.connection;
-    Ok(
-        profiler_switch::is_settled(connection, install, mechanism, state).await?
-            && profiler::probe(connection).await? == state,
-    )
 }
 
 /// The fault of a profiler that is off, with the command that turns it on.
@@ -202,83 +206,6 @@ pub(super) async fn was_turned_off(cluster: &LockedCluster, install: &Install) -
         "the profiler was turned off while it was profiling: pods that had not stopped go on, and \
          none can be stopped. {rivals}; {advice}\nthen stop it: kubectl get --raw {stop}"
     ))
-}
-
-/// Puts back what the journal says was changed, and waits until that has taken effect, so that whoever
-/// comes next does not find the profiler on; `hurry` ends the waiting. What cannot be put back is
-/// returned, for a person.
-pub(super) async fn turn_off(
-    cluster: &LockedCluster,
-    install: &Install,
-    hurry: impl Future<Output = ()>,
-) -> Option<String> {
-    let limits = &cluster.connection.limits;
-    let restored = tokio::time::timeout(limits.gate, put_back(cluster, install));
-    let mechanism = match restored.await {
-        Ok(Ok(mechanism)) => mechanism?,
-        Ok(Err(why)) => return Some(why),
-        Err(_) => return Some(left_on(&format!("no answer came for {:?}", limits.gate))),
-    };
-    tokio::select! {
-        () = wait_until_off(cluster, install, mechanism) => {}
-        () = hurry => {}
-        () = tokio::time::sleep(limits.lease) => {
-            tracing::warn!("the gate is as it was, but virt-api does not know it yet");
-        }
-    }
-    None
-}
-
-/// Puts all changes back, from the last to the first. Gives what was switched, if anything was.
-async fn put_back(cluster: &LockedCluster, install: &Install) -> Result<Option<Mechanism>, String> {
-    let mut mechanism = None;
-    while let Some(change) = last_change(cluster).await {
-        match profiler_switch::restore(&cluster.connection, install, &change).await {
-            Ok(true) => tracing::info!("the gate is as it was"),
-            Ok(false) => tracing::warn!("the gate had been put back by somebody else"),
-            Err(error) => return Err(left_on(&error.to_string())),
-        }
-        let noted = cluster.lease.note(Journal::forget_change).await;
-        noted.map_err(|fault| {
-            format!("the gate is as it was, but the journal of it still says otherwise: {fault}")
-        })?;
-        mechanism = Some(change.mechanism);
-    }
-    Ok(mechanism)
-}
-
-/// The last change that is to be put back.
-pub(super) async fn last_change(cluster: &LockedCluster) -> Option<Change> {
-    cluster.lease.journal().await?.changes.last().copied()
-}
-
-/// Waits until the profiler is off, or until it is known that somebody else wants it on.
-async fn wait_until_off(cluster: &LockedCluster, install: &Install, mechanism: Mechanism) {
-    let wanted = profiler_switch::is_wanted(&cluster.connection, install, mechanism).await;
-    if wanted.unwrap_or(false) {
-        return tracing::info!("the profiler stays on, for somebody else has turned it on");
-    }
-    let mut backoff = Backoff::new(&cluster.connection.limits);
-    while !has_reached(cluster, install, mechanism, ProfilerState::Off)
-        .await
-        .unwrap_or(false)
-    {
-        backoff.pause().await;
-    }
-}
-
-fn left_on(why: &str) -> String {
-    format!(
-        "the profiler is STILL TURNED ON: {why}; when that is mended: cluster-profiler-job undo"
-    )
-}
-
-/// What to say where the profiler was turned on and stays so, because a pod may still be profiling: turned
-/// off before every pod has stopped, it would leave that one profiling for good.
-pub(super) async fn stays_on(cluster: &LockedCluster) -> Option<String> {
-    let text = "the profiler stays turned on, for a pod may still be profiling; when it has stopped: \
-                cluster-profiler-job undo";
-    last_change(cluster).await.map(|_| text.to_owned())
 }
 
 /// Names who else writes what turns the profiler on, for a person.

@@ -4,8 +4,8 @@ use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::phase::Undo;
-use super::profiler_switch;
 use super::status::signal_files;
+use super::{profiler_off, profiler_switch};
 use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
@@ -106,12 +106,13 @@ async fn restore(context: &Context) -> Option<String> {
     let cluster = &context.cluster;
     let journal = cluster.lease.journal().await?;
     if journal.may_be_profiling() {
-        return profiler_switch::stays_on(cluster).await;
+        return profiler_off::stays_on(cluster).await;
     }
     let hurry = async {
         context.shutdown.requested().await;
     };
-    profiler_switch::turn_off(cluster, context.install.get()?, hurry).await
+    let given_up = context.shutdown.stop_time_is_over();
+    profiler_off::turn_off(cluster, context.install.get()?, hurry, given_up).await
 }
 
 /// Gives the lock up. The journal goes unless somebody else still has something to do with it: a pod may be

@@ -24,6 +24,7 @@ mod left_behind;
 mod lock;
 mod names;
 mod panics;
+mod patience;
 mod pod_faults;
 mod pprof_fuzz;
 mod pprof_malformed;

@@ -40,6 +40,16 @@ pub enum LeaseError {
     Call(#[from] CallError),
 }
 
+impl LeaseError {
+    /// Whether the same may succeed a little later, under the same Lease.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Held { .. } | Self::Lost(_) => false,
+            Self::Call(error) => error.may_pass(),
+        }
+    }
+}
+
 /// The Lease, held.
 #[derive(Debug)]
 pub struct HeldLease {

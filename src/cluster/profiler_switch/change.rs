@@ -113,6 +113,15 @@ impl Owner {
 }
 
 impl SwitchError {
+    /// Whether the same change may succeed a little later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Denied { .. } | Self::NoPatch { .. } => false,
+            Self::Busy { .. } => true,
+            Self::Call(error) => error.may_pass(),
+        }
+    }
+
     /// The error of a write: who refused it is told apart by the text, for both answer 403.
     pub(super) fn of_write(object: &str, error: CallError) -> Self {
         let object = object.to_owned();

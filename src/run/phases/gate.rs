@@ -26,7 +26,7 @@ pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Resu
         }
         switched = profiler_switch::switch_on(cluster, install) => switched?,
     };
-    let inherited = profiler_switch::last_change(cluster).await;
+    let inherited = cluster.last_change().await;
     let changed = switched
         .as_ref()
         .and_then(|switched| switched.object.clone());

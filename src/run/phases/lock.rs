@@ -1,5 +1,6 @@
 //! Lock: the cluster's Lease is taken, and what a dead run left is dealt with.
 
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,8 +13,8 @@ use crate::destination::Found;
 use crate::run::context::{Context, LockedCluster};
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Locked, Ready, Refused};
-use crate::run::profiler_switch;
 use crate::run::resume::{self, LeftPods};
+use crate::run::{profiler_off, profiler_switch};
 
 /// Takes the lock for a run that can begin, and decides how the run goes on.
 ///
@@ -210,7 +211,7 @@ pub(crate) async fn clean_up(
         }
         cluster.lease.note_stopped().await?;
     }
-    let left_on = profiler_switch::turn_off(cluster, install, std::future::pending()).await;
+    let left_on = profiler_off::turn_off(cluster, install, pending(), pending()).await;
     Ok(left_on.map(|message| Remains {
         message,
         unstopped: Vec::new(),

@@ -29,6 +29,28 @@ pub(in crate::run) async fn report(
     Ok(finished)
 }
 
+/// Writes the manifest of a run that was told to stop once more, after it has put back what it had left for
+/// later. Should that fail, the first one stays.
+///
+/// # Errors
+/// The KubeVirt is not known: a defect.
+pub(in crate::run) async fn report_again(
+    context: &Context,
+    stopped: &Stopped,
+    restored: Restored,
+    target: &Target<'_>,
+    phases: Vec<PhaseSeconds>,
+    first: Finished,
+) -> Result<Finished, Fault> {
+    match report(context, stopped, restored, target, phases).await {
+        Err(fault) if !fault.is_defect() => {
+            tracing::warn!(%fault, "the manifest stays as it was before the gate was put back");
+            Ok(first)
+        }
+        finished => finished,
+    }
+}
+
 /// Decides on the exit code and the reason.
 fn finish(
     context: &Context,

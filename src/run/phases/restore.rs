@@ -1,27 +1,60 @@
 //! Restore: what turned the profiler on is put back, once every pod has stopped.
 
+use tokio::time::sleep;
+
 use crate::config::EnablePolicy;
+use crate::limits::WRITE_LIMIT;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Restored};
-use crate::run::profiler_switch;
+use crate::run::profiler_off;
 
 /// Puts back what the run changed to turn the profiler on, and notes how it was left. While a pod may be
-/// profiling it stays on, for else nobody could stop that one.
+/// profiling it stays on, for else nobody could stop that one. A run that is told to stop leaves what does
+/// not go at once for later: its manifest comes first.
 ///
 /// # Errors
-/// The journal cannot be written, or the Lease is lost.
+/// The KubeVirt is not known: a defect.
 pub(in crate::run) async fn restore(context: &Context, dumped: Dumped) -> Result<Restored, Fault> {
+    let given_up = async {
+        context.shutdown.requested().await;
+        sleep(WRITE_LIMIT).await;
+    };
+    put_back(context, dumped, given_up).await
+}
+
+/// Goes on with what a run that was told to stop left for later, as long as its grace allows. `None`: there
+/// is nothing to go on with, or it stays as it was.
+///
+/// # Errors
+/// The KubeVirt is not known: a defect.
+pub(in crate::run) async fn go_on(
+    context: &Context,
+    restored: Restored,
+) -> Result<Option<Restored>, Fault> {
+    let Restored { dumped, left_on } = restored;
+    if left_on.is_none() || !dumped.unstopped.is_empty() || !context.shutdown.is_requested() {
+        return Ok(None);
+    }
+    let given_up = context.shutdown.stop_time_is_over();
+    let restored = put_back(context, dumped, given_up).await?;
+    Ok(Some(restored).filter(|restored| restored.left_on.is_none()))
+}
+
+async fn put_back(
+    context: &Context,
+    dumped: Dumped,
+    given_up: impl Future<Output = ()>,
+) -> Result<Restored, Fault> {
     let install = context.install()?;
     let cluster = &context.cluster;
     let left_on = if dumped.unstopped.is_empty() {
-        cluster.lease.note_stopped().await?;
         let hurry = async {
             context.shutdown.requested().await;
         };
-        profiler_switch::turn_off(cluster, install, hurry).await
+        profiler_off::turn_off(cluster, install, hurry, given_up).await
     } else {
-        profiler_switch::stays_on(cluster).await
+        profiler_off::stays_on(cluster).await
     };
     if let Some(left_on) = &left_on {
         tracing::error!("{left_on}");
@@ -33,9 +66,7 @@ pub(in crate::run) async fn restore(context: &Context, dumped: Dumped) -> Result
 
 /// Whether the run leaves the profiler on: as it came, unless it was changed and not put back.
 async fn is_left_on(context: &Context) -> bool {
-    let still_changed = profiler_switch::last_change(&context.cluster)
-        .await
-        .is_some();
+    let still_changed = context.cluster.last_change().await.is_some();
     let kept = context.config.enable_policy == EnablePolicy::Enable;
     let gate = context.gate();
     match gate.changed {
