@@ -25,6 +25,8 @@ pub struct Limits {
     pub lease_renewal: Duration,
     /// How long a change of the gate may take to reach every component.
     pub gate: Duration,
+    /// How long an API server that is away is waited for where a run would lose data without it.
+    pub outage: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
     /// Of a bucket.
@@ -66,6 +68,7 @@ impl Default for Limits {
             lease: Duration::from_secs(60),
             lease_renewal: Duration::from_secs(15),
             gate: Duration::from_secs(5 * 60),
+            outage: Duration::from_secs(5 * 60),
             progress: Duration::from_secs(30),
             bucket: BucketLimits::default(),
         }
@@ -91,6 +94,9 @@ pub const POD_LIMIT: Duration = Duration::from_secs(6);
 
 /// For writing the Event of a run's end.
 pub const EVENT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often a profiler that others turn off is turned on again in one dump.
+pub const REOPENINGS: usize = 3;
 
 /// How often a progress bar moves.
 pub const BAR_TICK: Duration = Duration::from_millis(250);
@@ -130,6 +136,9 @@ pub const S3_COMPLETION: Duration = Duration::from_secs(5 * 60);
 pub const S3_ABORT_ALL: Duration = Duration::from_secs(15);
 
 // Of `engine`.
+
+/// Rounds of tries for one pod's page: after each but the last it is asked whether the API server is there.
+pub const DUMP_ROUNDS: usize = 3;
 
 /// Fresh tokens for one pod's page, taken because one went stale before virt-api used it.
 pub const FRESH_TOKENS: usize = 5;

@@ -2,6 +2,7 @@
 //!
 //! [`work`] has its phases, in order.
 
+mod archive_writer;
 pub(crate) mod context;
 mod dry_run;
 mod outcome;

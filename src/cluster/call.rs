@@ -1,12 +1,14 @@
 //! Calls to the API server: their timeout, their errors, and when one is tried again.
 
 use std::future::Future;
+use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use http::Request;
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
+use tokio::time::Instant;
 
 use crate::errors::chain;
 use crate::limits::Limits;
@@ -18,6 +20,8 @@ pub struct Connection {
     pub client: Client,
     /// Timeouts and tries.
     pub limits: Limits,
+    /// How long a call is tried again, though it has had its tries.
+    patience: Duration,
 }
 
 impl std::fmt::Debug for Connection {
@@ -72,6 +76,20 @@ impl CallError {
             Self::Transport { .. } => true,
             Self::Nonsense { .. } => false,
         }
+    }
+
+    /// Whether it may be the API server's, or virt-api's, and not a pod's: virt-api answers with text of a pod
+    /// that failed.
+    pub fn is_outage(&self) -> bool {
+        let is_about_pod = matches!(
+            self,
+            Self::Answer {
+                code: 500,
+                status: false,
+                ..
+            }
+        );
+        self.may_pass() && !is_about_pod
     }
 
     /// Whether kube-apiserver's authorisation refused the call.
@@ -130,6 +148,23 @@ impl CallError {
 }
 
 impl Connection {
+    /// A connection by this client, which has no retries of its own.
+    pub fn new(client: Client, limits: Limits) -> Self {
+        Self {
+            client,
+            limits,
+            patience: Duration::ZERO,
+        }
+    }
+
+    /// The connection for what a run would lose data without: it waits for an API server that is away.
+    pub fn patient(&self) -> Self {
+        Self {
+            patience: self.limits.outage,
+            ..self.clone()
+        }
+    }
+
     /// Makes a call once, within its time.
     ///
     /// # Errors
@@ -161,11 +196,36 @@ impl Connection {
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        (|| self.once(call, attempt()))
-            .retry(self.pauses())
-            .when(CallError::may_pass)
-            .notify(|error, pause| tracing::debug!(%error, ?pause, "trying again"))
-            .await
+        self.tries(|| self.once(call, attempt())).await
+    }
+
+    /// Tries again after faults that may pass: as often as one call is tried, and then for as long as the
+    /// connection is patient.
+    async fn tries<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let end = Instant::now() + self.patience;
+        let mut pauses = self.pauses().build();
+        loop {
+            let error = match attempt().await {
+                Err(error) if error.may_pass() => error,
+                done => return done,
+            };
+            let pause = match pauses.next() {
+                Some(pause) => {
+                    tracing::debug!(%error, ?pause, "trying again");
+                    pause
+                }
+                None if Instant::now() < end => {
+                    let pause = self.limits.longest_pause;
+                    tracing::warn!(%error, ?pause, "waiting for the API server");
+                    pause
+                }
+                None => return Err(error),
+            };
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// The pauses between the tries of one call.
@@ -212,10 +272,7 @@ impl Connection {
     /// # Errors
     /// The last try's error.
     pub async fn get_with_tries(&self, path: &str) -> Result<http::Response<Body>, CallError> {
-        (|| self.get(path, Vec::new()))
-            .retry(self.pauses())
-            .when(CallError::may_pass)
-            .await
+        self.tries(|| self.get(path, Vec::new())).await
     }
 
     /// The text of an error's body, as far as it is worth repeating.

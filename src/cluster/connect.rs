@@ -56,7 +56,7 @@ pub async fn connect(kubeconfig: &[PathBuf], limits: Limits) -> Result<Connectio
     let client = Client::try_from(config).map_err(|error| ConnectError::Unusable {
         detail: chain(&error),
     })?;
-    Ok(Connection { client, limits })
+    Ok(Connection::new(client, limits))
 }
 
 /// The files of KUBECONFIG, merged: what an earlier one says counts before what a later one says.

@@ -28,10 +28,20 @@ pub enum ProfilerState {
 /// # Errors
 /// The API server or virt-api failed.
 pub async fn probe(connection: &Connection) -> Result<ProfilerState, CallError> {
-    let dump_path = path("dump");
-    match connection.get_with_tries(&dump_path).await {
-        Ok(_) | Err(CallError::Answer { code: 400, .. }) => Ok(ProfilerState::On),
+    match look(connection).await {
+        Ok(()) => Ok(ProfilerState::On),
         Err(error) if is_off(&error) => Ok(ProfilerState::Off),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks, in the same way, whether virt-api lets anybody use the profiler.
+///
+/// # Errors
+/// The profiler is off, or the API server or virt-api failed.
+pub async fn look(connection: &Connection) -> Result<(), CallError> {
+    match connection.get_with_tries(&path("dump")).await {
+        Ok(_) | Err(CallError::Answer { code: 400, .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -15,7 +15,7 @@ use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::{Component, selector};
 use crate::errors::joined;
-use crate::limits::FRESH_TOKENS;
+use crate::limits::{DUMP_ROUNDS, FRESH_TOKENS};
 use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
 
 /// Why a pod has no dump.
@@ -158,8 +158,10 @@ fn why_not_in_page(unexpected_names: &[UnexpectedName]) -> String {
 async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Page, Fault> {
     let mut pauses: ExponentialBackoff = list.connection.pauses().build();
     let mut fresh_tokens = 0;
+    let mut rounds = 1;
     let mut tries = 1;
     loop {
+        let mut outage = None;
         let fault = match try_page(list, &step, spool).await {
             // Without a token a page begins with whatever is first by now.
             Try::Done(Page { bundle: None, .. }) if step.token.is_empty() && tries == 1 => {
@@ -180,14 +182,30 @@ async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Pag
             Try::FailedForGood(error) if error.is_definite() => return Err(Fault::Run(error)),
             Try::FailedForGood(error) => return Err(Fault::Pod(error.to_string())),
             Try::Failed(why) => why,
+            Try::Unanswered(error) => outage.insert(error).to_string(),
         };
-        let Some(pause) = pauses.next() else {
-            return Err(Fault::Pod(format!("{fault} ({tries} tries)")));
+        let pause = match (pauses.next(), outage) {
+            (Some(pause), _) => pause,
+            (None, Some(_)) if rounds < DUMP_ROUNDS => {
+                wait_for_profiler(list).await?;
+                rounds += 1;
+                pauses = list.connection.pauses().build();
+                continue;
+            }
+            (None, _) => return Err(Fault::Pod(format!("{fault} ({tries} tries)"))),
         };
         tracing::debug!(pod = step.pod, fault, ?pause, "dumping it again");
         tokio::time::sleep(pause).await;
         tries += 1;
     }
+}
+
+/// Asks whether virt-api is there, and waits for it if it is away: it was no fault of the pod then.
+///
+/// # Errors
+/// It stays away, or the profiler is off: no other pod can be dumped, either.
+async fn wait_for_profiler(list: &PodList) -> Result<(), Fault> {
+    profiler::look(&list.connection).await.map_err(Fault::Run)
 }
 
 /// The token of a pod's page, found by walking the list from its beginning.
@@ -212,6 +230,8 @@ enum Try {
     FailedForGood(CallError),
     /// The page could not be had, and may be the next time.
     Failed(String),
+    /// The same, and it may be that nobody is there to answer.
+    Unanswered(CallError),
 }
 
 async fn try_page(list: &PodList, step: &Step, spool: &Spool) -> Try {
@@ -224,6 +244,7 @@ async fn try_page(list: &PodList, step: &Step, spool: &Spool) -> Try {
         Ok(DumpAnswer::Page(body)) => body,
         Ok(DumpAnswer::Empty) => return Try::Failed("the pod is not Ready, or is gone".to_owned()),
         Ok(DumpAnswer::Expired) => return Try::Stale,
+        Err(error) if error.is_outage() => return Try::Unanswered(error),
         Err(error) if error.may_pass() => return Try::Failed(error.to_string()),
         Err(error) => return Try::FailedForGood(error),
     };

@@ -90,6 +90,20 @@ impl PodResults {
         self.set_state(name, judgement.state, judgement.why);
     }
 
+    /// Notes a pod that was there and not expected. A pod that is expected and was not asked for again is none.
+    pub(super) fn note_uncounted(&mut self, pod: Uncounted) {
+        let is_known = self.uncounted.iter().any(|known| known.name == pod.name);
+        if !is_known && !self.pods.contains_key(&pod.name) {
+            self.uncounted.push(pod);
+        }
+    }
+
+    /// Whether nothing is known yet of what an expected pod brings.
+    pub(super) fn is_awaited(&self, name: &str) -> bool {
+        let pod = self.pods.get(name);
+        pod.is_some_and(|pod| pod.state == State::Missing && pod.why.is_none())
+    }
+
     /// Notes that a pod brought nothing, and why.
     pub(super) fn note_missing(&mut self, name: &str, why: String) {
         self.set_state(name, State::Missing, Some(why));

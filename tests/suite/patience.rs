@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
-use standin::{RouteAnswer, RouteFault, Standin, Times};
+use standin::{Options, RouteAnswer, RouteFault, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::Place;
+use crate::harness::{Place, standin};
 use crate::lock::{long_and_restoring, off, record};
 
 /// More tries than one call has.
@@ -113,4 +114,155 @@ async fn the_manifest_of_a_run_that_was_told_to_stop_comes_before_a_gate_that_do
     assert_eq!(standin.configuration(), before);
     let manifest = place.shipped().manifest;
     assert!(!manifest.gate.after && !manifest.reason.contains("STILL"));
+}
+
+/// A run that dumps one pod after the other, and the stand-in it dumps from.
+async fn slow(gate: bool) -> (Standin, Place) {
+    let options = Options {
+        gate,
+        pod_latency: Duration::from_millis(100),
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = long_and_restoring(&standin).with("PROFILER_CONCURRENCY", 1);
+    (standin, place)
+}
+
+/// Ends the window, and waits until so many pages were asked for.
+async fn dumped(standin: &Standin, place: &Place, pages: usize) {
+    window_is_open(place).await;
+    let before = standin.arrived("dump-cluster-profiler");
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let arrived = |state: &standin::State| state.arrived("dump-cluster-profiler");
+    standin
+        .wait_until(|state| arrived(state) >= before + pages)
+        .await;
+}
+
+#[tokio::test]
+async fn whatever_passes_in_mid_dump_costs_nothing() {
+    for path in ["/pods", "/dump-cluster-profiler", "/cluster-profiler-job"] {
+        for answer in passing() {
+            let (standin, place) = slow(true).await;
+            let code = run(&place, async |_signals| {
+                dumped(&standin, &place, 3).await;
+                let times = Times::First(MANY);
+                standin.route_fault(RouteFault::new(path, answer.clone(), times));
+            });
+            assert_eq!(code.await, ExitCode::Complete, "{path} {answer:?}");
+            assert_eq!(place.shipped().manifest.pods.len(), 8);
+            assert_eq!(record(&standin), None, "{path} {answer:?}");
+        }
+    }
+}
+
+/// A token that is replaced late is refused by whatever is asked first.
+#[tokio::test]
+async fn a_401_of_any_request_costs_nothing() {
+    for path in [
+        "/start-cluster-profiler",
+        "/stop-cluster-profiler",
+        "/dump-cluster-profiler",
+        "/pods",
+        "/cluster-profiler-job",
+        "/kubevirts/kubevirt",
+    ] {
+        let standin = off().await;
+        let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+        let code = run(&place, async |_signals| {
+            standin
+                .wait_until(|state| state.arrived("cluster-profiler-job") >= 1)
+                .await;
+            let answer = RouteAnswer::Status(401);
+            standin.route_fault(RouteFault::new(path, answer, Times::First(1)));
+        });
+        assert_eq!(code.await, ExitCode::Complete, "{path}");
+        assert!(standin.profiling().is_empty() && !gate(&standin), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_profiler_that_a_rival_turns_off_in_mid_dump_is_turned_on_again() {
+    let (standin, place) = slow(false).await;
+    let before = standin.configuration();
+    let code = run(&place, async |_signals| {
+        dumped(&standin, &place, 3).await;
+        standin.edit_configuration(|now| *now = before.clone());
+    });
+    assert_eq!(code.await, ExitCode::Complete);
+    let manifest = place.shipped().manifest;
+    assert!(manifest.uncounted.is_empty(), "{:?}", manifest.uncounted);
+    assert_eq!(standin.configuration(), before);
+    assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
+
+#[tokio::test]
+async fn what_was_dumped_of_a_profiler_that_stays_off_or_a_right_that_is_gone_is_shipped() {
+    let denied = RouteFault::new(
+        "/dump-cluster-profiler",
+        RouteAnswer::Status(403),
+        Times::Always,
+    );
+    for fault in [None, Some(denied)] {
+        let (standin, place) = slow(true).await;
+        let place = place.with("PROFILER_FEATURE_GATE", "require");
+        let code = run(&place, async |_signals| {
+            dumped(&standin, &place, 3).await;
+            match &fault {
+                Some(fault) => standin.route_fault(fault.clone()),
+                None => standin.set_gate(false),
+            }
+        });
+        assert_eq!(code.await, ExitCode::Incomplete, "{fault:?}");
+        let manifest = place.shipped().manifest;
+        let mut pods = manifest.pods.iter();
+        assert!(pods.any(|pod| pod.state == State::Complete), "{fault:?}");
+        let why = if fault.is_some() { "403" } else { "turned off" };
+        assert!(manifest.reason.contains(why), "{}", manifest.reason);
+        assert_eq!(record(&standin), None);
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_was_dumped_the_pods_keep_it_for_another_attempt() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let code = run(&place, async |_signals| {
+        window_is_open(&place).await;
+        let answer = RouteAnswer::Status(403);
+        standin.route_fault(RouteFault::new(
+            "/dump-cluster-profiler",
+            answer,
+            Times::Always,
+        ));
+        assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    });
+    assert_eq!(code.await, ExitCode::NotAllowed);
+    assert!(place.manifest().is_none() && place.leftovers().is_empty());
+    standin.clear_faults();
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
+    assert_eq!(standin.starts(), 1);
+}
+
+#[tokio::test]
+async fn an_api_server_that_stays_away_in_mid_dump_ends_the_run_for_a_retry() {
+    let (standin, place) = slow(true).await;
+    let (_signals, receiver) = mpsc::channel(1);
+    let limits = Limits {
+        outage: Duration::from_millis(100),
+        ..limits()
+    };
+    let lost = async {
+        dumped(&standin, &place, 3).await;
+        let answer = RouteAnswer::Status(503);
+        standin.route_fault(RouteFault::new("/pods", answer, Times::Always));
+    };
+    let run_once = run_with(place.variables(), receiver, limits, configured);
+    let (code, ()) = tokio::join!(run_once, lost);
+    assert_eq!(code, ExitCode::Retry);
+    assert!(standin.profiling().is_empty());
+    assert!(!place.archive().exists() && place.leftovers().is_empty());
+    standin.clear_faults();
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
+    assert_eq!(standin.starts(), 1);
 }

@@ -311,30 +311,6 @@ async fn a_pod_replaced_under_its_own_name_is_missing() {
 }
 
 #[tokio::test]
-async fn an_api_server_lost_in_mid_dump_ends_the_run_for_a_retry() {
-    let options = Options {
-        pod_latency: Duration::from_millis(300),
-        ..Options::default()
-    };
-    let standin = Standin::start(options).await.expect("a stand-in");
-    let place = Place::new(&standin).with("PROFILER_CONCURRENCY", 1);
-    let child = place.spawn();
-    standin
-        .wait_until(|state| state.arrived("dump-cluster-profiler") >= 2)
-        .await;
-    standin.route_fault(RouteFault::new(
-        "/pods",
-        RouteAnswer::Status(503),
-        Times::Always,
-    ));
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 75, "{}", ended.log);
-    assert!(standin.profiling().is_empty());
-    assert!(!place.archive().exists());
-    assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
-}
-
-#[tokio::test]
 async fn a_passing_fault_of_the_api_server_is_no_fault_of_the_run() {
     let standin = Standin::start(Options::default())
         .await
@@ -351,23 +327,4 @@ async fn a_passing_fault_of_the_api_server_is_no_fault_of_the_run() {
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert_eq!(place.shipped().manifest.pods.len(), 8);
-}
-
-#[tokio::test]
-async fn a_profiler_turned_off_in_mid_dump_is_the_runs_fault_and_no_pods() {
-    let options = Options {
-        pod_latency: Duration::from_millis(300),
-        ..Options::default()
-    };
-    let standin = Standin::start(options).await.expect("a stand-in");
-    let place = Place::new(&standin).with("PROFILER_CONCURRENCY", 1);
-    let child = place.spawn();
-    standin
-        .wait_until(|state| state.arrived("dump-cluster-profiler") >= 3)
-        .await;
-    standin.set_gate(false);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 3, "{}", ended.log);
-    assert!(place.manifest().is_none(), "nothing final was left");
-    assert!(place.leftovers().is_empty());
 }

@@ -1,28 +1,27 @@
 //! Dump: the pods' profiles are fetched, and go into the archive as they come.
 
-use std::io::{self, Read};
+use std::io;
 
-use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::archive::{Entry, Framing, Spool};
+use crate::archive::{Entry, Spool};
+use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found, Upload};
-use crate::engine::{DumpPlan, PodDump};
-use crate::manifest::{Archive, ExpectedPod, File, KubeVirt};
+use crate::engine::{DumpPlan, Engine, Native};
+use crate::limits::REOPENINGS;
+use crate::manifest::{ExpectedPod, KubeVirt};
+use crate::run::archive_writer::ArchiveWriter;
 use crate::run::context::{Context, Target};
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
-use crate::run::pod_results::{Expectation, PodResults, judge};
+use crate::run::pod_results::{Expectation, PodResults};
 use crate::run::profiler_switch;
-
-/// Bytes handed to the destination at once.
-const CHUNK: usize = 256 * 1024;
 
 /// Dumps the expected pods into a new archive at the target. The stop of a run that was told to stop goes
 /// on beside it, for there is no time to wait for one before.
@@ -126,39 +125,28 @@ async fn ship(
         results.note_missing(&failed.pod, failed.why.clone());
         pods.retain(|expected| expected.name != failed.pod);
     }
-    let mut writer = ArchiveWriter {
-        framing: Framing::new(stopped.window.start.as_second().unsigned_abs()),
-        upload: begin(target.destination, &config.run_id, install).await?,
-    };
+    let upload = begin(target.destination, &config.run_id, install).await?;
+    let mut writer = ArchiveWriter::new(upload, stopped.window.start);
     context.progress.show_dump(pods.len());
     let cluster_file = writer.write_entry(cluster_json).await?;
     let plan = DumpPlan {
-        connection: context.cluster.connection.clone(),
+        connection: context.cluster.connection.patient(),
         namespace: install.namespace.clone(),
         pods,
         spool,
     };
-    // One that waits beside those in flight: enough, since the destination takes them in turn.
-    let (sender, mut dumps) = mpsc::channel(1);
-    let dump = async {
-        // Only the dump is cut: what the writer has begun, it finishes.
-        tokio::select! {
-            dumped = context.engine.dump(plan, sender) => dumped.map_err(Fault::from),
-            () = context.shutdown.dump_time_is_over() => Ok(()),
-        }
-    };
-    let write = async {
-        while let Some(dump) = dumps.recv().await {
-            let bytes = writer.write_pod(dump, expectation, &mut results).await?;
-            if let Some(bytes) = bytes {
-                context.progress.count_pod(bytes);
-            }
-        }
-        Ok(())
-    };
-    tokio::try_join!(dump, write)?;
+    let ended = dump_pods(context, plan, &mut writer, expectation, &mut results).await?;
     let request = context.shutdown.request();
-    // An empty archive would be final for nothing: the pods have what a next attempt can bring.
+    // An empty archive would be final for nothing: the pods have what a next attempt can bring. So have they
+    // where the API server is away.
+    if let Some(Ended { fault, why }) = ended {
+        let is_lost = fault.is_passing() || results.nothing_because().is_some();
+        if request.is_none() && is_lost {
+            return Err(fault);
+        }
+        tracing::error!(%fault, "the dump ends here: shipping what there is");
+        results.explain_missing(&why);
+    }
     if let Some(why) = results.nothing_because().filter(|_| request.is_none()) {
         return Err(Fault::may_pass(format!("no pod could be dumped: {why}")));
     }
@@ -170,6 +158,104 @@ async fn ship(
         pods: results,
         unstopped: Vec::new(),
     })
+}
+
+/// What ended a dump early.
+struct Ended {
+    fault: Fault,
+    /// Why a pod is missing, in a few words.
+    why: String,
+}
+
+impl From<CallError> for Ended {
+    fn from(error: CallError) -> Self {
+        Self {
+            why: error.to_string(),
+            fault: error.into(),
+        }
+    }
+}
+
+/// Dumps the pods of a plan. Where somebody turns the profiler off meanwhile, and the run may turn it on, it
+/// does so, and dumps the rest. Gives what ended the dump early, if anything did.
+///
+/// # Errors
+/// The destination failed.
+async fn dump_pods(
+    context: &Context,
+    mut plan: DumpPlan,
+    writer: &mut ArchiveWriter,
+    expectation: &Expectation,
+    results: &mut PodResults,
+) -> Result<Option<Ended>, Fault> {
+    let turned_off = || "the profiler was turned off in the middle of the dump".to_owned();
+    let again = Native {
+        concurrency: context.config.concurrency,
+    };
+    let mut engine: &dyn Engine = &*context.engine;
+    for _ in 0..=REOPENINGS {
+        let passed = pass(context, engine, plan.clone(), writer, expectation, results);
+        let Some(error) = passed.await? else {
+            return Ok(None);
+        };
+        if !profiler::is_off(&error) || context.shutdown.is_requested() {
+            return Ok(Some(error.into()));
+        }
+        tracing::warn!("{}", turned_off());
+        let turned_on = tokio::select! {
+            turned_on = turn_on_again(context) => turned_on,
+            () = context.shutdown.dump_time_is_over() => return Ok(Some(error.into())),
+        };
+        if let Err(fault) = turned_on {
+            let message = format!("{}: {fault}", turned_off());
+            return Ok(Some(Ended {
+                fault: Fault { message, ..fault },
+                why: turned_off(),
+            }));
+        }
+        plan.pods.retain(|pod| results.is_awaited(&pod.name));
+        engine = &again;
+    }
+    let often = format!("{}, each time that it was on again", turned_off());
+    Ok(Some(Ended {
+        fault: Fault::not_allowed(often),
+        why: turned_off(),
+    }))
+}
+
+/// Dumps the pods of a plan and writes them, until the dump ends, for the error that is returned, or because
+/// the time of a run that was told to stop is over. What the writer has begun, it finishes.
+///
+/// # Errors
+/// The destination failed.
+async fn pass(
+    context: &Context,
+    engine: &dyn Engine,
+    plan: DumpPlan,
+    writer: &mut ArchiveWriter,
+    expectation: &Expectation,
+    results: &mut PodResults,
+) -> Result<Option<CallError>, Fault> {
+    // One that waits beside those in flight: enough, since the destination takes them in turn.
+    let (sender, mut dumps) = mpsc::channel(1);
+    let dump = async {
+        let ended = tokio::select! {
+            dumped = engine.dump(plan, sender) => dumped.err(),
+            () = context.shutdown.dump_time_is_over() => None,
+        };
+        Ok(ended)
+    };
+    let write = async {
+        while let Some(dump) = dumps.recv().await {
+            let bytes = writer.write_pod(dump, expectation, results).await?;
+            if let Some(bytes) = bytes {
+                context.progress.count_pod(bytes);
+            }
+        }
+        Ok::<_, Fault>(())
+    };
+    let (ended, ()) = tokio::try_join!(dump, write)?;
+    Ok(ended)
 }
 
 /// Begins the archive. A manifest that may be there is removed before, for it would vouch for another one.
@@ -213,84 +299,4 @@ fn cluster_json(spool: &Spool, install: &Install, pods: &[ExpectedPod]) -> Resul
     };
     serde_json::to_writer_pretty(&mut entry, &cluster).map_err(io::Error::from)?;
     Ok(spool.finish(entry, "cluster.json")?)
-}
-
-/// The one writer of an archive: an entry is written whole before the next begins.
-struct ArchiveWriter {
-    framing: Framing,
-    upload: Upload,
-}
-
-impl ArchiveWriter {
-    /// Writes what a pod brought, and returns the profiles' bytes if the pod was expected.
-    async fn write_pod(
-        &mut self,
-        dump: PodDump,
-        expectation: &Expectation,
-        results: &mut PodResults,
-    ) -> Result<Option<u64>, Fault> {
-        let (pod, result, engine) = match dump {
-            PodDump::Uncounted(pod) => {
-                results.uncounted.push(pod);
-                return Ok(None);
-            }
-            PodDump::UnexpectedNames(names) => {
-                results.unexpected_names.extend(names);
-                return Ok(None);
-            }
-            PodDump::Expected {
-                pod,
-                result,
-                unexpected_names,
-                engine,
-            } => {
-                results.unexpected_names.extend(unexpected_names);
-                (pod, result, engine)
-            }
-        };
-        let bundle = match result {
-            Ok(bundle) => bundle,
-            Err(why) => {
-                results.note_missing(&pod, why);
-                return Ok(Some(0));
-            }
-        };
-        let judgement = judge(&pod, &bundle, expectation);
-        // What is there is worth more than an archive that no bucket takes.
-        if let Some(why) = self.upload.lacks_room_for(bundle.most_bytes()) {
-            results.note_left_out(&pod, &judgement, why);
-            return Ok(Some(0));
-        }
-        let mut files = Vec::with_capacity(bundle.entries.len() + bundle.originals.len());
-        for entry in bundle.entries.into_values().chain(bundle.originals) {
-            files.push(self.write_entry(entry).await?);
-        }
-        let bytes = files.iter().map(|file| file.bytes).sum();
-        results.note(&pod, engine, files, bundle.mem_stats, judgement);
-        Ok(Some(bytes))
-    }
-
-    async fn write_entry(&mut self, entry: Entry) -> Result<File, Fault> {
-        let (file, mut content) = entry.into_parts();
-        let header = self.framing.open(&file.path, file.bytes)?;
-        self.upload.write(header.into()).await?;
-        loop {
-            let chunk = read_chunk(&mut content)?;
-            if chunk.is_empty() {
-                return Ok(file);
-            }
-            self.upload.write(chunk).await?;
-        }
-    }
-
-    async fn finish(mut self) -> Result<Archive, Fault> {
-        self.upload.write(self.framing.close().into()).await?;
-        Ok(self.upload.finish().await?)
-    }
-}
-
-fn read_chunk(content: &mut impl Read) -> io::Result<Bytes> {
-    let mut chunk = Vec::new();
-    content.take(CHUNK as u64).read_to_end(&mut chunk)?;
-    Ok(chunk.into())
 }

@@ -1,0 +1,116 @@
+//! The archive of a run as it is written: pod after pod, as the engine brings them.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::outcome::Fault;
+use super::pod_results::{Expectation, PodResults, judge};
+use crate::archive::{Entry, Framing};
+use crate::destination::Upload;
+use crate::engine::PodDump;
+use crate::manifest::{Archive, File};
+
+/// Bytes handed to the destination at once.
+const CHUNK: usize = 256 * 1024;
+
+/// The one writer of an archive: an entry is written whole before the next begins.
+#[derive(Debug)]
+pub(super) struct ArchiveWriter {
+    framing: Framing,
+    upload: Upload,
+}
+
+impl ArchiveWriter {
+    /// Begins with an upload, and the time that the files of the archive bear.
+    pub(super) fn new(upload: Upload, time: Timestamp) -> Self {
+        Self {
+            framing: Framing::new(time.as_second().unsigned_abs()),
+            upload,
+        }
+    }
+
+    /// Writes what a pod brought, and returns the profiles' bytes if the pod was expected.
+    ///
+    /// # Errors
+    /// The destination, or the temporary file, failed.
+    pub(super) async fn write_pod(
+        &mut self,
+        dump: PodDump,
+        expectation: &Expectation,
+        results: &mut PodResults,
+    ) -> Result<Option<u64>, Fault> {
+        let (pod, result, engine) = match dump {
+            PodDump::Uncounted(pod) => {
+                results.note_uncounted(pod);
+                return Ok(None);
+            }
+            PodDump::UnexpectedNames(names) => {
+                results.unexpected_names.extend(names);
+                return Ok(None);
+            }
+            PodDump::Expected {
+                pod,
+                result,
+                unexpected_names,
+                engine,
+            } => {
+                results.unexpected_names.extend(unexpected_names);
+                (pod, result, engine)
+            }
+        };
+        let bundle = match result {
+            Ok(bundle) => bundle,
+            Err(why) => {
+                results.note_missing(&pod, why);
+                return Ok(Some(0));
+            }
+        };
+        let judgement = judge(&pod, &bundle, expectation);
+        // What is there is worth more than an archive that no bucket takes.
+        if let Some(why) = self.upload.lacks_room_for(bundle.most_bytes()) {
+            results.note_left_out(&pod, &judgement, why);
+            return Ok(Some(0));
+        }
+        let mut files = Vec::with_capacity(bundle.entries.len() + bundle.originals.len());
+        for entry in bundle.entries.into_values().chain(bundle.originals) {
+            files.push(self.write_entry(entry).await?);
+        }
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        results.note(&pod, engine, files, bundle.mem_stats, judgement);
+        Ok(Some(bytes))
+    }
+
+    /// Writes an entry.
+    ///
+    /// # Errors
+    /// The destination, or the temporary file, failed.
+    pub(super) async fn write_entry(&mut self, entry: Entry) -> Result<File, Fault> {
+        let (file, mut content) = entry.into_parts();
+        let header = self.framing.open(&file.path, file.bytes)?;
+        self.upload.write(header.into()).await?;
+        loop {
+            let chunk = read_chunk(&mut content)?;
+            if chunk.is_empty() {
+                return Ok(file);
+            }
+            self.upload.write(chunk).await?;
+        }
+    }
+
+    /// Finishes the archive.
+    ///
+    /// # Errors
+    /// The destination failed; there is no archive then.
+    pub(super) async fn finish(mut self) -> Result<Archive, Fault> {
+        self.upload.write(self.framing.close().into()).await?;
+        Ok(self.upload.finish().await?)
+    }
+}
+
+fn read_chunk(content: &mut impl Read) -> io::Result<Bytes> {
+    let mut chunk = Vec::new();
+    content.take(CHUNK as u64).read_to_end(&mut chunk)?;
+    Ok(chunk.into())
+}
