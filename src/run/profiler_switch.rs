@@ -31,20 +31,31 @@ pub(super) async fn turn_on(
     cluster: &LockedCluster,
     install: &Install,
 ) -> Result<Option<String>, Fault> {
+    let Some(switched) = switch_on_patiently(cluster, install).await? else {
+        return Ok(None);
+    };
+    wait_until_on(cluster, install, &switched).await?;
+    Ok(switched.object)
+}
+
+/// Switches the profiler on as [`switch_on`] does, and again after faults that may pass, for as long as a
+/// change of the gate may take.
+///
+/// # Errors
+/// It is off and must not, or cannot, be turned on; or the API server failed for all that time.
+pub(super) async fn switch_on_patiently(
+    cluster: &LockedCluster,
+    install: &Install,
+) -> Result<Option<SwitchedOn>, Fault> {
     let limits = &cluster.connection.limits;
     let given_up = sleep(limits.gate);
     let switched = persist(limits, given_up, Fault::is_passing, || {
         switch_on(cluster, install)
     });
     let no_answer = || Fault::may_pass(format!("no answer came for {:?}", limits.gate));
-    let switched = switched
+    switched
         .await
-        .map_err(|last| last.unwrap_or_else(no_answer))?;
-    let Some(switched) = switched else {
-        return Ok(None);
-    };
-    wait_until_on(cluster, install, &switched).await?;
-    Ok(switched.object)
+        .map_err(|last| last.unwrap_or_else(no_answer))
 }
 
 /// Switches the profiler on where the run may; `None` if it is on.

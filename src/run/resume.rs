@@ -69,7 +69,7 @@ pub(super) async fn left_pods(
     install: &Install,
     journal: &Journal,
 ) -> Result<LeftPods, CallError> {
-    let now = pods::list(&cluster.connection, &install.namespace).await?;
+    let now = pods::list(&cluster.connection.patient(), &install.namespace).await?;
     let find = |started: &StartedPod| {
         let mut there = now.iter().map(|pod| &pod.pod);
         let same = |pod: &&ExpectedPod| {

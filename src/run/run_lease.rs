@@ -5,8 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
+use tokio::time::sleep;
 
 use crate::cluster::lease::{HeldLease, Journal, LeaseError, Stage};
+use crate::cluster::retry::persist;
+use crate::limits::Limits;
 
 /// The Lease, from when it is taken until it is released or lost. Before that, nothing is written to
 /// the journal.
@@ -88,6 +91,29 @@ impl RunLease {
         Ok(())
     }
 
+    /// Changes the journal as [`Self::note`] does, and waits for an API server that is away, but not longer
+    /// than until `given_up` resolves.
+    ///
+    /// # Errors
+    /// As of [`Self::note`].
+    pub(super) async fn note_patiently(
+        &self,
+        limits: &Limits,
+        given_up: impl Future<Output = ()>,
+        change: impl Fn(&mut Journal),
+    ) -> Result<(), LeaseError> {
+        let over = async {
+            tokio::select! {
+                () = sleep(limits.outage) => {}
+                () = given_up => {}
+            }
+        };
+        let noted = persist(limits, over, LeaseError::may_pass, || self.note(&change));
+        noted
+            .await
+            .map_err(|last| last.unwrap_or_else(LeaseError::unanswered))
+    }
+
     /// Notes that no pod profiles any more, if one did, of this run or of an earlier one.
     ///
     /// # Errors
@@ -125,5 +151,19 @@ impl RunLease {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Passes over a journal that could not be written, where something would be lost if the run ended for that.
+///
+/// # Errors
+/// The Lease is lost.
+pub(super) fn unless_lost(noted: Result<(), LeaseError>) -> Result<(), LeaseError> {
+    match noted {
+        Err(error) if error.may_pass() => {
+            tracing::warn!(%error, "the journal of this run could not be written");
+            Ok(())
+        }
+        noted => noted,
     }
 }

@@ -156,6 +156,48 @@ async fn whatever_passes_in_mid_dump_costs_nothing() {
     }
 }
 
+/// What is noted once start was sent, and what an attempt left.
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_for_a_while_costs_no_window() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    let code = run(&place, async |_signals| {
+        // Taken, noted before start, and noted after it.
+        standin.wait_until(|state| state.starts() == 1).await;
+        let answer = RouteAnswer::Status(503);
+        standin.route_fault(RouteFault::new(
+            "/cluster-profiler-job",
+            answer,
+            Times::First(MANY),
+        ));
+        window_is_open(&place).await;
+        assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    });
+    assert_eq!(code.await, ExitCode::Complete);
+    assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
+
+#[tokio::test]
+async fn what_an_attempt_left_is_taken_up_from_an_api_server_that_is_away_at_first() {
+    let standin = off().await;
+    let before = standin.configuration();
+    let place = long_and_restoring(&standin);
+    crate::lock::killed(&standin, &place).await;
+    let code = run(&place, async |_signals| {
+        let seen = standin.arrived("cluster-profiler-job");
+        standin
+            .wait_until(|state| state.arrived("cluster-profiler-job") > seen)
+            .await;
+        for path in ["/pods", "/dump-cluster-profiler", "/stop-cluster-profiler"] {
+            let answer = RouteAnswer::Status(503);
+            standin.route_fault(RouteFault::new(path, answer, Times::First(MANY)));
+        }
+    });
+    assert_eq!(code.await, ExitCode::Complete);
+    assert_eq!(standin.starts(), 1);
+    assert_eq!(standin.configuration(), before);
+}
+
 /// A token that is replaced late is refused by whatever is asked first.
 #[tokio::test]
 async fn a_401_of_any_request_costs_nothing() {

@@ -41,6 +41,14 @@ pub enum LeaseError {
 }
 
 impl LeaseError {
+    /// The error of a write of the Lease that was given up before any answer came.
+    pub fn unanswered() -> Self {
+        Self::Call(CallError::Transport {
+            call: format!("update the Lease {NAME}"),
+            detail: "none in the time that there was".to_owned(),
+        })
+    }
+
     /// Whether the same may succeed a little later, under the same Lease.
     pub fn may_pass(&self) -> bool {
         match self {

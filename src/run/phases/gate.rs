@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::cluster::install::Install;
 use crate::limits::WRITE_LIMIT;
 use crate::manifest::Gate;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
-use crate::run::profiler_switch;
+use crate::run::profiler_switch::{self, SwitchedOn};
 use crate::run::shutdown::{Shutdown, ShutdownRequest};
 
 /// Sees that the profiler is on. A run that takes up what an attempt left has to be able to stop it, and
@@ -24,7 +25,7 @@ pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Resu
         request = given_up(&context.shutdown, is_resumed, WRITE_LIMIT) => {
             return Err(Fault::before_start(request));
         }
-        switched = profiler_switch::switch_on(cluster, install) => switched?,
+        switched = switch_on(context, install, is_resumed) => switched?,
     };
     let inherited = cluster.last_change().await;
     let changed = switched
@@ -45,6 +46,20 @@ pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Resu
         }
     }
     Ok(())
+}
+
+/// Switches the profiler on. Preflight has just found an API server that answers; what an attempt left is
+/// lost if it is not waited for one.
+async fn switch_on(
+    context: &Context,
+    install: &Install,
+    is_resumed: bool,
+) -> Result<Option<SwitchedOn>, Fault> {
+    if is_resumed {
+        profiler_switch::switch_on_patiently(&context.cluster, install).await
+    } else {
+        profiler_switch::switch_on(&context.cluster, install).await
+    }
 }
 
 /// Resolves when the phase has to end: `wait` after a request to stop, or, in a resumed run, when the time

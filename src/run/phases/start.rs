@@ -15,7 +15,7 @@ use crate::manifest::ExpectedPod;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{ReadyPods, StartFailed, Started};
-use crate::run::resume;
+use crate::run::{resume, run_lease};
 
 /// Starts profiling in every Ready component pod, and notes in the journal which pods they are before it
 /// is sent. A start that fails is stopped and tried again; one that goes on failing at one pod is no
@@ -37,7 +37,11 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     let unstopped = unstopped(context, install).await?;
     let mut slot = context.stop_confirmation.lock().await;
     let lease = &context.cluster.lease;
-    let noted = lease.note(|journal| {
+    let limits = &context.cluster.connection.limits;
+    let told = || async {
+        context.shutdown.requested().await;
+    };
+    let noted = lease.note_patiently(limits, told(), |journal| {
         journal.stage = Stage::Started;
         journal.started = Some(Timestamp::now());
         journal.pods = started.iter().map(Into::into).collect();
@@ -49,12 +53,13 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     let confirmation = slot.insert(confirmation);
     let failed = send_start(context, &pods, confirmation).await?;
     let at = Timestamp::now();
-    let noted = lease.note(|journal| {
+    let noted = lease.note_patiently(limits, told(), |journal| {
         journal.started = Some(at);
         journal.pods = confirmation.started().map(Into::into).collect();
         journal.start_failed = failed.as_ref().map(|f| (f.pod.clone(), f.why.clone()));
     });
-    noted.await?;
+    // What is noted of the pods by now is enough to stop them, and their data are at stake.
+    run_lease::unless_lost(noted.await)?;
     Ok(Started {
         at,
         failed,
@@ -65,10 +70,12 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
 /// The pods that earlier runs started and nobody could stop until now.
 async fn unstopped(context: &Context, install: &Install) -> Result<Vec<ExpectedPod>, Fault> {
     match context.cluster.lease.journal().await {
-        Some(journal) => Ok(resume::left_pods(&context.cluster, install, &journal)
-            .await?
-            .unstopped),
-        None => Ok(Vec::new()),
+        Some(journal) if !journal.unstopped.is_empty() => {
+            Ok(resume::left_pods(&context.cluster, install, &journal)
+                .await?
+                .unstopped)
+        }
+        Some(_) | None => Ok(Vec::new()),
     }
 }
 

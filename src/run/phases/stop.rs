@@ -11,6 +11,7 @@ use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Stopped, WindowOver};
 use crate::run::profiler_switch;
+use crate::run::run_lease::unless_lost;
 use crate::run::status::signal_files;
 
 /// Sends stop until it is confirmed, for PROFILER_STOP_WAIT at the longest, or until the run is told to
@@ -28,7 +29,8 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
     let confirmation = slot.as_mut().ok_or_else(Fault::stop_before_start)?;
     send_stop(context, confirmation, stop_until).await?;
     if confirmation.is_confirmed() {
-        context.cluster.lease.note_stopped().await?;
+        // The restore phase tries again.
+        unless_lost(context.cluster.lease.note_stopped().await)?;
         tracing::info!(ended_by = ?over.end.by, "profiling is off");
     }
     Ok(Stopped {
