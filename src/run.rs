@@ -146,6 +146,7 @@ async fn supervised(
     let work = work(Arc::clone(&context), clock);
     let lost = async { Fault::may_pass(context.cluster.lease.lost().await) };
     let ended = supervisor::supervise(work, &phase, lost, undo).await;
+    let ended = ended.map_err(|fault| fault.of_told(context.shutdown.request()));
     if ended.is_err() {
         // A run that has lost its Lease undoes nothing of the cluster, but its upload is its own.
         rollback::remove_upload(&context).await;

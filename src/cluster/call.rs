@@ -78,18 +78,21 @@ impl CallError {
         }
     }
 
-    /// Whether it may be the API server's, or virt-api's, and not a pod's: virt-api answers with text of a pod
-    /// that failed.
-    pub fn is_outage(&self) -> bool {
-        let is_about_pod = matches!(
+    /// Whether it is about a pod that failed: of that virt-api tells as text.
+    pub fn is_about_pod(&self) -> bool {
+        matches!(
             self,
             Self::Answer {
                 code: 500,
                 status: false,
                 ..
             }
-        );
-        self.may_pass() && !is_about_pod
+        )
+    }
+
+    /// Whether it may pass, and be the API server's, or virt-api's, and not a pod's.
+    pub fn is_outage(&self) -> bool {
+        self.may_pass() && !self.is_about_pod()
     }
 
     /// Whether kube-apiserver's authorisation refused the call.

@@ -162,6 +162,15 @@ impl StopConfirmation {
         }
     }
 
+    /// Attempts until a stop has reached pods, or fails in a way that no waiting changes.
+    pub async fn until_it_reaches_pods(&mut self) {
+        let mut backoff = Backoff::new(&self.connection.limits);
+        while !self.has_reached_pods() && self.error().is_some_and(CallError::may_pass) {
+            backoff.pause().await;
+            self.attempt().await;
+        }
+    }
+
     /// Whether every pod that was started has stopped. If no pod was started, one stop that was sent counts
     /// as confirmed, even if it failed.
     pub fn is_confirmed(&self) -> bool {
@@ -178,10 +187,12 @@ impl StopConfirmation {
         matches!(self.state, State::Answered) && own.all(|started| started.has_stopped)
     }
 
-    /// Whether virt-api answered any of the stops well.
-    pub fn was_answered(&self) -> bool {
-        match self.state {
-            State::NotSent | State::NotAnswered(_) => false,
+    /// Whether a stop has reached pods: virt-api answered one well, or told of a pod that failed, so that the
+    /// others have stopped.
+    pub fn has_reached_pods(&self) -> bool {
+        match &self.state {
+            State::NotSent => false,
+            State::NotAnswered(error) => error.is_about_pod(),
             State::Failed(_) | State::Answered => true,
         }
     }

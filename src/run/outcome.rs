@@ -160,6 +160,18 @@ impl Fault {
         Self::new(request.code, message)
     }
 
+    /// The same, of a run that was told to stop: a fault that may pass is no reason to say anything else.
+    pub(super) fn of_told(self, request: Option<ShutdownRequest>) -> Self {
+        match request {
+            Some(request) if self.is_passing() => Self {
+                code: request.code,
+                message: format!("{}; {self}", request.why()),
+                ..self
+            },
+            Some(_) | None => self,
+        }
+    }
+
     /// This program has a defect.
     pub(super) fn defect(what: &str) -> Self {
         Self::new(ExitCode::Panic, format!("a defect in this program: {what}"))

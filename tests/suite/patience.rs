@@ -308,3 +308,55 @@ async fn an_api_server_that_stays_away_in_mid_dump_ends_the_run_for_a_retry() {
     assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
     assert_eq!(standin.starts(), 1);
 }
+
+/// The dump works meanwhile, and would bring no cpu profile.
+#[tokio::test]
+async fn the_stop_of_a_run_that_is_told_to_goes_before_its_dump() {
+    for answer in passing() {
+        if answer == RouteAnswer::Status(500) {
+            // virt-api's own, which is text, is about a pod.
+            continue;
+        }
+        let standin = standin().await;
+        let place = Place::new(&standin)
+            .with("PROFILER_SETTLE", "1h")
+            .with("PROFILER_GRACE", "10m");
+        let code = run(&place, async |signals| {
+            window_is_open(&place).await;
+            let times = Times::First(MANY);
+            standin.route_fault(RouteFault::new(
+                "/stop-cluster-profiler",
+                answer.clone(),
+                times,
+            ));
+            signals.send(ExitCode::Terminated).await.expect("it runs");
+        });
+        assert_eq!(code.await, ExitCode::Terminated, "{answer:?}");
+        let manifest = place.shipped().manifest;
+        let complete = |pod: &&cluster_profiler_job::manifest::Pod| pod.state == State::Complete;
+        assert_eq!(
+            manifest.pods.iter().filter(complete).count(),
+            8,
+            "{answer:?}"
+        );
+        assert!(standin.profiling().is_empty(), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn told_while_the_api_server_is_away_in_mid_dump_it_says_so() {
+    let (standin, place) = slow(true).await;
+    let place = place.with("PROFILER_GRACE", "16s");
+    let code = run(&place, async |signals| {
+        dumped(&standin, &place, 3).await;
+        for path in ["/pods", "/dump-cluster-profiler", "/cluster-profiler-job"] {
+            let answer = RouteAnswer::Status(503);
+            standin.route_fault(RouteFault::new(path, answer, Times::Always));
+        }
+        signals.send(ExitCode::Terminated).await.expect("it runs");
+    });
+    assert_eq!(code.await, ExitCode::Terminated);
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.exit_code, 143);
+    assert!(standin.profiling().is_empty());
+}

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::cluster::call::CallError;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
+use crate::limits::WRITE_LIMIT;
 use crate::manifest::Window;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
@@ -55,9 +55,11 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
         journal.ended_by = Some(over.end.by);
         journal.workload_exit_code = over.end.workload_exit_code;
     });
-    // The stop waits for nothing: should this not be written, it is sent all the same.
-    if let Err(fault) = noted.await {
-        tracing::warn!(%fault, "the journal of this run could not be written");
+    // The stop waits for nobody: should this not be written, it is sent all the same.
+    match tokio::time::timeout(WRITE_LIMIT, noted).await {
+        Ok(Ok(())) => {}
+        Ok(Err(fault)) => tracing::warn!(%fault, "the journal of this run could not be written"),
+        Err(_) => tracing::warn!("the journal of this run is not written yet"),
     }
     now
 }
@@ -76,6 +78,11 @@ async fn send_stop(
             () = confirmation.until(until) => {}
             _ = shutdown.requested() => {}
         }
+        // A dump that overtakes the stop brings no cpu profile: the rest of the stop is done beside the dump, but
+        // only once one has reached pods.
+        if shutdown.is_requested() {
+            confirmation.until_it_reaches_pods().await;
+        }
     };
     tokio::select! {
         () = confirmed => {}
@@ -88,18 +95,6 @@ async fn send_stop(
         return Err(profiler_switch::was_turned_off(&context.cluster, install).await);
     }
     // A run that was told to stop tries on beside the dump.
-    let may_dump = confirmation.was_answered() || is_about_pods(&error) || shutdown.is_requested();
+    let may_dump = confirmation.has_reached_pods() || shutdown.is_requested();
     if may_dump { Ok(()) } else { Err(error.into()) }
-}
-
-/// Whether virt-api reached the pods and some of them failed: the others have stopped.
-fn is_about_pods(error: &CallError) -> bool {
-    matches!(
-        error,
-        CallError::Answer {
-            code: 500,
-            status: false,
-            ..
-        }
-    )
 }
