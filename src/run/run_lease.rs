@@ -147,7 +147,13 @@ impl RunLease {
         match self.held.lock().await.take() {
             Some(held) => {
                 held.renewing.abort();
-                held.lease.release(keep_journal).await
+                let limits = held.lease.limits();
+                let given_up = sleep(limits.lease_renewal);
+                let released = persist(limits, given_up, LeaseError::may_pass, || {
+                    held.lease.release(keep_journal)
+                });
+                let released = released.await;
+                released.map_err(|last| last.unwrap_or_else(LeaseError::unanswered))
             }
             None => Ok(()),
         }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::journal::Journal;
 use crate::cluster::call::{CallError, Connection};
+use crate::limits::Limits;
 
 /// The Lease's name.
 pub const NAME: &str = "cluster-profiler-job";
@@ -80,6 +81,11 @@ impl HeldLease {
             all.extend(annotations.clone());
         });
         still_held(written.await?)
+    }
+
+    /// The limits of its calls.
+    pub fn limits(&self) -> &Limits {
+        &self.connection.limits
     }
 
     /// Says that its holder lives.
