@@ -8,7 +8,7 @@ use cluster_profiler_job::pprof::{Kind, Parsed, Served, convert, read};
 use flate2::{Compression, write::GzEncoder};
 
 use crate::goldens::{golden, packed};
-use crate::pprof_decode::{Decoded, converted};
+use crate::proto_reader::{Decoded, converted};
 
 /// A text of `data/texts`.
 fn text(name: &str) -> Vec<u8> {
