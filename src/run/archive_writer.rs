@@ -4,13 +4,15 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::outcome::Fault;
 use super::pod_results::{Expectation, PodResults, judge};
-use crate::archive::{Entry, Framing};
+use crate::archive::{Entry, Framing, Spool};
+use crate::cluster::install::Install;
 use crate::destination::Upload;
 use crate::engine::PodDump;
-use crate::manifest::{Archive, File};
+use crate::manifest::{Archive, ExpectedPod, File, KubeVirt};
 
 /// Bytes handed to the destination at once.
 const CHUNK: usize = 256 * 1024;
@@ -113,4 +115,31 @@ fn read_chunk(content: &mut impl Read) -> io::Result<Bytes> {
     let mut chunk = Vec::new();
     content.take(CHUNK as u64).read_to_end(&mut chunk)?;
     Ok(chunk.into())
+}
+
+/// Makes `cluster.json`: what was profiled, for whoever opens the archive later.
+///
+/// # Errors
+/// The temporary file cannot be written.
+pub(super) fn cluster_json(
+    spool: &Spool,
+    install: &Install,
+    pods: &[ExpectedPod],
+) -> Result<Entry, Fault> {
+    #[derive(Serialize)]
+    struct Cluster<'a> {
+        kubevirt: KubeVirt,
+        configuration: &'a serde_json::Value,
+        status: &'a serde_json::Value,
+        pods: &'a [ExpectedPod],
+    }
+    let mut entry = spool.begin()?;
+    let cluster = Cluster {
+        kubevirt: install.kubevirt(),
+        configuration: &install.configuration,
+        status: &install.status,
+        pods,
+    };
+    serde_json::to_writer_pretty(&mut entry, &cluster).map_err(io::Error::from)?;
+    Ok(spool.finish(entry, "cluster.json")?)
 }

@@ -33,12 +33,10 @@ impl Finished {
     /// # Errors
     /// Its manifest has an exit code that this program does not know.
     pub(crate) fn already_there(manifest: Summary) -> Result<Self, Fault> {
-        let Summary {
-            run_id, exit_code, ..
-        } = manifest;
-        let code = ExitCode::from_number(exit_code).ok_or_else(|| {
-            let message =
-                format!("the manifest of run {run_id} has the unknown exit code {exit_code}");
+        let run_id = manifest.run_id;
+        let code = ExitCode::from_number(manifest.exit_code).ok_or_else(|| {
+            let code = manifest.exit_code;
+            let message = format!("the manifest of run {run_id} has the unknown exit code {code}");
             Fault::new(ExitCode::DestinationRefused, message)
         })?;
         Ok(Self {

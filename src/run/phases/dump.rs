@@ -1,12 +1,9 @@
 //! Dump: the pods' profiles are fetched, and go into the archive as they come.
 
-use std::io;
-
-use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use crate::archive::{Entry, Spool};
+use crate::archive::Spool;
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
 use crate::cluster::profiler;
@@ -15,8 +12,7 @@ use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found, Upload};
 use crate::engine::{DumpPlan, Engine, Native};
 use crate::limits::REOPENINGS;
-use crate::manifest::{ExpectedPod, KubeVirt};
-use crate::run::archive_writer::ArchiveWriter;
+use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
@@ -276,27 +272,4 @@ async fn begin(
         }
     }
     destination.begin(run).await
-}
-
-/// Makes `cluster.json`: what was profiled, for whoever opens the archive later.
-///
-/// # Errors
-/// The temporary file cannot be written.
-fn cluster_json(spool: &Spool, install: &Install, pods: &[ExpectedPod]) -> Result<Entry, Fault> {
-    #[derive(Serialize)]
-    struct Cluster<'a> {
-        kubevirt: KubeVirt,
-        configuration: &'a serde_json::Value,
-        status: &'a serde_json::Value,
-        pods: &'a [ExpectedPod],
-    }
-    let mut entry = spool.begin()?;
-    let cluster = Cluster {
-        kubevirt: install.kubevirt(),
-        configuration: &install.configuration,
-        status: &install.status,
-        pods,
-    };
-    serde_json::to_writer_pretty(&mut entry, &cluster).map_err(io::Error::from)?;
-    Ok(spool.finish(entry, "cluster.json")?)
 }
