@@ -168,12 +168,7 @@ fn frame_with_blanks(text: &[u8]) -> Option<Frame<'_>> {
     let pc = hexadecimal(address.strip_prefix(b"0x")?)?;
     let names = names.trim_ascii();
     if names.is_empty() {
-        return Some(Frame {
-            pc,
-            function: address,
-            file: b"",
-            line: 0,
-        });
+        return Some(nameless(pc, address));
     }
     let mut plus = names.windows(3).enumerate();
     let (function, place) = plus.find_map(|(at, mark)| {
@@ -191,6 +186,16 @@ fn frame_with_blanks(text: &[u8]) -> Option<Frame<'_>> {
     })
 }
 
+/// The frame of a PC that Go has no name for, as C code is: it is its own name.
+fn nameless(pc: u64, address: &[u8]) -> Frame<'_> {
+    Frame {
+        pc,
+        function: address,
+        file: b"",
+        line: 0,
+    }
+}
+
 /// The frame of a line: `#`, PC, function and offset, file and line, with one or more tabs between
 /// them. A PC that Go has no name for, as C code is, stands alone and is its own name.
 fn frame(text: &[u8]) -> Option<Frame<'_>> {
@@ -199,12 +204,7 @@ fn frame(text: &[u8]) -> Option<Frame<'_>> {
     let (address, names) = fields.split_at_checked(tab.unwrap_or(fields.len()))?;
     let pc = hexadecimal(address.strip_prefix(b"0x")?)?;
     if names.is_empty() {
-        return Some(Frame {
-            pc,
-            function: address,
-            file: b"",
-            line: 0,
-        });
+        return Some(nameless(pc, address));
     }
     // A symbol may have a tab of its own, so both ends are looked for from outside.
     let last_tab = memrchr(b'\t', names)?;

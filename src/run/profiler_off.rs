@@ -29,10 +29,10 @@ impl PutBackError {
     }
 }
 
-/// Notes that no pod profiles any more, puts back what the journal says was changed, and waits until that has taken effect, so that whoever
-/// comes next does not find the profiler on; `hurry` ends the waiting. Errors that may pass are tried again
-/// for as long as a change of the gate may take, or until `given_up` resolves. What cannot be put back is
-/// returned, for a person.
+/// Notes that no pod profiles any more, puts back what the journal says was changed, and waits until that has
+/// taken effect, so that whoever comes next does not find the profiler on; `hurry` ends the waiting. Errors
+/// that may pass are tried again for as long as a change of the gate may take, or until `given_up` resolves.
+/// What cannot be put back is returned, for a person.
 pub(super) async fn turn_off(
     cluster: &LockedCluster,
     install: &Install,
