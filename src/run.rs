@@ -231,9 +231,10 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             let restored = restore::restore(context, dumped).await?;
 
             clock.enter(Phase::Report);
-            let told = report::report(context, &stopped, restored.clone(), &target, clock.past());
+            let left = restored.left_to_put_back();
+            let told = report::report(context, &stopped, restored, &target, clock.past());
             let finished = told.await?;
-            let Some(restored) = restore::go_on(context, restored).await? else {
+            let Some(restored) = restore::go_on(context, left).await? else {
                 return Ok(finished);
             };
             report::report_again(context, &stopped, restored, &target, clock.past(), finished).await

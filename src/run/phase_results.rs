@@ -119,3 +119,11 @@ pub(super) struct Restored {
     /// That the profiler is left on, and what to do about it.
     pub(super) left_on: Option<String>,
 }
+
+impl Restored {
+    /// A copy, if the profiler could not be turned off though every pod has stopped: it may be tried again.
+    pub(super) fn left_to_put_back(&self) -> Option<Self> {
+        let may_be_tried = self.left_on.is_some() && self.dumped.unstopped.is_empty();
+        may_be_tried.then(|| self.clone())
+    }
+}

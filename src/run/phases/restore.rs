@@ -30,12 +30,11 @@ pub(in crate::run) async fn restore(context: &Context, dumped: Dumped) -> Result
 /// The KubeVirt is not known: a defect.
 pub(in crate::run) async fn go_on(
     context: &Context,
-    restored: Restored,
+    left: Option<Restored>,
 ) -> Result<Option<Restored>, Fault> {
-    let Restored { dumped, left_on } = restored;
-    if left_on.is_none() || !dumped.unstopped.is_empty() || !context.shutdown.is_requested() {
+    let Some(Restored { dumped, .. }) = left.filter(|_| context.shutdown.is_requested()) else {
         return Ok(None);
-    }
+    };
     let given_up = context.shutdown.stop_time_is_over();
     let restored = put_back(context, dumped, given_up).await?;
     Ok(Some(restored).filter(|restored| restored.left_on.is_none()))
