@@ -5,6 +5,7 @@ pub mod connect;
 pub mod event;
 pub mod install;
 pub mod lease;
+pub mod permit;
 pub mod pods;
 pub mod profiler;
 pub mod profiler_switch;

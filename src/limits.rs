@@ -178,6 +178,21 @@ pub const ADVICE_WAIT: Duration = Duration::from_secs(10);
 /// Tries of a write that conflicts with other writers.
 pub const CONFLICTING_WRITES: usize = 20;
 
+/// The time without a byte after which a socket to the API server asks whether the other end is still there.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// The time between two such questions that are not answered.
+pub const KEEP_ALIVE_REPEAT: Duration = Duration::from_secs(5);
+
+/// The questions without an answer after which the connection is taken for dead.
+pub const KEEP_ALIVE_PROBES: u32 = 3;
+
+/// The time after which a connection is taken for dead whose other end does not acknowledge what was sent.
+pub const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+
+/// How many times a write of the Lease that is never answered could be made in the Lease's life.
+pub const LEASE_TRIES: u32 = 8;
+
 /// How many times in a Lease's life its holder is looked at, by whoever waits for it.
 pub const LEASE_LOOKS: u32 = 20;
 

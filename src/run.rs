@@ -148,8 +148,7 @@ async fn supervised(
     let ended = supervisor::supervise(work, &phase, lost, undo).await;
     let ended = ended.map_err(|fault| fault.of_told(context.shutdown.request()));
     if ended.is_err() {
-        // A run that has lost its Lease undoes nothing of the cluster, but its upload is its own.
-        rollback::remove_upload(&context).await;
+        rollback::remove_own(&context).await;
     }
     termination::write_event(&context, &ended).await;
     listening.abort();

@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use http::Request;
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
-use tokio::time::Instant;
 
+use super::permit::WritePermit;
+use super::retry;
 use crate::errors::chain;
 use crate::limits::Limits;
 
@@ -18,6 +18,11 @@ use crate::limits::Limits;
 pub struct Connection {
     /// The client, with no retries of its own.
     pub client: Client,
+    /// A client each of whose calls has a socket of its own, so that none waits for an answer where one before
+    /// it waits in vain.
+    pub lone_client: Client,
+    /// Whether something may be changed in the cluster now.
+    pub permit: WritePermit,
     /// Timeouts and tries.
     pub limits: Limits,
     /// How long a call is tried again, though it has had its tries.
@@ -154,7 +159,9 @@ impl Connection {
     /// A connection by this client, which has no retries of its own.
     pub fn new(client: Client, limits: Limits) -> Self {
         Self {
+            lone_client: client.clone(),
             client,
+            permit: WritePermit::new(),
             limits,
             patience: Duration::ZERO,
         }
@@ -204,40 +211,31 @@ impl Connection {
 
     /// Tries again after faults that may pass: as often as one call is tried, and then for as long as the
     /// connection is patient.
-    async fn tries<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, CallError>
+    async fn tries<T, F>(&self, attempt: impl FnMut() -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        let end = Instant::now() + self.patience;
-        let mut pauses = self.pauses().build();
-        loop {
-            let error = match attempt().await {
-                Err(error) if error.may_pass() => error,
-                done => return done,
-            };
-            let pause = match pauses.next() {
-                Some(pause) => {
-                    tracing::debug!(%error, ?pause, "trying again");
-                    pause
-                }
-                None if Instant::now() < end => {
-                    let pause = self.limits.longest_pause;
-                    tracing::warn!(%error, ?pause, "waiting for the API server");
-                    pause
-                }
-                None => return Err(error),
-            };
-            tokio::time::sleep(pause).await;
-        }
+        let may_pass = CallError::may_pass;
+        retry::tries(&self.limits, self.patience, may_pass, attempt).await
     }
 
-    /// The pauses between the tries of one call.
-    pub fn pauses(&self) -> ExponentialBuilder {
-        ExponentialBuilder::new()
-            .with_min_delay(self.limits.first_pause)
-            .with_max_delay(self.limits.longest_pause)
-            .with_max_times(self.limits.tries - 1)
-            .with_jitter()
+    /// Makes a call that changes something in the cluster once that is permitted, and gives it up when that is
+    /// over.
+    ///
+    /// # Errors
+    /// The call's own; or it was not permitted in the time of a call, which may pass.
+    pub async fn change<T>(
+        &self,
+        call: &str,
+        attempt: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let changed = self.permit.during(self.limits.call, attempt).await;
+        changed.unwrap_or_else(|error| {
+            Err(CallError::Transport {
+                call: call.to_owned(),
+                detail: error.to_string(),
+            })
+        })
     }
 
     /// Makes a GET once, of a path that no typed API knows, with a body where the endpoint wants one.

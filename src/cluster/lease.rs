@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease as Object;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::call::{CallError, Connection};
-use crate::limits::LEASE_LOOKS;
+use super::retry;
+use crate::limits::{LEASE_LOOKS, LEASE_TRIES, Limits};
 pub use held::{HeldLease, LeaseError, NAME};
-use held::{get, holder_of, leases, put};
+use held::{get, holder_of, put};
 pub use journal::{Journal, Stage, StartedPod};
 
 /// The Lease once it is taken, and what was found in it.
@@ -36,7 +36,7 @@ pub struct Acquired {
 /// # Errors
 /// The API server failed.
 pub async fn peek(connection: &Connection, namespace: &str) -> Result<Option<Journal>, CallError> {
-    let object = get(connection, &leases(connection, namespace)).await?;
+    let object = look(connection, &leases(connection, namespace)).await?;
     Ok(object.as_ref().and_then(journal_of))
 }
 
@@ -51,14 +51,19 @@ pub async fn acquire(
     run_id: &str,
     until: Instant,
 ) -> Result<Acquired, LeaseError> {
+    let connection = &own_sockets(connection);
     let api = leases(connection, namespace);
     let identity = format!("{run_id}/{:08x}", fastrand::u32(..));
     let pause = connection.limits.lease / LEASE_LOOKS;
     let mut seen: Option<(Option<String>, Instant)> = None;
     let mut named: Option<String> = None;
+    let mut sent = Instant::now();
     loop {
-        let object = get(connection, &api).await?;
-        if let Some((object, holder)) = object.as_ref().and_then(|o| Some((o, holder_of(o)?))) {
+        let object = look(connection, &api).await?;
+        // Its own holder took it by a try whose answer was lost.
+        let is_own = |object: &Object| holder_of(object) == Some(&identity);
+        let other = object.as_ref().filter(|object| !is_own(object));
+        if let Some((object, holder)) = other.and_then(|o| Some((o, holder_of(o)?))) {
             let version = object.metadata.resource_version.clone();
             let since = match &seen {
                 Some((same, since)) if *same == version => *since,
@@ -78,13 +83,14 @@ pub async fn acquire(
             tracing::warn!(holder, "its holder is dead: taking the Lease over");
         }
         let left = object.as_ref().and_then(journal_of);
-        if let Some(object) = take(connection, &api, &identity, object).await? {
-            let lease = HeldLease {
-                connection: connection.clone(),
-                api,
-                identity,
-                object: Mutex::new(object),
-            };
+        let taken = if object.as_ref().is_some_and(is_own) {
+            object
+        } else {
+            sent = Instant::now();
+            take(connection, &api, &identity, object).await?
+        };
+        if let Some(object) = taken {
+            let lease = HeldLease::new(connection.clone(), api, identity, object, sent);
             return Ok(Acquired {
                 lease,
                 left,
@@ -92,6 +98,36 @@ pub async fn acquire(
             });
         }
     }
+}
+
+/// The connection for calls about the Lease. Each has a socket of its own and a small part of the Lease's life,
+/// so that one that is never answered keeps neither the next from being sent nor the Lease from being
+/// renewed.
+fn own_sockets(connection: &Connection) -> Connection {
+    let limits = Limits {
+        call: connection.limits.lease / LEASE_TRIES,
+        ..connection.limits.clone()
+    };
+    let mut own = Connection::new(connection.lone_client.clone(), limits);
+    own.permit = connection.permit.clone();
+    own
+}
+
+/// The API of the Leases in a namespace.
+fn leases(connection: &Connection, namespace: &str) -> Api<Object> {
+    Api::namespaced(connection.client.clone(), namespace)
+}
+
+/// The Lease, if there is one, by as many tries as a call has.
+async fn look(connection: &Connection, api: &Api<Object>) -> Result<Option<Object>, CallError> {
+    let tries = || get(connection, api);
+    retry::tries(
+        &connection.limits,
+        Duration::ZERO,
+        CallError::may_pass,
+        tries,
+    )
+    .await
 }
 
 fn journal_of(object: &Object) -> Option<Journal> {
@@ -140,8 +176,16 @@ async fn take(
     spec.renew_time = Some(now);
     spec.lease_transitions = Some(spec.lease_transitions.unwrap_or(0) + transition);
     let call = format!("take the Lease {NAME}");
-    // A try whose answer was lost is a conflict with itself: whoever holds it is looked at anew.
-    match put(connection, api, &call, &object).await {
+    // A try whose answer was lost is a conflict with itself: who holds it is looked at anew.
+    let tries = || put(connection, api, &call, &object);
+    match retry::tries(
+        &connection.limits,
+        Duration::ZERO,
+        CallError::may_pass,
+        tries,
+    )
+    .await
+    {
         Ok(object) => Ok(Some(object)),
         Err(CallError::Answer { code: 409, .. }) => Ok(None),
         Err(error) => Err(error),

@@ -52,7 +52,7 @@ pub async fn look(connection: &Connection) -> Result<(), CallError> {
 /// # Errors
 /// The API server or a component failed.
 pub async fn start(connection: &Connection) -> Result<(), CallError> {
-    connection.get(&path("start"), Vec::new()).await.map(|_| ())
+    change(connection, &path("start")).await
 }
 
 /// Stops CPU profiling in every component pod that is Ready. A second stop does no harm.
@@ -60,7 +60,14 @@ pub async fn start(connection: &Connection) -> Result<(), CallError> {
 /// # Errors
 /// The API server or a component failed.
 pub async fn stop(connection: &Connection) -> Result<(), CallError> {
-    connection.get(&path("stop"), Vec::new()).await.map(|_| ())
+    change(connection, &path("stop")).await
+}
+
+/// Sends a request that changes something in every pod, once that is permitted.
+async fn change(connection: &Connection, path: &str) -> Result<(), CallError> {
+    let send = connection.get(path, Vec::new());
+    let sent = connection.change(&format!("GET {path}"), send).await;
+    sent.map(|_| ())
 }
 
 /// Whether the profiler was turned on and that is not known everywhere yet: to a component that

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
 use crate::limits::Limits;
@@ -46,6 +47,52 @@ impl Backoff {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
         pause
+    }
+}
+
+/// The pauses between the tries of one call.
+pub fn pauses(limits: &Limits) -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(limits.first_pause)
+        .with_max_delay(limits.longest_pause)
+        .with_max_times(limits.tries - 1)
+        .with_jitter()
+}
+
+/// Tries again after errors that may pass: as often as one call is tried, and then for as long as `patience`
+/// goes.
+///
+/// # Errors
+/// The last try's error.
+pub async fn tries<T, E: Display, F>(
+    limits: &Limits,
+    patience: Duration,
+    may_pass: impl Fn(&E) -> bool,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let end = Instant::now() + patience;
+    let mut pauses = pauses(limits).build();
+    loop {
+        let error = match attempt().await {
+            Err(error) if may_pass(&error) => error,
+            done => return done,
+        };
+        let pause = match pauses.next() {
+            Some(pause) => {
+                tracing::debug!(%error, ?pause, "trying again");
+                pause
+            }
+            None if Instant::now() < end => {
+                let pause = limits.longest_pause;
+                tracing::warn!(%error, ?pause, "waiting for the API server");
+                pause
+            }
+            None => return Err(error),
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

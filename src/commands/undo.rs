@@ -71,7 +71,7 @@ async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, F
         cleaned_up = clean_up(&cluster, &install, &left) => cleaned_up,
         lost = cluster.lease.lost() => Err(Fault::may_pass(lost)),
     };
-    let journal = cluster.lease.journal().await;
+    let journal = cluster.lease.journal();
     let keep = journal.is_some_and(|journal| journal.is_to_be_undone());
     let released = cluster.lease.release(keep).await;
     if let Some(remains) = cleaned_up? {

@@ -12,6 +12,7 @@ use super::stream;
 use crate::archive::Spool;
 use crate::cluster::call::CallError;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
+use crate::cluster::retry;
 use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::{Component, selector};
 use crate::errors::joined;
@@ -156,7 +157,7 @@ fn why_not_in_page(unexpected_names: &[UnexpectedName]) -> String {
 
 /// Fetches one pod's page, and tries again after every fault: a page that fails leaves nothing behind.
 async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Page, Fault> {
-    let mut pauses: ExponentialBackoff = list.connection.pauses().build();
+    let mut pauses: ExponentialBackoff = retry::pauses(&list.connection.limits).build();
     let mut fresh_tokens = 0;
     let mut rounds = 1;
     let mut tries = 1;
@@ -189,7 +190,7 @@ async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Pag
             (None, Some(_)) if rounds < DUMP_ROUNDS => {
                 wait_for_profiler(list).await?;
                 rounds += 1;
-                pauses = list.connection.pauses().build();
+                pauses = retry::pauses(&list.connection.limits).build();
                 continue;
             }
             (None, _) => return Err(Fault::Pod(format!("{fault} ({tries} tries)"))),

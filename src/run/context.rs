@@ -74,8 +74,8 @@ impl<'a> Target<'a> {
 
 impl LockedCluster {
     /// The last change of what turns the profiler on that is to be put back.
-    pub(super) async fn last_change(&self) -> Option<Change> {
-        self.lease.journal().await?.changes.last().copied()
+    pub(super) fn last_change(&self) -> Option<Change> {
+        self.lease.journal()?.changes.last().copied()
     }
 }
 

@@ -54,8 +54,8 @@ pub(super) async fn turn_off(
         Err(Some(PutBackError::Journal(error))) => {
             return Some(PutBackError::Journal(error).to_string());
         }
-        Err(Some(error)) => return left_on(cluster, &error.to_string()).await,
-        Err(None) => return left_on(cluster, "no answer came").await,
+        Err(Some(error)) => return left_on(cluster, &error.to_string()),
+        Err(None) => return left_on(cluster, "no answer came"),
     };
     tokio::select! {
         () = wait_until_off(cluster, install, mechanism) => {}
@@ -75,7 +75,7 @@ async fn put_back(
     let lease = &cluster.lease;
     lease.note_stopped().await.map_err(PutBackError::Stopped)?;
     let mut mechanism = None;
-    while let Some(change) = cluster.last_change().await {
+    while let Some(change) = cluster.last_change() {
         if profiler_switch::restore(&cluster.connection, install, &change).await? {
             tracing::info!("the gate is as it was");
         } else {
@@ -105,8 +105,8 @@ async fn wait_until_off(cluster: &LockedCluster, install: &Install, mechanism: M
     }
 }
 
-async fn left_on(cluster: &LockedCluster, why: &str) -> Option<String> {
-    let is_on = cluster.last_change().await.is_some();
+fn left_on(cluster: &LockedCluster, why: &str) -> Option<String> {
+    let is_on = cluster.last_change().is_some();
     is_on.then(|| {
         format!(
             "the profiler is STILL TURNED ON: {why}; when that is mended: cluster-profiler-job undo"
@@ -116,8 +116,8 @@ async fn left_on(cluster: &LockedCluster, why: &str) -> Option<String> {
 
 /// What to say where the profiler was turned on and stays so, because a pod may still be profiling: turned
 /// off before every pod has stopped, it would leave that one profiling for good.
-pub(super) async fn stays_on(cluster: &LockedCluster) -> Option<String> {
+pub(super) fn stays_on(cluster: &LockedCluster) -> Option<String> {
     let text = "the profiler stays turned on, for a pod may still be profiling; when it has stopped: \
                 cluster-profiler-job undo";
-    cluster.last_change().await.map(|_| text.to_owned())
+    cluster.last_change().map(|_| text.to_owned())
 }

@@ -24,6 +24,13 @@ pub(super) async fn undo(context: &Context, step: Undo) -> Option<String> {
     None
 }
 
+/// Removes what is the run's own and nobody else's, which even a run does that has lost its Lease: the ready file,
+/// for profiling is not this run's any more, and the unfinished archive.
+pub(super) async fn remove_own(context: &Context) {
+    signal_files::remove_ready(&context.config.signals);
+    remove_upload(context).await;
+}
+
 /// Removes what was begun at the destinations and not finished.
 pub(super) async fn remove_upload(context: &Context) {
     let late = async {
@@ -32,7 +39,7 @@ pub(super) async fn remove_upload(context: &Context) {
     };
     let stays = "what was uploaded of the archive stays, unfinished";
     let all = async {
-        let is_alone = context.cluster.lease.is_held().await;
+        let is_alone = context.cluster.lease.is_held();
         for destination in context.destinations() {
             if let Err(error) = destination.abort(is_alone).await {
                 tracing::warn!(%error, "{stays}");
@@ -94,7 +101,7 @@ async fn cancel_start(context: &Context) -> Option<String> {
     let own_have_stopped = slot
         .as_ref()
         .is_some_and(StopConfirmation::own_have_stopped);
-    let journal = lease.journal().await?;
+    let journal = lease.journal()?;
     if own_have_stopped || (remains.is_none() && journal.stage == Stage::Stopped) {
         let noted = lease.note_cancelled().await;
         return remains.or(noted.err().map(|error| error.to_string()));
@@ -104,9 +111,9 @@ async fn cancel_start(context: &Context) -> Option<String> {
 
 async fn restore(context: &Context) -> Option<String> {
     let cluster = &context.cluster;
-    let journal = cluster.lease.journal().await?;
+    let journal = cluster.lease.journal()?;
     if journal.may_be_profiling() {
-        return profiler_off::stays_on(cluster).await;
+        return profiler_off::stays_on(cluster);
     }
     let hurry = async {
         context.shutdown.requested().await;
@@ -119,7 +126,7 @@ async fn restore(context: &Context) -> Option<String> {
 /// profiling, the profiler is to be turned off, or what the pods have is not shipped.
 pub(super) async fn unlock(context: &Context, is_shipped: bool) {
     let lease = &context.cluster.lease;
-    let journal = lease.journal().await;
+    let journal = lease.journal();
     let keep = journal.is_some_and(|journal| {
         if is_shipped {
             journal.is_to_be_undone()

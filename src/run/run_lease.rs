@@ -1,6 +1,6 @@
 //! The cluster's Lease while a run holds it, and the run's journal that lies in it.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
@@ -15,7 +15,10 @@ use crate::limits::Limits;
 /// the journal.
 #[derive(Debug)]
 pub(crate) struct RunLease {
-    held: Mutex<Option<Held>>,
+    /// No call is made while it is locked.
+    held: std::sync::Mutex<Option<Held>>,
+    /// Whose turn it is to change the journal.
+    writing: Mutex<()>,
     lost: watch::Sender<Option<String>>,
 }
 
@@ -30,19 +33,20 @@ impl RunLease {
     /// A Lease that is not taken yet.
     pub(crate) fn new() -> Self {
         Self {
-            held: Mutex::new(None),
+            held: std::sync::Mutex::new(None),
+            writing: Mutex::new(()),
             lost: watch::channel(None).0,
         }
     }
 
     /// Holds a Lease that was taken, and renews it from now on.
-    pub(super) async fn hold(&self, lease: HeldLease, journal: Journal) {
+    pub(super) fn hold(&self, lease: HeldLease, journal: Journal) {
         let lease = Arc::new(lease);
         let renewing = tokio::spawn({
             let (lease, lost) = (Arc::clone(&lease), self.lost.clone());
             async move { drop(lost.send_replace(Some(lease.keep().await.to_string()))) }
         });
-        *self.held.lock().await = Some(Held {
+        *self.held() = Some(Held {
             lease,
             journal,
             renewing: renewing.abort_handle(),
@@ -58,15 +62,16 @@ impl RunLease {
         }
     }
 
-    /// Whether the Lease is held, so that nobody else can be at this run.
-    pub(super) async fn is_held(&self) -> bool {
-        self.held.lock().await.is_some() && self.lost.borrow().is_none()
+    /// Whether the Lease is held and alive, so that nobody else can be at this run.
+    pub(super) fn is_held(&self) -> bool {
+        let held = self.held();
+        let alive = held.as_ref().is_some_and(|held| held.lease.is_alive());
+        alive && self.lost.borrow().is_none()
     }
 
-    /// The journal, while the Lease is held.
-    pub(crate) async fn journal(&self) -> Option<Journal> {
-        let held = self.held.lock().await;
-        held.as_ref().map(|held| held.journal.clone())
+    /// The journal as it is known to be written, while the Lease is held.
+    pub(crate) fn journal(&self) -> Option<Journal> {
+        self.held().as_ref().map(|held| held.journal.clone())
     }
 
     /// Changes the journal, where others see it: before what it tells of is done.
@@ -74,18 +79,22 @@ impl RunLease {
     /// # Errors
     /// The Lease is lost, or the API server failed. The caller must not do what it wanted to note.
     pub(super) async fn note(&self, change: impl FnOnce(&mut Journal)) -> Result<(), LeaseError> {
-        let mut held = self.held.lock().await;
-        let Some(held) = held.as_mut() else {
+        let _turn = self.writing.lock().await;
+        let lease = self.held().as_ref().map(|held| Arc::clone(&held.lease));
+        let (Some(lease), Some(journal)) = (lease, self.journal()) else {
             return Ok(());
         };
-        let mut changed = held.journal.clone();
+        let mut changed = journal.clone();
         change(&mut changed);
-        if changed != held.journal {
-            let written = held.lease.write(&changed).await;
-            if let Err(lost @ LeaseError::Lost(_)) = &written {
-                self.lost.send_replace(Some(lost.to_string()));
-            }
-            written?;
+        if changed == journal {
+            return Ok(());
+        }
+        let written = lease.write(&changed).await;
+        if let Err(lost @ LeaseError::Lost(_)) = &written {
+            self.lost.send_replace(Some(lost.to_string()));
+        }
+        written?;
+        if let Some(held) = self.held().as_mut() {
             held.journal = changed;
         }
         Ok(())
@@ -144,19 +153,21 @@ impl RunLease {
     /// # Errors
     /// The Lease is lost, or the API server failed: it dies by itself then.
     pub(crate) async fn release(&self, keep_journal: bool) -> Result<(), LeaseError> {
-        match self.held.lock().await.take() {
-            Some(held) => {
-                held.renewing.abort();
-                let limits = held.lease.limits();
-                let given_up = sleep(limits.lease_renewal);
-                let released = persist(limits, given_up, LeaseError::may_pass, || {
-                    held.lease.release(keep_journal)
-                });
-                let released = released.await;
-                released.map_err(|last| last.unwrap_or_else(LeaseError::unanswered))
-            }
-            None => Ok(()),
-        }
+        let Some(held) = self.held().take() else {
+            return Ok(());
+        };
+        held.renewing.abort();
+        let limits = held.lease.limits();
+        let given_up = sleep(limits.lease_renewal);
+        let released = persist(limits, given_up, LeaseError::may_pass, || {
+            held.lease.release(keep_journal)
+        });
+        let released = released.await;
+        released.map_err(|last| last.unwrap_or_else(LeaseError::unanswered))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cluster_profiler_job::manifest::{Manifest, Pod, Sha256};
 use flate2::read::MultiGzDecoder;
@@ -13,6 +15,7 @@ use sha2::Digest;
 use standin::Standin;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use tracing::subscriber::DefaultGuard;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_cluster-profiler-job");
 
@@ -256,6 +259,52 @@ pub(crate) fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
         );
     }
     files
+}
+
+/// What is logged by everything that runs in one thread.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// The log of this thread alone, until the guard is dropped: other tests of this process log, too.
+    pub(crate) fn of_this_thread() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().json().flatten_event(true);
+        let lines = lines.with_writer(move || writer.clone()).finish();
+        (log, tracing::subscriber::set_default(lines))
+    }
+
+    /// Its lines until now.
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
+        let written = self.0.lock().expect("no panic here").clone();
+        let lines = String::from_utf8(written).expect("text");
+        let lines = lines.lines().map(serde_json::from_str);
+        lines.map(|line| line.expect("JSON")).collect()
+    }
+
+    /// Whether a line has this in its message.
+    pub(crate) fn has(&self, text: &str) -> bool {
+        let has = |line: &serde_json::Value| line["message"].as_str().unwrap_or("").contains(text);
+        self.lines().iter().any(has)
+    }
+
+    /// Waits for a line with this in its message.
+    pub(crate) async fn until(&self, text: &str) {
+        while !self.has(text) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic here").write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A stand-in of eight pods, two of each component.

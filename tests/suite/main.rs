@@ -20,6 +20,7 @@ mod gate;
 mod gate_patch;
 mod journal;
 mod kept;
+mod lease;
 mod left_behind;
 mod lock;
 mod names;

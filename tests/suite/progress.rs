@@ -1,7 +1,5 @@
 //! A run that takes long says how far it is.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cluster_profiler_job::engine::Native;
@@ -11,30 +9,11 @@ use cluster_profiler_job::run::run_with;
 use standin::{Options, Standin};
 use tokio::sync::mpsc;
 
-use crate::harness::{Place, standin};
-
-/// The log of everything in this process.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic here").write(line)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::harness::{Log, Place, standin};
 
 #[tokio::test]
 async fn lines_tell_phase_pods_and_bytes_while_it_works() {
-    let log = Log::default();
-    let writer = log.clone();
-    let lines = tracing_subscriber::fmt().json().flatten_event(true);
-    // Of this thread alone: other tests of this process log, too.
-    let lines = lines.with_writer(move || writer.clone()).finish();
-    let _logging = tracing::subscriber::set_default(lines);
+    let (log, _logging) = Log::of_this_thread();
     let options = Options {
         pod_latency: Duration::from_millis(400),
         ..Options::default()
@@ -51,9 +30,7 @@ async fn lines_tell_phase_pods_and_bytes_while_it_works() {
     })
     .await;
     assert_eq!(code, ExitCode::Complete);
-    let log = String::from_utf8(log.0.lock().expect("no panic here").clone()).expect("text");
-    let lines = log.lines().map(serde_json::from_str::<serde_json::Value>);
-    let lines: Vec<_> = lines.map(|line| line.expect("JSON")).collect();
+    let lines = log.lines();
     let some = lines.iter().find(|line| {
         let done = line["pods_done"].as_u64().unwrap_or_default();
         line["phase"] == "dump" && (1..8).contains(&done)

@@ -73,6 +73,8 @@ pub enum Damage {
 pub struct RouteFault {
     /// The request's path ends with this (`/pods`, `/dump-cluster-profiler`).
     pub path: String,
+    /// The request's body has this text somewhere.
+    pub body: String,
     /// What is answered instead.
     pub answer: RouteAnswer,
     /// How often.
@@ -84,8 +86,17 @@ impl RouteFault {
     pub fn new(path: impl Into<String>, answer: RouteAnswer, times: Times) -> Self {
         Self {
             path: path.into(),
+            body: String::new(),
             answer,
             times,
+        }
+    }
+
+    /// The fault, but only of requests whose body has this text.
+    pub fn of_body(self, text: impl Into<String>) -> Self {
+        Self {
+            body: text.into(),
+            ..self
         }
     }
 }
@@ -99,6 +110,8 @@ pub enum RouteAnswer {
     Text(u16, String),
     /// The connection is closed without an answer.
     Hangup,
+    /// No answer ever comes, and the connection stays.
+    Hang,
     /// What the request asks for is done, then the connection is closed without an answer. It strikes
     /// only what changes something: no GET.
     Unheard,

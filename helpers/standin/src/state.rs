@@ -183,10 +183,15 @@ impl State {
     }
 
     /// The fault that strikes now.
-    pub(crate) fn route_fault(&mut self, method: &Method, path: &str) -> Option<RouteAnswer> {
+    pub(crate) fn route_fault(
+        &mut self,
+        method: &Method,
+        path: &str,
+        body: &str,
+    ) -> Option<RouteAnswer> {
         let mut here = self.route_faults.iter_mut().filter(|fault| {
             let reads = fault.answer == RouteAnswer::Unheard && method.is_safe();
-            path.ends_with(&fault.path) && !reads
+            path.ends_with(&fault.path) && body.contains(&fault.body) && !reads
         });
         here.find_map(|fault| fault.times.strike().then(|| fault.answer.clone()))
     }

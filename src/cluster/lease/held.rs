@@ -1,16 +1,18 @@
 //! The Lease while this run holds it: renewed, written to, given up.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease as Object;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::journal::Journal;
 use crate::cluster::call::{CallError, Connection};
+use crate::cluster::retry::{self, Backoff};
 use crate::limits::Limits;
 
 /// The Lease's name.
@@ -33,7 +35,7 @@ pub enum LeaseError {
         /// The namespace of the Lease.
         namespace: String,
     },
-    /// Somebody else took it over, or it could not be renewed for its whole life.
+    /// Somebody else took it over.
     #[error("this run has lost its Lease {NAME}: {0}")]
     Lost(String),
     /// The API server failed.
@@ -59,28 +61,54 @@ impl LeaseError {
     }
 }
 
-/// The Lease, held.
+/// The Lease, held. A renewal waits for no other write: each is made as if there were no other, and where two
+/// meet, the version that a write is of tells, and the later one is made again.
 #[derive(Debug)]
 pub struct HeldLease {
-    pub(super) connection: Connection,
-    pub(super) api: Api<Object>,
-    pub(super) identity: String,
-    pub(super) object: Mutex<Object>,
+    connection: Connection,
+    api: Api<Object>,
+    identity: String,
+    /// The Lease as the last answer had it. No call is made while it is locked.
+    seen: Mutex<Object>,
+    /// The time of sending of the last write that was answered well. Others count the Lease's life from when it
+    /// was stored, which may be long before its answer.
+    renewed: Mutex<Instant>,
 }
 
 impl HeldLease {
+    /// The Lease that was taken by a write that was sent then.
+    pub(super) fn new(
+        connection: Connection,
+        api: Api<Object>,
+        identity: String,
+        object: Object,
+        sent: Instant,
+    ) -> Self {
+        connection.permit.extend(sent + connection.limits.lease);
+        Self {
+            connection,
+            api,
+            identity,
+            seen: Mutex::new(object),
+            renewed: Mutex::new(sent),
+        }
+    }
+
     /// Writes the journal: before what it tells of is done.
     ///
     /// # Errors
     /// The Lease is lost, or the API server failed.
     pub async fn write(&self, journal: &Journal) -> Result<(), LeaseError> {
         let annotations = journal.annotations();
-        let written = self.update(move |object| {
+        let change = |object: &mut Object| {
             let all = object.metadata.annotations.get_or_insert_default();
             Journal::remove(all);
             all.extend(annotations.clone());
-        });
-        still_held(written.await?)
+        };
+        let tries = || self.update(&change);
+        let limits = &self.connection.limits;
+        let written = retry::tries(limits, Duration::ZERO, LeaseError::may_pass, tries).await?;
+        self.still_held(written)
     }
 
     /// The limits of its calls.
@@ -88,21 +116,27 @@ impl HeldLease {
         &self.connection.limits
     }
 
-    /// Says that its holder lives.
+    /// Whether it is not older than its life, by this process's own clock.
+    pub fn is_alive(&self) -> bool {
+        self.connection.permit.is_granted()
+    }
+
+    /// Says that its holder lives, by one try.
     ///
     /// # Errors
     /// The Lease is lost, or the API server failed.
     pub async fn renew(&self) -> Result<(), LeaseError> {
-        still_held(self.update(|_| {}).await?)
+        let renewed = self.update(&|_| {}).await?;
+        self.still_held(renewed)
     }
 
-    /// Gives the Lease up, and leaves the journal in it or takes it away.
+    /// Gives the Lease up, by one try, and leaves the journal in it or takes it away.
     ///
     /// # Errors
     /// The Lease is lost, or the API server failed.
     pub async fn release(&self, keep_journal: bool) -> Result<(), LeaseError> {
         // Without a holder it is released: by a try whose answer was lost.
-        let released = self.update(|object| {
+        let change = |object: &mut Object| {
             if let Some(spec) = &mut object.spec {
                 spec.holder_identity = None;
             }
@@ -110,84 +144,120 @@ impl HeldLease {
                 let annotations = object.metadata.annotations.as_mut();
                 Journal::remove(annotations.unwrap_or(&mut BTreeMap::new()));
             }
-        });
-        released.await.map(|_| ())
+        };
+        self.update(&change).await?;
+        self.connection.permit.end();
+        Ok(())
     }
 
-    /// Renews the Lease until it is lost, and resolves then.
+    /// Renews the Lease until somebody else has it, and resolves then. One that could not be renewed for all its
+    /// life may still be this holder's: until that shows, nothing is changed in the cluster.
     pub async fn keep(&self) -> LeaseError {
         let limits = &self.connection.limits;
-        let mut renewed = Instant::now();
+        let mut backoff = Backoff::new(limits);
+        let mut was_alive = true;
         loop {
-            tokio::time::sleep(limits.lease_renewal).await;
-            let dies = renewed + limits.lease;
-            // Others count the Lease's life from when the renewal is stored, which may be long before its
-            // answer: so the time of sending counts here.
-            let asked = Instant::now();
-            match tokio::time::timeout_at(dies, self.renew()).await {
-                Ok(Ok(())) => renewed = asked,
-                Ok(Err(lost @ LeaseError::Lost(_))) => return lost,
-                Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be renewed"),
-                Err(_) => {}
+            let renewed = *lock(&self.renewed);
+            sleep_until(renewed + limits.lease_renewal).await;
+            // A journal that was written has renewed it, too.
+            if *lock(&self.renewed) != renewed {
+                continue;
             }
-            if Instant::now() >= dies {
-                let life = limits.lease;
-                return LeaseError::Lost(format!("it could not be renewed for {life:?}"));
+            match self.renew().await {
+                Ok(()) => {
+                    if !was_alive {
+                        tracing::info!("the Lease is renewed again: nobody had taken it");
+                    }
+                    was_alive = true;
+                    backoff = Backoff::new(limits);
+                }
+                Err(lost @ LeaseError::Lost(_)) => return lost,
+                Err(error) if was_alive && !self.is_alive() => {
+                    was_alive = false;
+                    let life = limits.lease;
+                    tracing::error!(
+                        %error,
+                        "the Lease could not be renewed for {life:?}: until it is, nothing is changed in the cluster"
+                    );
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the Lease could not be renewed");
+                    backoff.pause().await;
+                }
             }
         }
     }
 
     /// Writes the Lease as this holder's, and makes it again where somebody deleted it. Others may
     /// edit what is not theirs; the holder they may not change. `false`: it has no holder any more.
-    async fn update(&self, change: impl Fn(&mut Object)) -> Result<bool, LeaseError> {
-        let mut current = self.object.lock().await;
+    async fn update(&self, change: &impl Fn(&mut Object)) -> Result<bool, LeaseError> {
+        let limits = &self.connection.limits;
+        let mut conflicts: Option<Backoff> = None;
         loop {
-            let mut object = current.clone();
+            let mut object = lock(&self.seen).clone();
             change(&mut object);
             if let Some(spec) = &mut object.spec {
                 spec.renew_time = Some(MicroTime(Timestamp::now()));
             }
             let exists = object.metadata.resource_version.is_some();
             let call = format!("update the Lease {NAME}");
+            let sent = Instant::now();
             match put(&self.connection, &self.api, &call, &object).await {
                 Ok(object) => {
-                    *current = object;
+                    *lock(&self.seen) = object;
+                    let mut renewed = lock(&self.renewed);
+                    *renewed = sent.max(*renewed);
+                    self.connection.permit.extend(*renewed + limits.lease);
                     return Ok(true);
                 }
                 Err(CallError::Answer { code: 409, .. }) => {}
                 Err(error) if exists && error.is_absent() => {}
                 Err(error) => return Err(error.into()),
             }
-            match get(&self.connection, &self.api).await? {
-                Some(object) => *current = object,
-                None => *current = anew(&current),
+            match &mut conflicts {
+                // The first is mostly one with a write of this process.
+                None => conflicts = Some(Backoff::new(limits)),
+                Some(pauses) => pauses.pause().await,
             }
-            match holder_of(&current) {
+            let found = get(&self.connection, &self.api).await?;
+            let mut seen = lock(&self.seen);
+            *seen = found.unwrap_or_else(|| anew(&seen));
+            match holder_of(&seen) {
                 Some(holder) if holder == self.identity => {}
                 None => return Ok(false),
                 Some(other) => {
+                    self.connection.permit.end();
                     return Err(LeaseError::Lost(format!("{other} has taken it over")));
                 }
             }
         }
     }
+
+    fn still_held(&self, held: bool) -> Result<(), LeaseError> {
+        if held {
+            return Ok(());
+        }
+        self.connection.permit.end();
+        Err(LeaseError::Lost(
+            "somebody has taken its holder out".to_owned(),
+        ))
+    }
 }
 
-/// The API of the Leases in a namespace.
-pub(super) fn leases(connection: &Connection, namespace: &str) -> Api<Object> {
-    Api::namespaced(connection.client.clone(), namespace)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The Lease, if there is one.
+/// The Lease, if there is one, by one try.
 pub(super) async fn get(
     connection: &Connection,
     api: &Api<Object>,
 ) -> Result<Option<Object>, CallError> {
     let call = format!("get the Lease {NAME}");
-    connection.call(&call, || api.get_opt(NAME)).await
+    connection.once(&call, api.get_opt(NAME)).await
 }
 
-/// Writes the Lease where it is as it was read, and makes one that was not read.
+/// Writes the Lease where it is as it was read, and makes one that was not read, by one try.
 pub(super) async fn put(
     connection: &Connection,
     api: &Api<Object>,
@@ -196,11 +266,10 @@ pub(super) async fn put(
 ) -> Result<Object, CallError> {
     let params = PostParams::default();
     if object.metadata.resource_version.is_some() {
-        let replace = || api.replace(NAME, &params, object);
-        connection.call(call, replace).await
+        let replace = api.replace(NAME, &params, object);
+        connection.once(call, replace).await
     } else {
-        let create = || api.create(&params, object);
-        connection.call(call, create).await
+        connection.once(call, api.create(&params, object)).await
     }
 }
 
@@ -221,9 +290,4 @@ fn anew(held: &Object) -> Object {
         },
         spec: held.spec.clone(),
     }
-}
-
-fn still_held(held: bool) -> Result<(), LeaseError> {
-    let emptied = || LeaseError::Lost("somebody has taken its holder out".to_owned());
-    held.then_some(()).ok_or_else(emptied)
 }

@@ -162,7 +162,8 @@ impl Object {
         let call = format!("patch {}", self.what);
         let merge = Patch::Merge(&patch);
         let patched = self.api.patch(&self.name, &params, &merge);
-        match self.connection.once(&call, patched).await {
+        let once = self.connection.once(&call, patched);
+        match self.connection.change(&call, once).await {
             Ok(_) => Ok(Written::Done),
             Err(CallError::Answer { code: 409, .. }) => Ok(Written::Conflict),
             Err(error) if error.may_pass() => Ok(Written::Unknown(error)),

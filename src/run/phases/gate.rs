@@ -27,7 +27,7 @@ pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Resu
         }
         switched = switch_on(context, install, is_resumed) => switched?,
     };
-    let inherited = cluster.last_change().await;
+    let inherited = cluster.last_change();
     let changed = switched
         .as_ref()
         .and_then(|switched| switched.object.clone());

@@ -177,7 +177,7 @@ pub(crate) async fn take_lease(
     } = lease::acquire(&cluster.connection, &install.namespace, &run_id, until).await?;
     let left = left.filter(Journal::is_open);
     let journal = left.clone().unwrap_or_else(|| Journal::new(run_id));
-    cluster.lease.hold(lease, journal).await;
+    cluster.lease.hold(lease, journal);
     Ok(Taken { left, waited })
 }
 

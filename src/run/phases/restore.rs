@@ -53,19 +53,19 @@ async fn put_back(
         };
         profiler_off::turn_off(cluster, install, hurry, given_up).await
     } else {
-        profiler_off::stays_on(cluster).await
+        profiler_off::stays_on(cluster)
     };
     if let Some(left_on) = &left_on {
         tracing::error!("{left_on}");
     }
-    let after = is_left_on(context).await;
+    let after = is_left_on(context);
     context.gate().after = after;
     Ok(Restored { dumped, left_on })
 }
 
 /// Whether the run leaves the profiler on: as it came, unless it was changed and not put back.
-async fn is_left_on(context: &Context) -> bool {
-    let still_changed = context.cluster.last_change().await.is_some();
+fn is_left_on(context: &Context) -> bool {
+    let still_changed = context.cluster.last_change().is_some();
     let kept = context.config.enable_policy == EnablePolicy::Enable;
     let gate = context.gate();
     match gate.changed {

@@ -69,7 +69,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
 
 /// The pods that earlier runs started and nobody could stop until now.
 async fn unstopped(context: &Context, install: &Install) -> Result<Vec<ExpectedPod>, Fault> {
-    match context.cluster.lease.journal().await {
+    match context.cluster.lease.journal() {
         Some(journal) if !journal.unstopped.is_empty() => {
             Ok(resume::left_pods(&context.cluster, install, &journal)
                 .await?

@@ -43,8 +43,9 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
         .ok()?
         .to_bytes();
     let place = shared.change(|state| state.log.arrive(seen(&parts, &body)));
-    let reply = match fault(shared, &parts) {
+    let reply = match fault(shared, &parts, &body) {
         Some(RouteAnswer::Hangup) => return None,
+        Some(RouteAnswer::Hang) => return std::future::pending().await,
         Some(RouteAnswer::Unheard) => {
             dispatch(shared, &parts, &body, arrived).await;
             return None;
@@ -138,11 +139,12 @@ fn version() -> Reply {
     reply::json(StatusCode::OK, &version)
 }
 
-fn fault(shared: &Shared, parts: &Parts) -> Option<RouteAnswer> {
+fn fault(shared: &Shared, parts: &Parts, body: &[u8]) -> Option<RouteAnswer> {
     if shared.state.borrow().route_faults.is_empty() {
         return None;
     }
-    shared.change(|state| state.route_fault(&parts.method, parts.uri.path()))
+    let body = String::from_utf8_lossy(body);
+    shared.change(|state| state.route_fault(&parts.method, parts.uri.path(), &body))
 }
 
 fn faulty_status(code: u16) -> Reply {
