@@ -16,5 +16,6 @@ pub mod limits;
 pub mod manifest;
 pub mod outcome;
 pub mod pprof;
+pub mod proxy;
 pub mod run;
 pub mod window;

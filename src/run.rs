@@ -120,7 +120,7 @@ async fn supervised(
     let (clock, phase) = Clock::new();
     let context = Arc::new(Context {
         cluster: LockedCluster {
-            connection: connect::connect(&config.kubeconfig, limits).await?,
+            connection: connect::connect(&config.kubeconfig, &config.proxies, limits).await?,
             lease: RunLease::new(),
             run_id: config.run_id.to_string(),
             enable_policy: config.enable_policy,

@@ -1,24 +1,24 @@
-//! The way to the API server: a kubeconfig, or the pod's service account; and the sockets that lead there.
+//! The way to the API server: a kubeconfig, or the pod's service account.
 
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Uri};
+use http::Uri;
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connection as Connected, HttpConnector};
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connection as Socket, HttpConnector};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
-use kube::client::{Body, ClientBuilder, ConfigExt};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::client::{ClientBuilder, ConfigExt};
+use kube::config::{Cluster, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
-use percent_encoding::percent_decode_str;
-use tower::{BoxError, Service, ServiceExt};
+use tower::util::{MapErrLayer, option_layer};
+use tower::{BoxError, Service};
 
 use super::call::Connection;
 use crate::errors::chain;
 use crate::limits::{KEEP_ALIVE, KEEP_ALIVE_PROBES, KEEP_ALIVE_REPEAT, Limits, UNACKNOWLEDGED};
+use crate::proxy::{Protocol, Proxies, Proxy, ProxyUrl};
 
 /// How many idle connections a client keeps for its next calls.
 #[derive(Debug, Clone, Copy)]
@@ -56,24 +56,31 @@ pub enum ConnectError {
     },
 }
 
+/// A configuration, and the proxy that it is to be reached by.
+struct Way {
+    config: Config,
+    proxy: Option<ProxyUrl>,
+}
+
 /// Makes the connection; nothing is sent yet.
 ///
 /// # Errors
-/// There is no kubeconfig or service account, or it cannot be used.
-pub async fn connect(kubeconfig: &[PathBuf], limits: Limits) -> Result<Connection, ConnectError> {
+/// There is no kubeconfig or service account, or it cannot be used, or a proxy cannot.
+pub async fn connect(
+    kubeconfig: &[PathBuf],
+    proxies: &Proxies,
+    limits: Limits,
+) -> Result<Connection, ConnectError> {
     // One provider for every TLS connection; a second call finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let nowhere = |error: &dyn std::error::Error| ConnectError::Nowhere {
-        detail: chain(error),
-    };
-    let config = if kubeconfig.is_empty() {
-        Config::infer().await.map_err(|error| nowhere(&error))?
+    let Way { config, proxy } = if kubeconfig.is_empty() {
+        usual_way(proxies).await?
     } else {
-        from_files(kubeconfig).await?
+        from_files(kubeconfig, proxies).await?
     };
     let client = |idle| {
-        client(&config, idle).map_err(|error| ConnectError::Unusable {
-            detail: chain(&error),
+        client(&config, proxy.as_ref(), idle).map_err(|error| ConnectError::Unusable {
+            detail: chain(error.as_ref()),
         })
     };
     let mut connection = Connection::new(client(Idle::Kept)?, limits);
@@ -81,77 +88,28 @@ pub async fn connect(kubeconfig: &[PathBuf], limits: Limits) -> Result<Connectio
     Ok(connection)
 }
 
-/// A client as kube makes one, but for two things. Its sockets notice a server that is gone without a word. And it
-/// tries nothing again: retries are this program's own, for kube's would repeat a call for minutes, PATCH
-/// included.
-fn client(config: &Config, idle: Idle) -> Result<Client, kube::Error> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_connect_timeout(config.connect_timeout);
-    tcp.set_keepalive(Some(KEEP_ALIVE));
-    tcp.set_keepalive_interval(Some(KEEP_ALIVE_REPEAT));
-    tcp.set_keepalive_retries(Some(KEEP_ALIVE_PROBES));
-    #[cfg(target_os = "linux")]
-    tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
-    let Some(proxy) = config.proxy_url.clone() else {
-        return client_over(config, tcp, idle);
+/// The way by kubectl's own file, or by the pod's service account. The second takes no proxy: it is an address
+/// within the cluster.
+async fn usual_way(proxies: &Proxies) -> Result<Way, ConnectError> {
+    let file = match Kubeconfig::read() {
+        Ok(file) => by_file(file, proxies).await,
+        Err(error) => Err(error),
     };
-    match proxy.scheme_str() {
-        Some("http") => client_over(config, tunnel(proxy, tcp), idle),
-        Some("https") => {
-            let tls = config.rustls_https_connector_with_connector(tcp)?;
-            client_over(config, tunnel(proxy, tls), idle)
-        }
-        Some(_) | None => Err(kube::Error::ProxyProtocolUnsupported {
-            proxy_url: Box::new(proxy),
-        }),
-    }
-}
-
-/// A way through a proxy, with the user and password of its URL.
-fn tunnel<C>(proxy: Uri, connector: C) -> Tunnel<C> {
-    let authority = proxy.authority().map(|authority| authority.as_str());
-    let user = authority.and_then(|authority| Some(authority.rsplit_once('@')?.0));
-    let basic = user.and_then(|user| {
-        let user: Vec<u8> = percent_decode_str(user).collect();
-        HeaderValue::try_from(format!("Basic {}", STANDARD.encode(user))).ok()
-    });
-    let tunnel = Tunnel::new(proxy, connector);
-    match basic {
-        Some(basic) => tunnel.with_auth(basic),
-        None => tunnel,
-    }
-}
-
-/// A client whose connections are made so.
-fn client_over<C>(config: &Config, connector: C, idle: Idle) -> Result<Client, kube::Error>
-where
-    C: Service<Uri> + Clone + Send + Sync + 'static,
-    C::Response: Connected + Read + Write + Send + Unpin + 'static,
-    C::Future: Send + 'static,
-    C::Error: std::error::Error + Send + Sync + 'static,
-{
-    let connector = config.rustls_https_connector_with_connector(connector)?;
-    let mut builder = legacy::Builder::new(TokioExecutor::new());
-    match idle {
-        Idle::Kept => {}
-        Idle::Closed => {
-            builder.pool_max_idle_per_host(0);
-        }
-    }
-    let client: legacy::Client<_, Body> = builder.build(connector);
-    let namespace = config.default_namespace.clone();
-    let client = ClientBuilder::new(client.map_err(BoxError::from), namespace);
-    let headed = client.with_layer(&config.extra_headers_layer()?);
-    let address = config.base_uri_layer();
-    Ok(match config.auth_layer()? {
-        Some(auth) => headed.with_layer(&auth).with_layer(&address).build(),
-        None => headed.with_layer(&address).build(),
-    })
+    let mut way = match file {
+        Ok(way) => way,
+        Err(no_file) => Way {
+            config: Config::incluster().map_err(|error| ConnectError::Nowhere {
+                detail: format!("{}; {}", chain(&error), chain(&no_file)),
+            })?,
+            proxy: None,
+        },
+    };
+    way.config.apply_debug_overrides();
+    Ok(way)
 }
 
 /// The files of KUBECONFIG, merged: what an earlier one says counts before what a later one says.
-async fn from_files(paths: &[PathBuf]) -> Result<Config, ConnectError> {
+async fn from_files(paths: &[PathBuf], proxies: &Proxies) -> Result<Way, ConnectError> {
     let shown = std::env::join_paths(paths).unwrap_or_default();
     let fault = |error: &dyn std::error::Error| ConnectError::Kubeconfig {
         path: shown.to_string_lossy().into_owned(),
@@ -169,7 +127,108 @@ async fn from_files(paths: &[PathBuf]) -> Result<Config, ConnectError> {
         let next = Kubeconfig::read_from(path).map_err(|error| fault(&error))?;
         merged = merged.merge(next).map_err(|error| fault(&error))?;
     }
-    Config::from_custom_kubeconfig(merged, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| fault(&error))
+    let way = by_file(merged, proxies).await;
+    way.map_err(|error| fault(&error))
+}
+
+/// The way by a kubeconfig. As kubectl has it, its own proxy is for every host, and the environment's for those
+/// that NO_PROXY does not name.
+async fn by_file(mut file: Kubeconfig, proxies: &Proxies) -> Result<Way, KubeconfigError> {
+    let own = cluster(&mut file)
+        .and_then(|cluster| cluster.proxy_url.take())
+        .filter(|url| !url.is_empty())
+        .map(|url| ProxyUrl {
+            source: "the kubeconfig's proxy-url",
+            url,
+        });
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    let proxy = own.or_else(|| proxies.of(&config.cluster_url).cloned());
+    Ok(Way { config, proxy })
+}
+
+/// The cluster of a kubeconfig's current context.
+fn cluster(file: &mut Kubeconfig) -> Option<&mut Cluster> {
+    let current = file.current_context.as_ref()?;
+    let context = file.contexts.iter().find(|named| named.name == *current)?;
+    let name = &context.context.as_ref()?.cluster;
+    let named = file.clusters.iter_mut().find(|named| named.name == *name)?;
+    named.cluster.as_mut()
+}
+
+/// The client, through its proxy. kube has no part in the proxy: it holds NO_PROXY against the proxy's own host.
+fn client(config: &Config, proxy: Option<&ProxyUrl>, idle: Idle) -> Result<Client, BoxError> {
+    let connector = sockets(config);
+    let Some(proxy) = proxy else {
+        return client_over(config, connector, idle);
+    };
+    let Proxy { protocol, target } = proxy.proxy()?;
+    let at = target.uri().clone();
+    match protocol {
+        Protocol::Http => {
+            let tunnel = with_password(Tunnel::new(at, connector), &target);
+            client_over(config, tunnel, idle)
+        }
+        Protocol::Https => {
+            // The name that a kubeconfig may give is the API server's, and not the proxy's.
+            let mut to_proxy = config.clone();
+            to_proxy.tls_server_name = None;
+            let connector = to_proxy.rustls_https_connector_with_connector(connector)?;
+            let tunnel = with_password(Tunnel::new(at, connector), &target);
+            client_over(config, tunnel, idle)
+        }
+        Protocol::Socks5 => {
+            let socks = SocksV5::new(at, connector);
+            let socks = match target.raw_auth() {
+                Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
+                None => socks,
+            };
+            client_over(config, socks, idle)
+        }
+    }
+}
+
+/// Sockets that notice a server that is gone without a word.
+fn sockets(config: &Config) -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(config.connect_timeout);
+    tcp.set_keepalive(Some(KEEP_ALIVE));
+    tcp.set_keepalive_interval(Some(KEEP_ALIVE_REPEAT));
+    tcp.set_keepalive_retries(Some(KEEP_ALIVE_PROBES));
+    #[cfg(target_os = "linux")]
+    tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    tcp
+}
+
+fn with_password<C>(tunnel: Tunnel<C>, proxy: &Intercept) -> Tunnel<C> {
+    match proxy.basic_auth() {
+        Some(password) => tunnel.with_auth(password.clone()),
+        None => tunnel,
+    }
+}
+
+/// The client over sockets that this makes. It has no retries: those are this program's own, for kube's would
+/// repeat a call for minutes, PATCH included.
+fn client_over<C>(config: &Config, sockets: C, idle: Idle) -> Result<Client, BoxError>
+where
+    C: Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: Socket + Read + Write + Send + Unpin + 'static,
+    C::Future: Send + 'static,
+    C::Error: std::error::Error + Send + Sync + 'static,
+{
+    let connector = config.rustls_https_connector_with_connector(sockets)?;
+    let mut builder = legacy::Builder::new(TokioExecutor::new());
+    match idle {
+        Idle::Kept => {}
+        Idle::Closed => {
+            builder.pool_max_idle_per_host(0);
+        }
+    }
+    let http = builder.build(connector);
+    let client = ClientBuilder::new(http, config.default_namespace.clone())
+        .with_layer(&MapErrLayer::new(BoxError::from))
+        .with_layer(&config.extra_headers_layer()?)
+        .with_layer(&option_layer(config.auth_layer()?))
+        .with_layer(&config.base_uri_layer());
+    Ok(client.build())
 }

@@ -47,7 +47,7 @@ pub async fn undo(
 /// # Errors
 /// A live run holds the lock, or something cannot be undone.
 async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, Fault> {
-    let connection = connect::connect(&config.kubeconfig, limits).await?;
+    let connection = connect::connect(&config.kubeconfig, &config.proxies, limits).await?;
     let install = install::find(&connection, config.namespace.as_deref()).await?;
     let namespace = &install.namespace;
     rights::check(&connection, rights::needed(namespace)).await?;

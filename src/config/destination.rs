@@ -108,6 +108,7 @@ fn read_s3_settings(
         region: foreign.region.clone(),
         checksums_set: foreign.checksums_set,
         max_attempts,
+        proxies: foreign.proxies.clone(),
         ca_bundles: foreign.ca_bundles.clone(),
         path_style,
         encryption: faults.read(encryption),

@@ -1,10 +1,12 @@
 //! Foreign settings: variables that are not ours and that a run heeds. AWS's, an ObjectBucketClaim's,
-//! the downward API's, KUBECONFIG, TMPDIR, PATH and RUST_LOG; and the variables of Kubernetes' Services,
-//! which are told apart from ours. HTTPS_PROXY and NO_PROXY are read by the HTTP clients themselves.
+//! the downward API's, HTTPS_PROXY, HTTP_PROXY and NO_PROXY, KUBECONFIG, TMPDIR, PATH and RUST_LOG; and the
+//! variables of Kubernetes' Services, which are told apart from ours.
 
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
+
+use crate::proxy::{Proxies, ProxyUrl};
 
 /// The pod that a run is in, as the downward API tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(super) struct ForeignSettings {
     pub(super) tmpdir: PathBuf,
     /// The files of KUBECONFIG, if it is set.
     pub(super) kubeconfig: Vec<PathBuf>,
+    /// HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or their names in lower case.
+    pub(super) proxies: Proxies,
     /// RUST_LOG, if it is set.
     pub(super) log_filter: Option<String>,
     /// An S3 server's URL, with the variable that has it: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL.
@@ -69,6 +73,11 @@ impl ForeignSettings {
         // A Service called `bucket` brings names like a claim's; its values are URLs of its own kind.
         let claimed = |name| text(name).filter(|value| !value.starts_with("tcp://"));
         let named = |name| text(name).map(|value| (name, value));
+        let proxy = |upper, lower| {
+            let found = named(upper).or_else(|| named(lower));
+            found.map(|(source, url)| ProxyUrl { source, url })
+        };
+        let no_proxy = text("NO_PROXY").or_else(|| text("no_proxy"));
         let pod = || {
             Some(OwnPod {
                 name: text("POD_NAME")?,
@@ -97,6 +106,11 @@ impl ForeignSettings {
             pod: pod(),
             tmpdir: get("TMPDIR").map_or_else(|| Path::new("/tmp").to_owned(), PathBuf::from),
             kubeconfig: paths("KUBECONFIG"),
+            proxies: Proxies::new(
+                proxy("HTTPS_PROXY", "https_proxy"),
+                proxy("HTTP_PROXY", "http_proxy"),
+                no_proxy.as_deref().unwrap_or_default(),
+            ),
             log_filter: text("RUST_LOG"),
             path: paths("PATH"),
         }

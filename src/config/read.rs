@@ -50,6 +50,7 @@ pub fn undo_config(
             lock_wait,
             stop_wait,
             kubeconfig: foreign.kubeconfig,
+            proxies: foreign.proxies,
         });
     (telling, faults.into_result(config))
 }
@@ -123,6 +124,7 @@ fn read_config(
         pod: foreign.pod,
         temporary: foreign.tmpdir,
         kubeconfig: foreign.kubeconfig,
+        proxies: foreign.proxies,
         // Last, for it has no default: until here every fault was looked for.
         destination: destination?,
     };

@@ -8,6 +8,7 @@ use super::foreign_settings::{ChecksumsSet, OwnPod};
 use super::min_complete::MinComplete;
 use super::run_id::RunId;
 use crate::component::Component;
+use crate::proxy::Proxies;
 
 /// A run's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub temporary: PathBuf,
     /// The kubeconfig files of KUBECONFIG, if it is set.
     pub kubeconfig: Vec<PathBuf>,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
 }
 
 /// An undo's configuration.
@@ -63,6 +66,8 @@ pub struct UndoConfig {
     pub stop_wait: Duration,
     /// The kubeconfig files of KUBECONFIG, if it is set.
     pub kubeconfig: Vec<PathBuf>,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
 }
 
 /// A place where runs are kept.
@@ -99,6 +104,8 @@ pub struct S3Settings {
     pub checksums_set: ChecksumsSet,
     /// Tries of one request, the first included, where AWS_MAX_ATTEMPTS says so.
     pub max_attempts: Option<u32>,
+    /// The proxies of the environment.
+    pub proxies: Proxies,
     /// Certificates of authorities that are trusted besides the usual ones, as PEM, each with the variable
     /// that names the file.
     pub ca_bundles: Vec<(&'static str, PathBuf)>,

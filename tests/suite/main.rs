@@ -32,6 +32,7 @@ mod pprof_malformed;
 mod pprof_oracle;
 mod pprof_texts;
 mod progress;
+mod proxies;
 mod refusals;
 mod retention;
 mod s3;

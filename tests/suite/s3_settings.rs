@@ -234,18 +234,22 @@ async fn a_proxy_is_used_and_the_buckets_name_stands_where_it_should() {
     let server = bucket.url().trim_start_matches("https://");
     let proxy = Proxy::start(server.to_owned()).await.expect("a proxy");
     let place = into(&bucket, &standin)
-        .with("AWS_ENDPOINT_URL", "https://localhost:4711")
-        .with("HTTPS_PROXY", proxy.url())
-        .with("NO_PROXY", "127.0.0.1");
+        .with("AWS_ENDPOINT_URL", "https://s3.standin.test:4711")
+        .with("HTTPS_PROXY", proxy.url());
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
-    assert!(proxy.asked().iter().all(|host| host == "localhost:4711"));
+    assert!(
+        proxy
+            .asked()
+            .iter()
+            .all(|host| host == "s3.standin.test:4711")
+    );
     assert_eq!(bucket.keys().len(), 2);
     let another = place
         .with("PROFILER_S3_PATH_STYLE", "false")
         .with("PROFILER_RUN_ID", "another");
     let ended = another.run().await;
     assert_eq!(ended.code, 4, "{}", ended.log);
-    let host = format!("{BUCKET}.localhost:4711");
+    let host = format!("{BUCKET}.s3.standin.test:4711");
     assert!(proxy.asked().contains(&host), "{:?}", proxy.asked());
 }

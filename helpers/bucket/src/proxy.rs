@@ -1,9 +1,10 @@
-//! A proxy for HTTPS, as HTTPS_PROXY names one: whatever it is asked to reach, it reaches one server.
+//! A proxy for HTTPS, as HTTPS_PROXY names one: whatever it is asked to reach, it reaches one server. It speaks
+//! HTTP and SOCKS 5 on one port.
 
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -40,6 +41,11 @@ impl Proxy {
         &self.url
     }
 
+    /// The same proxy's URL where SOCKS is to be spoken.
+    pub fn socks_url(&self) -> String {
+        self.url.replace("http://", "socks5://")
+    }
+
     /// The hosts, with their ports, that it was asked to reach.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no panic").clone()
@@ -64,25 +70,53 @@ async fn serve(listener: TcpListener, server: String, asked: Asked) {
     }
 }
 
-/// One tunnel (RFC 9110, 9.3.6). How it ends is the client's business.
+/// One tunnel. How it ends is the client's business.
 async fn tunnel(client: TcpStream, server: String, asked: Asked) -> std::io::Result<()> {
     let mut client = BufReader::new(client);
+    let is_socks = client.fill_buf().await?.first() == Some(&5);
+    let (target, answer) = if is_socks {
+        (socks(&mut client).await?, &b"\x05\0\0\x01\0\0\0\0\0\0"[..])
+    } else {
+        (connect(&mut client).await?, &b"HTTP/1.1 200 OK\r\n\r\n"[..])
+    };
+    asked.lock().expect("no panic").extend(target);
+    let mut server = TcpStream::connect(server).await?;
+    client.write_all(answer).await?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+/// Reads the head of a CONNECT (RFC 9110, 9.3.6): what is to be reached.
+async fn connect(client: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
     let mut line = String::new();
     client.read_line(&mut line).await?;
     let target = line
         .split(' ')
         .nth(1)
-        .filter(|_| line.starts_with("CONNECT "));
-    asked
-        .lock()
-        .expect("no panic")
-        .extend(target.map(str::to_owned));
+        .filter(|_| line.starts_with("CONNECT "))
+        .map(str::to_owned);
     while line.trim_end() != "" {
         line.clear();
         client.read_line(&mut line).await?;
     }
-    let mut server = TcpStream::connect(server).await?;
-    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
-    copy_bidirectional(&mut client, &mut server).await?;
-    Ok(())
+    Ok(target)
+}
+
+/// Reads a SOCKS 5 client's greeting and its CONNECT (RFC 1928): the name that is to be reached. An address is
+/// none: a client that resolves a name by itself is not what the tests are about.
+async fn socks(client: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
+    const NAME: u8 = 3;
+    client.read_u8().await?;
+    let mut methods = vec![0; client.read_u8().await?.into()];
+    client.read_exact(&mut methods).await?;
+    client.write_all(b"\x05\0").await?;
+    let mut head = [0; 4];
+    client.read_exact(&mut head).await?;
+    if head[3] != NAME {
+        return Ok(None);
+    }
+    let mut name = vec![0; client.read_u8().await?.into()];
+    client.read_exact(&mut name).await?;
+    let port = client.read_u16().await?;
+    Ok(Some(format!("{}:{port}", String::from_utf8_lossy(&name))))
 }

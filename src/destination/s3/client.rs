@@ -1,6 +1,6 @@
 //! The S3 client: AWS's own chain of credentials, the region, the endpoint, tries, and the one TLS stack.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
@@ -14,10 +14,16 @@ use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumVa
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::ErrorKind;
 use aws_types::service_config::ServiceConfigKey;
 use base64::Engine;
@@ -26,10 +32,15 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::error::retry_after;
+
 use crate::config::S3Settings;
 use crate::destination::error::DestinationError;
 use crate::errors::chain;
 use crate::limits::{S3_ATTEMPT, S3_CONNECT, S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_TRIES};
+use crate::proxy::{Protocol, Proxies, ProxyError, ProxyUrl};
+
+/// The schemes of proxies that a bucket can be reached by.
+const HTTP: &str = "http:// or https://";
 
 /// The region that is named to a server that is not AWS.
 const NO_REGION: &str = "us-east-1";
@@ -47,7 +58,7 @@ pub(super) async fn new_client(settings: &S3Settings) -> Result<Client, Destinat
         .connect_timeout(S3_CONNECT)
         .operation_attempt_timeout(S3_ATTEMPT)
         .build();
-    let http = http_client(&settings.ca_bundles)?;
+    let http = http_client(settings)?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .retry_config(retry)
@@ -147,21 +158,18 @@ fn region(settings: &S3Settings, http: SharedHttpClient) -> impl ProvideRegion +
     }
 }
 
-/// An HTTP client that also trusts the certificates of these files, each of which comes with the variable
-/// that names it.
+/// An HTTP client that also trusts the certificates of these files, and reaches each host by its proxy.
 ///
 /// # Errors
 /// A file cannot be read, is no PEM, or has no certificate that can be used.
-fn http_client(
-    ca_bundles: &[(&'static str, PathBuf)],
-) -> Result<SharedHttpClient, DestinationError> {
+fn http_client(settings: &S3Settings) -> Result<SharedHttpClient, DestinationError> {
     // One provider for every TLS connection; a second call finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut trusted = TrustStore::default();
     for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
         trusted.add_pem_certificate(pem(certificate));
     }
-    for (variable, path) in ca_bundles {
+    for (variable, path) in &settings.ca_bundles {
         for certificate in usable_certificates(variable, path)? {
             trusted.add_pem_certificate(pem(&certificate));
         }
@@ -175,10 +183,12 @@ fn http_client(
             detail: error.to_string(),
             permanent: true,
         })?;
-    Ok(
+    let proxies = settings.proxies.clone();
+    Ok(by_host(proxies, move |proxy| {
+        let context = context.clone();
         aws_smithy_http_client::Builder::new().build_with_connector_fn(
             move |settings, components| {
-                let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+                let mut connector = Connector::builder().proxy_config(proxy.clone());
                 connector.set_connector_settings(settings.cloned());
                 connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
                 connector
@@ -186,8 +196,68 @@ fn http_client(
                     .tls_context(context.clone())
                     .build()
             },
-        ),
-    )
+        )
+    }))
+}
+
+/// The ways to the hosts: one with no proxy, and one for each that is configured.
+#[derive(Debug, Clone)]
+struct ByHost<C> {
+    proxies: Proxies,
+    direct: C,
+    /// A proxy that cannot be used is an error only for the hosts that it is for.
+    proxied: Vec<(ProxyUrl, Result<C, ProxyError>)>,
+}
+
+/// A client whose hosts are reached as `proxies` say. The SDK's own rules for NO_PROXY are not Go's.
+fn by_host(proxies: Proxies, client: impl Fn(ProxyConfig) -> SharedHttpClient) -> SharedHttpClient {
+    let through = |url: &ProxyUrl| match url.proxy()?.protocol {
+        Protocol::Http | Protocol::Https => {
+            let config = ProxyConfig::all(url.url.as_str());
+            config.map(&client).map_err(|_| url.unusable(HTTP))
+        }
+        Protocol::Socks5 => Err(url.unusable(HTTP)),
+    };
+    let proxied = proxies.all().map(|url| (url.clone(), through(url)));
+    SharedHttpClient::new(ByHost {
+        proxied: proxied.collect(),
+        direct: client(ProxyConfig::disabled()),
+        proxies,
+    })
+}
+
+impl HttpClient for ByHost<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let connector = |client: &SharedHttpClient| client.http_connector(settings, components);
+        let proxied = self.proxied.iter().cloned();
+        SharedHttpConnector::new(ByHost {
+            proxies: self.proxies.clone(),
+            direct: connector(&self.direct),
+            proxied: proxied
+                .map(|(url, client)| (url, client.map(|client| connector(&client))))
+                .collect(),
+        })
+    }
+}
+
+impl HttpConnector for ByHost<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let url = request.uri().parse().unwrap_or_default();
+        let proxy = self.proxies.of(&url);
+        let way = self.proxied.iter().find(|(url, _)| Some(url) == proxy);
+        match way.map(|(_, connector)| connector) {
+            None => self.direct.call(request),
+            Some(Ok(connector)) => connector.call(request),
+            Some(Err(error)) => {
+                let error = ConnectorError::user(error.clone().into());
+                HttpConnectorFuture::ready(Err(error))
+            }
+        }
+    }
 }
 
 /// The certificates of a file that can be used. The SDK would panic on another.

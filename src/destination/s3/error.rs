@@ -247,6 +247,8 @@ fn on_unsent(error: &(dyn Error + 'static)) -> Advice {
         Advice::permanent("; set AWS_REGION")
     } else if says(&["proxy auth", "407"]) {
         Advice::permanent("; the proxy wants credentials: see HTTPS_PROXY")
+    } else if says(&["is no url of a proxy"]) {
+        Advice::permanent("; or name the host in NO_PROXY")
     } else if says(&["tunnel", "proxy"]) {
         Advice::passing("; the proxy of HTTPS_PROXY does not let it through")
     } else if says(&["dns error", "failed to lookup"]) {
