@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod connect;
+mod credentials;
 pub mod event;
 pub mod install;
 pub mod lease;

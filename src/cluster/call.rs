@@ -10,7 +10,7 @@ use kube::client::Body;
 
 use super::permit::WritePermit;
 use super::retry;
-use crate::errors::chain;
+use crate::errors::{chain, on_handshake, unknown_to_tls};
 use crate::limits::Limits;
 
 /// A connection to the API server, with the limits of each call.
@@ -62,6 +62,14 @@ pub enum CallError {
         /// All causes, the outermost first.
         detail: String,
     },
+    /// The server's certificate is of an unknown kind.
+    #[error("{call}: no connection to the API server: {detail}")]
+    Unsupported {
+        /// The call.
+        call: String,
+        /// What is not known, and what is.
+        detail: String,
+    },
     /// The answer could not be understood.
     #[error("{call}: the API server's answer makes no sense: {detail}")]
     Nonsense {
@@ -77,9 +85,9 @@ impl CallError {
     /// be replaced late, and a token's file is read anew each minute.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Answer { code, .. } => matches!(code, 401 | 429 | 500 | 502 | 503 | 504),
+            Self::Answer { code, .. } => matches!(code, 401 | 429 | 500 | 502..=504),
             Self::Transport { .. } => true,
-            Self::Nonsense { .. } => false,
+            Self::Unsupported { .. } | Self::Nonsense { .. } => false,
         }
     }
 
@@ -129,12 +137,9 @@ impl CallError {
         matches!(self, Self::Answer { code: 404, .. })
     }
 
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "kube has many errors that mean no answer"
-    )]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "kube has many errors")]
     fn from_kube(call: &str, error: kube::Error) -> Self {
-        let call = call.to_owned();
+        let (call, detail) = (call.to_owned(), chain(&error));
         match error {
             kube::Error::Api(status) => Self::Answer {
                 call,
@@ -143,13 +148,13 @@ impl CallError {
                 status: status.status.is_some(),
                 continue_token: status.metadata.and_then(|meta| meta.continue_),
             },
-            error @ kube::Error::SerdeError(_) => Self::Nonsense {
-                call,
-                detail: chain(&error),
-            },
-            error => Self::Transport {
-                call,
-                detail: chain(&error),
+            kube::Error::SerdeError(_) => Self::Nonsense { call, detail },
+            error => match unknown_to_tls(&error) {
+                Some(detail) => Self::Unsupported { call, detail },
+                None => Self::Transport {
+                    detail: detail + on_handshake(&error),
+                    call,
+                },
             },
         }
     }

@@ -9,6 +9,7 @@ use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connection as Socket, HttpConnector};
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
+use kube::client::middleware::AuthLayer;
 use kube::client::{ClientBuilder, ConfigExt};
 use kube::config::{Cluster, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
@@ -16,6 +17,7 @@ use tower::util::{MapErrLayer, option_layer};
 use tower::{BoxError, Service};
 
 use super::call::Connection;
+use super::credentials;
 use crate::errors::chain;
 use crate::limits::{KEEP_ALIVE, KEEP_ALIVE_PROBES, KEEP_ALIVE_REPEAT, Limits, UNACKNOWLEDGED};
 use crate::proxy::{Protocol, Proxies, Proxy, ProxyUrl};
@@ -78,11 +80,16 @@ pub async fn connect(
     } else {
         from_files(kubeconfig, proxies).await?
     };
-    let client = |idle| {
-        client(&config, proxy.as_ref(), idle).map_err(|error| ConnectError::Unusable {
-            detail: chain(error.as_ref()),
-        })
+    let user = &config.auth_info;
+    credentials::check_token(user).map_err(|detail| ConnectError::Unusable { detail })?;
+    let unusable = |error: BoxError| ConnectError::Unusable {
+        detail: credentials::advice(user, error.as_ref()),
     };
+    // Made once, for a plugin would be run for each.
+    let auth = config
+        .auth_layer()
+        .map_err(|error| unusable(error.into()))?;
+    let client = |idle| client(&config, auth.as_ref(), proxy.as_ref(), idle).map_err(unusable);
     let mut connection = Connection::new(client(Idle::Kept)?, limits);
     connection.lone_client = client(Idle::Closed)?;
     Ok(connection)
@@ -156,17 +163,22 @@ fn cluster(file: &mut Kubeconfig) -> Option<&mut Cluster> {
 }
 
 /// The client, through its proxy. kube has no part in the proxy: it holds NO_PROXY against the proxy's own host.
-fn client(config: &Config, proxy: Option<&ProxyUrl>, idle: Idle) -> Result<Client, BoxError> {
+fn client(
+    config: &Config,
+    auth: Option<&AuthLayer>,
+    proxy: Option<&ProxyUrl>,
+    idle: Idle,
+) -> Result<Client, BoxError> {
     let connector = sockets(config);
     let Some(proxy) = proxy else {
-        return client_over(config, connector, idle);
+        return client_over(config, auth, connector, idle);
     };
     let Proxy { protocol, target } = proxy.proxy()?;
     let at = target.uri().clone();
     match protocol {
         Protocol::Http => {
             let tunnel = with_password(Tunnel::new(at, connector), &target);
-            client_over(config, tunnel, idle)
+            client_over(config, auth, tunnel, idle)
         }
         Protocol::Https => {
             // The name that a kubeconfig may give is the API server's, and not the proxy's.
@@ -174,7 +186,7 @@ fn client(config: &Config, proxy: Option<&ProxyUrl>, idle: Idle) -> Result<Clien
             to_proxy.tls_server_name = None;
             let connector = to_proxy.rustls_https_connector_with_connector(connector)?;
             let tunnel = with_password(Tunnel::new(at, connector), &target);
-            client_over(config, tunnel, idle)
+            client_over(config, auth, tunnel, idle)
         }
         Protocol::Socks5 => {
             let socks = SocksV5::new(at, connector);
@@ -182,7 +194,7 @@ fn client(config: &Config, proxy: Option<&ProxyUrl>, idle: Idle) -> Result<Clien
                 Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
                 None => socks,
             };
-            client_over(config, socks, idle)
+            client_over(config, auth, socks, idle)
         }
     }
 }
@@ -209,7 +221,12 @@ fn with_password<C>(tunnel: Tunnel<C>, proxy: &Intercept) -> Tunnel<C> {
 
 /// The client over sockets that this makes. It has no retries: those are this program's own, for kube's would
 /// repeat a call for minutes, PATCH included.
-fn client_over<C>(config: &Config, sockets: C, idle: Idle) -> Result<Client, BoxError>
+fn client_over<C>(
+    config: &Config,
+    auth: Option<&AuthLayer>,
+    sockets: C,
+    idle: Idle,
+) -> Result<Client, BoxError>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: Socket + Read + Write + Send + Unpin + 'static,
@@ -228,7 +245,7 @@ where
     let client = ClientBuilder::new(http, config.default_namespace.clone())
         .with_layer(&MapErrLayer::new(BoxError::from))
         .with_layer(&config.extra_headers_layer()?)
-        .with_layer(&option_layer(config.auth_layer()?))
+        .with_layer(&option_layer(auth))
         .with_layer(&config.base_uri_layer());
     Ok(client.build())
 }

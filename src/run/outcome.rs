@@ -78,9 +78,8 @@ pub(super) struct Shipped<'a> {
 impl Shipped<'_> {
     /// The exit code, and the reason.
     ///
-    /// A run that was told to stop says so whatever it shipped. No run that leaves something in the
-    /// cluster is complete. A workload that failed is told of only where the run gives no other
-    /// reason to look.
+    /// A run that was told to stop says so whatever it shipped. No run that leaves something in the cluster is
+    /// complete. A workload that failed is told of only where the run gives no other reason to look.
     pub(super) fn outcome(&self) -> (ExitCode, String) {
         let mut code = ExitCode::Incomplete;
         if self.is_enough && self.left_behind.is_empty() {
@@ -202,8 +201,7 @@ impl Fault {
         }
     }
 
-    /// The failure of both destinations: of the first one, and then of the fallback. What may pass
-    /// at either is worth a retry.
+    /// The failure of both destinations, the fallback's last. What may pass at either is worth a retry.
     pub(super) fn of_both(first: &Self, mut second: Self) -> Self {
         if second.code == ExitCode::DestinationRefused {
             second.code = first.code;
@@ -221,11 +219,14 @@ impl From<ConnectError> for Fault {
 
 impl From<CallError> for Fault {
     fn from(error: CallError) -> Self {
-        if error.is_definite() {
-            Self::not_allowed(error.to_string())
+        let fault = if matches!(error, CallError::Unsupported { .. }) {
+            Self::usage
+        } else if error.is_definite() {
+            Self::not_allowed
         } else {
-            Self::may_pass(error.to_string())
-        }
+            Self::may_pass
+        };
+        fault(error.to_string())
     }
 }
 

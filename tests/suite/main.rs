@@ -10,6 +10,7 @@ mod completeness;
 mod configuration;
 mod confirmed_stop;
 mod convert;
+mod credentials;
 mod destination;
 mod docs;
 mod dry_run;

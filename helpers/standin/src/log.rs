@@ -13,6 +13,8 @@ pub struct Seen {
     pub path: String,
     /// The query as it was sent, without the question mark.
     pub query: String,
+    /// The credentials that came with it.
+    pub authorization: Option<String>,
     /// The body as text.
     pub body: String,
     /// The status it was answered with; none yet, or none at all after a hang-up.

@@ -141,6 +141,7 @@ impl SwitchError {
             } => Self::Denied { object, message },
             error @ (CallError::Answer { .. }
             | CallError::Transport { .. }
+            | CallError::Unsupported { .. }
             | CallError::Nonsense { .. }) => Self::Call(error),
         }
     }

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::endpoint::{self, Endpoint};
 use crate::destination::error::DestinationError;
-use crate::errors::chain;
+use crate::errors::{chain, unknown_to_tls};
 
 /// A request that failed. The status and the code tell what is missing from what is refused.
 pub(super) struct RequestError {
@@ -237,10 +237,10 @@ fn on_unsent(error: &(dyn Error + 'static)) -> Advice {
     }
     let text = chain(error).to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&["invalid peer certificate", "unknownissuer"]) {
-        Advice::permanent(
-            "; the server's certificate is not trusted: give its authority's in AWS_CA_BUNDLE",
-        )
+    if let Some(what) = unknown_to_tls(error) {
+        Advice::permanent(format!("; {what}"))
+    } else if says(&["invalid peer certificate", "unknownissuer"]) {
+        Advice::permanent("; its certificate is not trusted: give its authority's in AWS_CA_BUNDLE")
     } else if says(&["corrupt message", "invalidcontenttype"]) {
         Advice::permanent("; the server speaks no TLS there: see AWS_ENDPOINT_URL")
     } else if says(&["region"]) {

@@ -162,7 +162,10 @@ fn code_of(code: u16) -> StatusCode {
 }
 
 fn seen(parts: &Parts, body: &[u8]) -> Seen {
+    let authorization = parts.headers.get(http::header::AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
     Seen {
+        authorization: authorization.map(str::to_owned),
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
