@@ -17,6 +17,8 @@ pub use entry::{Entry, EntryWriter};
 use framing::LARGEST_MEMBER;
 pub use framing::{Framing, PathError, check_path};
 
+use jiff::Timestamp;
+
 use crate::manifest::Partial;
 use crate::pprof::proto::Summary;
 use crate::pprof::{self, Kind, Profile, Served};
@@ -78,8 +80,10 @@ impl Spool {
 }
 
 /// One pod's finished entries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PodBundle {
+    /// When the pod's profiles began to arrive. All of them bear this time.
+    pub dumped_at: Timestamp,
     /// The profiles, by kind.
     pub entries: BTreeMap<Kind, Entry>,
     /// The texts of those that were converted.
@@ -110,6 +114,17 @@ pub enum ProfileError {
 }
 
 impl PodBundle {
+    /// An empty bundle of a pod that was dumped at this time.
+    pub fn new(dumped_at: Timestamp) -> Self {
+        Self {
+            dumped_at,
+            entries: BTreeMap::new(),
+            originals: Vec::new(),
+            cpu: None,
+            mem_stats: BTreeMap::new(),
+        }
+    }
+
     /// Reads a profile of a pod to its end, and adds it: hashed, compressed, and converted as it passes. What
     /// cannot be understood is kept as it came.
     ///
@@ -158,7 +173,7 @@ impl PodBundle {
                 if kind == Kind::Heap {
                     self.mem_stats = mem_stats;
                 }
-                let mut entry = converted(&profile, &path, spool)?;
+                let mut entry = self.converted(&profile, &path, spool)?;
                 entry.file.notes = notes;
                 entry.file.partial = partial.map(Partial::from);
                 entry
@@ -166,6 +181,15 @@ impl PodBundle {
         };
         self.entries.insert(kind, entry);
         Ok(())
+    }
+
+    /// The entry of a profile that was made out of a text.
+    fn converted(&self, profile: &Profile, path: &str, spool: &Spool) -> Result<Entry, EntryError> {
+        let mut writer = spool.begin()?;
+        profile.write(self.dumped_at, &mut writer)?;
+        let mut entry = spool.finish(writer, path)?;
+        entry.file.samples = Some(profile.samples());
+        Ok(entry)
     }
 
     /// More than the bundle takes of an archive, with the framing of its entries and the archive's end.
@@ -195,13 +219,4 @@ impl PodBundle {
             partial.or_else(|| damage.map(|why| format!("{file}: {why}")))
         })
     }
-}
-
-/// The entry of a profile that was made out of a text.
-fn converted(profile: &Profile, path: &str, spool: &Spool) -> Result<Entry, EntryError> {
-    let mut writer = spool.begin()?;
-    profile.write(&mut writer)?;
-    let mut entry = spool.finish(writer, path)?;
-    entry.file.samples = Some(profile.samples());
-    Ok(entry)
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
 
 const BLOCK: u64 = 512;
 
@@ -19,27 +20,24 @@ pub struct PathError {
 }
 
 /// A maker of the bytes between the entries' data, each time as a gzip member.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Framing {
-    modified: u64,
     padding: u64,
 }
 
 impl Framing {
-    /// An empty archive whose entries have this modification time, in seconds since 1970.
-    pub fn new(modified: u64) -> Self {
-        Self {
-            modified,
-            padding: 0,
-        }
-    }
-
-    /// The gzip member before an entry's data: the padding of the entry before it, and its header.
+    /// The gzip member before an entry's data: the padding of the entry before it, and its header. The header
+    /// has the time at which the entry was modified in whole seconds.
     ///
     /// # Errors
     /// The path does not fit the header; nothing has changed.
-    pub fn open(&mut self, path: &str, bytes: u64) -> Result<Vec<u8>, PathError> {
-        let header = ustar_header(path, bytes, self.modified)?;
+    pub fn open(
+        &mut self,
+        path: &str,
+        bytes: u64,
+        modified: Timestamp,
+    ) -> Result<Vec<u8>, PathError> {
+        let header = ustar_header(path, bytes, modified.as_second().unsigned_abs())?;
         let member = self.member(header.as_bytes());
         self.padding = bytes.next_multiple_of(BLOCK) - bytes;
         Ok(member)

@@ -49,7 +49,7 @@ fn convert(
     bar.set_style(style.progress_chars("=> "));
     let result = source.each(&bar, |found| {
         match found {
-            Found::File(name, content) => output.take(&name, content, summary)?,
+            Found::File(file) => output.take(file, summary)?,
             Found::Skipped(name, why) => summary.skipped(&name, why),
             Found::Unreadable(name, why) => summary.unreadable(&name, why),
         }

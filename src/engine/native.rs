@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backon::{BackoffBuilder, ExponentialBackoff};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::page::{self, Page};
+use super::page::{self, Page, Wanted};
 use super::pod_dump::{DumpPlan, NATIVE, PodDump};
 use super::stream;
 use crate::archive::Spool;
@@ -249,9 +250,13 @@ async fn try_page(list: &PodList, step: &Step, spool: &Spool) -> Try {
         Err(error) if error.may_pass() => return Try::Failed(error.to_string()),
         Err(error) => return Try::FailedForGood(error),
     };
+    let wanted = Wanted {
+        pod: step.pod.clone(),
+        dumped_at: Timestamp::now(),
+    };
     let (sender, reader) = stream::channel();
-    let (pod, spool) = (step.pod.clone(), spool.clone());
-    let parse = tokio::task::spawn_blocking(move || page::read(reader, &pod, &spool));
+    let spool = spool.clone();
+    let parse = tokio::task::spawn_blocking(move || page::read(reader, &wanted, &spool));
     sender.send(body, list.connection.limits.idle).await;
     match joined(parse.await) {
         Ok(page) => Try::Done(page),

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::read::DecoderReader;
+use jiff::Timestamp;
 use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 
 use super::bounded_names::BoundedNames;
@@ -36,17 +37,26 @@ pub(super) enum PageError {
     Twice(String),
 }
 
+/// What is asked for of a page.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// The one pod.
+    pub(super) pod: String,
+    /// When the page began to arrive.
+    pub(super) dumped_at: Timestamp,
+}
+
 /// Reads a page to its very end, and keeps what was asked for.
 ///
 /// # Errors
 /// The page cannot be used; nothing of it counts.
-pub(super) fn read(body: impl Read, pod: &str, spool: &Spool) -> Result<Page, PageError> {
+pub(super) fn read(body: impl Read, wanted: &Wanted, spool: &Spool) -> Result<Page, PageError> {
     let mut json = JsonStreamReader::new(BoundedNames::new(body));
     let mut page = Page::default();
     json.begin_object()?;
     while json.has_next()? {
         match json.next_name()? {
-            "componentResults" => results(&mut json, pod, spool, &mut page)?,
+            "componentResults" => results(&mut json, wanted, spool, &mut page)?,
             _ => json.skip_value()?,
         }
     }
@@ -70,23 +80,24 @@ fn enter<R: Read>(json: &mut Json<R>) -> Result<bool, ReaderError> {
 /// Reads the results of all pods of the page.
 fn results<R: Read>(
     json: &mut Json<R>,
-    pod: &str,
+    wanted: &Wanted,
     spool: &Spool,
     page: &mut Page,
 ) -> Result<(), PageError> {
     if !enter(json)? {
         return Ok(());
     }
+    let pod = &wanted.pod;
     while json.has_next()? {
         let name = json.next_name_owned()?;
-        if name != pod {
+        if name != *pod {
             let why = "no pod of this name was asked for";
             note_unexpected_name(&mut page.unexpected_names, pod, &name, why);
             json.skip_value()?;
         } else if page.bundle.is_some() {
             return Err(PageError::Twice(name));
         } else {
-            page.bundle = Some(result(json, pod, spool, &mut page.unexpected_names)?);
+            page.bundle = Some(result(json, wanted, spool, &mut page.unexpected_names)?);
         }
     }
     Ok(json.end_object()?)
@@ -95,11 +106,12 @@ fn results<R: Read>(
 /// Reads the result of the pod that was asked for.
 fn result<R: Read>(
     json: &mut Json<R>,
-    pod: &str,
+    wanted: &Wanted,
     spool: &Spool,
     unexpected_names: &mut Vec<UnexpectedName>,
 ) -> Result<PodBundle, PageError> {
-    let mut bundle = PodBundle::default();
+    let mut bundle = PodBundle::new(wanted.dumped_at);
+    let pod = &wanted.pod;
     if !enter(json)? {
         return Ok(bundle);
     }

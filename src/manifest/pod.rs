@@ -57,6 +57,11 @@ pub struct Pod {
     /// The engine that brought its files; none if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// When its profiles began to arrive (RFC 3339, UTC); none if there are none. Its files in the archive, and
+    /// the profiles that were made of texts, bear it in whole seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub dumped_at: Option<jiff::Timestamp>,
     /// `runtime.MemStats` of its process, as its heap profile has them, without the last pauses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mem_stats: BTreeMap<String, Stat>,

@@ -4,15 +4,18 @@
 use std::io::{self, Write};
 
 use flate2::{Compression, write::GzEncoder};
+use jiff::Timestamp;
 
 use super::proto::{
-    COMMENT, DEFAULT_SAMPLE_TYPE, MAPPING, PERIOD, PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, put_bytes,
-    put_number, put_varint,
+    COMMENT, DEFAULT_SAMPLE_TYPE, MAPPING, PERIOD, PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, TIME_NANOS,
+    put_bytes, put_number, put_varint,
 };
 use super::tables::Tables;
 
 /// The most memory that a profile may take, in bytes. The largest known, of 31 MB of text, takes a tenth of it.
 const MOST_BYTES: usize = 32 << 20;
+
+const NANOS_OF_SECOND: i64 = 1_000_000_000;
 
 /// A profile with names. Its samples are kept as they will be written.
 #[derive(Debug)]
@@ -208,11 +211,17 @@ impl Profile {
 
     /// Writes the profile, packed with gzip as `go tool pprof` expects it.
     ///
+    /// It bears the time at which its text was written, in whole seconds: the modification times of an
+    /// archive's entries are no finer, and a text that comes out of one becomes the same profile again. With
+    /// [`Timestamp::UNIX_EPOCH`] it bears none.
+    ///
     /// # Errors
     /// The output cannot be written.
-    pub fn write(&self, output: impl Write) -> io::Result<()> {
+    pub fn write(&self, time: Timestamp, output: impl Write) -> io::Result<()> {
         let mut output = GzEncoder::new(output, Compression::default());
         let mut head = self.head.clone();
+        let nanos = time.as_second().saturating_mul(NANOS_OF_SECOND);
+        put_number(&mut head, TIME_NANOS, nanos.cast_unsigned());
         put_bytes(&mut head, MAPPING, &self.mapping());
         output.write_all(&head)?;
         output.write_all(&self.samples)?;

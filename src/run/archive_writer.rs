@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::outcome::Fault;
-use super::pod_results::{Expectation, PodResults, judge};
+use super::pod_results::{Expectation, PodResults, ShippedPod, judge};
 use crate::archive::{Entry, Framing, Spool};
 use crate::cluster::install::Install;
 use crate::destination::Upload;
@@ -25,10 +25,10 @@ pub(super) struct ArchiveWriter {
 }
 
 impl ArchiveWriter {
-    /// Begins with an upload, and the time that the files of the archive bear.
-    pub(super) fn new(upload: Upload, time: Timestamp) -> Self {
+    /// Begins with an upload.
+    pub(super) fn new(upload: Upload) -> Self {
         Self {
-            framing: Framing::new(time.as_second().unsigned_abs()),
+            framing: Framing::default(),
             upload,
         }
     }
@@ -75,22 +75,33 @@ impl ArchiveWriter {
             results.note_left_out(&pod, &judgement, why);
             return Ok(Some(0));
         }
+        let dumped_at = bundle.dumped_at;
         let mut files = Vec::with_capacity(bundle.entries.len() + bundle.originals.len());
         for entry in bundle.entries.into_values().chain(bundle.originals) {
-            files.push(self.write_entry(entry).await?);
+            files.push(self.write_entry(entry, dumped_at).await?);
         }
         let bytes = files.iter().map(|file| file.bytes).sum();
-        results.note(&pod, engine, files, bundle.mem_stats, judgement);
+        let shipped = ShippedPod {
+            engine,
+            dumped_at,
+            files,
+            mem_stats: bundle.mem_stats,
+        };
+        results.note(&pod, shipped, judgement);
         Ok(Some(bytes))
     }
 
-    /// Writes an entry.
+    /// Writes an entry that bears this time.
     ///
     /// # Errors
     /// The destination, or the temporary file, failed.
-    pub(super) async fn write_entry(&mut self, entry: Entry) -> Result<File, Fault> {
+    pub(super) async fn write_entry(
+        &mut self,
+        entry: Entry,
+        time: Timestamp,
+    ) -> Result<File, Fault> {
         let (file, mut content) = entry.into_parts();
-        let header = self.framing.open(&file.path, file.bytes)?;
+        let header = self.framing.open(&file.path, file.bytes, time)?;
         self.upload.write(header.into()).await?;
         loop {
             let chunk = read_chunk(&mut content)?;

@@ -37,6 +37,18 @@ pub(super) struct Expectation {
     pub(super) restarted: BTreeSet<String>,
 }
 
+/// What the archive has of a pod.
+#[derive(Debug)]
+pub(super) struct ShippedPod {
+    /// The engine that brought it.
+    pub(super) engine: &'static str,
+    /// When its profiles began to arrive.
+    pub(super) dumped_at: Timestamp,
+    pub(super) files: Vec<File>,
+    /// `runtime.MemStats`, by name.
+    pub(super) mem_stats: BTreeMap<String, String>,
+}
+
 /// The judgement of what a pod brought.
 #[derive(Debug)]
 pub(super) struct Judgement {
@@ -56,6 +68,7 @@ impl PodResults {
                 state: State::Missing,
                 why: None,
                 engine: None,
+                dumped_at: None,
                 mem_stats: BTreeMap::new(),
                 files: Vec::new(),
             };
@@ -69,19 +82,13 @@ impl PodResults {
         }
     }
 
-    /// Notes what an engine brought of a pod, and the judgement of it.
-    pub(super) fn note(
-        &mut self,
-        name: &str,
-        engine: &str,
-        files: Vec<File>,
-        mem_stats: BTreeMap<String, String>,
-        judgement: Judgement,
-    ) {
+    /// Notes what was shipped of a pod, and the judgement of it.
+    pub(super) fn note(&mut self, name: &str, shipped: ShippedPod, judgement: Judgement) {
         if let Some(pod) = self.pods.get_mut(name) {
-            pod.engine = Some(engine.to_owned());
-            pod.files = files;
-            let stats = mem_stats.into_iter();
+            pod.engine = Some(shipped.engine.to_owned());
+            pod.dumped_at = Some(shipped.dumped_at);
+            pod.files = shipped.files;
+            let stats = shipped.mem_stats.into_iter();
             pod.mem_stats = stats.map(|(stat, value)| (stat, value.into())).collect();
         }
         if judgement.of_window {

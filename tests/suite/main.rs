@@ -45,5 +45,6 @@ mod signals;
 mod start;
 mod telling;
 mod tidy;
+mod times;
 mod tokens;
 mod window;

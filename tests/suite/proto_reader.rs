@@ -23,6 +23,8 @@ pub(crate) struct Decoded {
     pub(crate) says_that_it_has_names: bool,
     pub(crate) default_sample_type: u64,
     pub(crate) period: u64,
+    pub(crate) time_nanos: u64,
+    pub(crate) duration_nanos: u64,
 }
 
 /// A field: its number, its value if that is a number, its bytes if not.
@@ -111,6 +113,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
             6 => profile
                 .strings
                 .push(String::from_utf8(message.to_vec()).expect("UTF-8")),
+            9 => profile.time_nanos = value,
+            10 => profile.duration_nanos = value,
             12 => profile.period = value,
             14 => profile.default_sample_type = value,
             _ => {}
@@ -159,16 +163,32 @@ impl Decoded {
 
 /// Decodes a message as it stands in a file.
 pub(crate) fn decode_packed(packed: &[u8]) -> Decoded {
+    decode(&unpacked(packed))
+}
+
+/// A message as it stands in a file, without the time that it bears.
+pub(crate) fn timeless(packed: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
+    let fields = fields(&unpacked(packed))
+        .into_iter()
+        .filter(|(field, ..)| *field != 9)
+        .map(|(field, number, inner)| (field, number, inner.to_vec()))
+        .collect();
+    fields
+}
+
+fn unpacked(packed: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let read = GzDecoder::new(packed).read_to_end(&mut bytes);
     read.expect("gzip");
-    decode(&bytes)
+    bytes
 }
 
 /// What was written of a text's profile.
 pub(crate) fn converted(parsed: &Parsed) -> Decoded {
     let mut packed = Vec::new();
     let profile = parsed.profile.as_ref().expect("a profile");
-    profile.write(&mut packed).expect("memory");
+    profile
+        .write(jiff::Timestamp::UNIX_EPOCH, &mut packed)
+        .expect("memory");
     decode_packed(&packed)
 }

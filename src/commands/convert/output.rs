@@ -1,10 +1,12 @@
 //! The directory that `convert` makes, with the source's paths.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::source::kind;
+use jiff::Timestamp;
+
+use super::source::{SourceFile, kind};
 use super::summary::{ConvertError, Converted, Summary};
 use crate::pprof::{self, Kind, Profile, Served};
 
@@ -34,14 +36,18 @@ impl Output {
     /// The directory cannot be written.
     pub(super) fn take(
         &self,
-        name: &Path,
-        content: &mut dyn Read,
+        file: SourceFile<'_>,
         summary: &mut Summary,
     ) -> Result<(), ConvertError> {
-        let path = self.root.join(name);
+        let SourceFile {
+            name,
+            modified,
+            content,
+        } = file;
+        let (name, path) = (name.as_path(), self.root.join(&name));
         let failed = |error| ConvertError::output(&path, error);
         let mut copy = match create(&path) {
-            Ok(file) => Copy::new(file),
+            Ok(file) => Copy::new(file, modified),
             Err(error) if is_the_sources(&error) => {
                 summary.skipped(name, error.to_string());
                 return Ok(());
@@ -61,11 +67,16 @@ impl Output {
             }
             Err(error) => return Err(failed(error)),
         };
-        let bytes = copy.end().map_err(failed)?;
+        let text_bytes = copy.end().map_err(failed)?;
         let Some((kind, served)) = profile else {
             return Ok(());
         };
-        let result = match self.convert(&path, kind, served, bytes) {
+        let source = TextFile {
+            path: &path,
+            bytes: text_bytes,
+            modified,
+        };
+        let result = match self.convert(source, kind, served) {
             Ok(result) => result,
             Err(error) if is_the_sources(&error) => {
                 Converted::Damaged(format!("there is no place for its text: {error}"))
@@ -76,14 +87,9 @@ impl Output {
         Ok(())
     }
 
-    /// Writes a profile with names in place of the text of so many bytes, which is put aside or removed.
-    fn convert(
-        &self,
-        path: &Path,
-        kind: Kind,
-        served: Served,
-        text_bytes: u64,
-    ) -> io::Result<Converted> {
+    /// Writes a profile with names in place of its text, which is put aside or removed.
+    fn convert(&self, text: TextFile<'_>, kind: Kind, served: Served) -> io::Result<Converted> {
+        let path = text.path;
         let (profile, notes, partial) = match served {
             Served::Profile(_) => return Ok(Converted::AlreadyProfile),
             Served::Damaged(why) => return Ok(Converted::Damaged(why)),
@@ -108,12 +114,19 @@ impl Output {
             }
         }
         Ok(Converted::Text {
-            text_bytes,
-            profile_bytes: write(path, &profile)?,
+            text_bytes: text.bytes,
+            profile_bytes: write(path, &profile, text.modified)?,
             notes,
             partial,
         })
     }
+}
+
+/// A file as it was copied, which may be a text.
+struct TextFile<'a> {
+    path: &'a Path,
+    bytes: u64,
+    modified: Timestamp,
 }
 
 /// Makes a file that was not there, and the directories above it.
@@ -135,32 +148,39 @@ fn is_the_sources(error: &io::Error) -> bool {
     )
 }
 
-/// Writes a profile to a new file. Gives its size.
-fn write(path: &Path, profile: &Profile) -> io::Result<u64> {
-    let mut copy = Copy::new(File::create_new(path)?);
-    profile.write(&mut copy)?;
+/// Writes a profile, of a text that was written at this time, to a new file. Gives its size.
+fn write(path: &Path, profile: &Profile, time: Timestamp) -> io::Result<u64> {
+    let mut copy = Copy::new(File::create_new(path)?, time);
+    profile.write(time, &mut copy)?;
     copy.end()
 }
 
 /// A file being written, which knows whether it was the one that failed.
 struct Copy {
     file: BufWriter<File>,
+    modified: Timestamp,
     bytes: u64,
     failed: bool,
 }
 
 impl Copy {
-    fn new(file: File) -> Self {
+    fn new(file: File, modified: Timestamp) -> Self {
         Self {
             file: BufWriter::new(file),
+            modified,
             bytes: 0,
             failed: false,
         }
     }
 
-    /// Writes what is buffered. Gives the file's size.
+    /// Writes what is buffered, and gives the file its source's time: a text has no other, and may be converted
+    /// again. Gives the file's size.
     fn end(mut self) -> io::Result<u64> {
         self.file.flush()?;
+        if self.modified != Timestamp::UNIX_EPOCH {
+            // Not every file system takes it, and the content is there without.
+            let _ = self.file.get_ref().set_modified(self.modified.into());
+        }
         Ok(self.bytes)
     }
 }

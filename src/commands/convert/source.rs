@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use indicatif::ProgressBar;
+use jiff::Timestamp;
 use tar::{Archive, EntryType};
 
 use super::summary::ConvertError;
@@ -18,10 +19,19 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// POSIX.1-1988, ustar
 const BLOCK: usize = 512;
 
+/// A file of a source.
+pub(super) struct SourceFile<'a> {
+    /// Its plain relative path.
+    pub(super) name: PathBuf,
+    /// When it was modified; 1970 where nothing tells.
+    pub(super) modified: Timestamp,
+    pub(super) content: &'a mut dyn Read,
+}
+
 /// One thing that is found in a source.
 pub(super) enum Found<'a> {
-    /// A file, at a plain relative path.
-    File(PathBuf, &'a mut dyn Read),
+    /// A file.
+    File(SourceFile<'a>),
     /// Something that is neither converted nor copied, by name, and why.
     Skipped(PathBuf, String),
     /// Something that cannot be read, by name, and why.
@@ -178,7 +188,16 @@ fn file(
         File::open(&path).map(Some)
     };
     match open() {
-        Ok(Some(file)) => take(Found::File(name, &mut bar.wrap_read(file))),
+        Ok(Some(file)) => {
+            let modified = file.metadata().and_then(|found| found.modified()).ok();
+            take(Found::File(SourceFile {
+                name,
+                modified: modified
+                    .and_then(|time| time.try_into().ok())
+                    .unwrap_or_default(),
+                content: &mut bar.wrap_read(file),
+            }))
+        }
         Ok(None) => take(Found::Skipped(name, "it is a link, or no file".to_owned())),
         Err(error) => take(Found::Unreadable(name, error.to_string())),
     }
@@ -208,14 +227,19 @@ fn archive(
             Err(error) => return Ok(Err(error)),
         };
         let kind = entry.header().entry_type();
+        let modified = entry.header().mtime().ok();
+        let modified = modified.and_then(|seconds| i64::try_from(seconds).ok());
+        let modified = modified.and_then(|seconds| Timestamp::from_second(seconds).ok());
         if matches!(kind, EntryType::Directory | EntryType::XGlobalHeader) {
             continue;
         }
         take(match (plain(&name), kind) {
             (None, _) => Found::Skipped(name, "its path leads out of the archive".to_owned()),
-            (Some(path), EntryType::Regular | EntryType::Continuous) => {
-                Found::File(path, &mut entry)
-            }
+            (Some(name), EntryType::Regular | EntryType::Continuous) => Found::File(SourceFile {
+                name,
+                modified: modified.unwrap_or_default(),
+                content: &mut entry,
+            }),
             (Some(path), _) => Found::Skipped(path, "it is a link, or no file".to_owned()),
         })?;
     }

@@ -11,6 +11,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::archive::{PodBundle, ProfileError, Spool};
 use crate::engine::pod_dump::note_unexpected_name;
 use crate::manifest::UnexpectedName;
@@ -88,10 +90,11 @@ impl OutputDirectory {
         pod: &str,
         spool: &Spool,
     ) -> Result<(PodBundle, Vec<UnexpectedName>), ReadError> {
-        let mut bundle = PodBundle::default();
         let mut unexpected_names = Vec::new();
         let directory = self.path.join(pod);
-        for file_name in names_in(&directory)? {
+        let names = names_in(&directory)?;
+        let mut bundle = PodBundle::new(first_written(&directory, &names)?);
+        for file_name in names {
             let path = directory.join(&file_name);
             let name = file_name.to_string_lossy();
             match Kind::from_file_name(&name) {
@@ -125,6 +128,16 @@ impl OutputDirectory {
         self.deleted += 1;
         Ok(())
     }
+}
+
+/// The time at which the program wrote the first of these files in a directory.
+fn first_written(directory: &Path, names: &BTreeSet<OsString>) -> io::Result<Timestamp> {
+    let mut first = Timestamp::now();
+    for name in names {
+        let written = fs::symlink_metadata(directory.join(name))?.modified()?;
+        first = first.min(Timestamp::try_from(written).map_err(io::Error::other)?);
+    }
+    Ok(first)
 }
 
 /// The names in a directory; none where there is no directory.

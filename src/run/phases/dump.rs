@@ -122,9 +122,10 @@ async fn ship(
         pods.retain(|expected| expected.name != failed.pod);
     }
     let upload = begin(target.destination, &config.run_id, install).await?;
-    let mut writer = ArchiveWriter::new(upload, stopped.window.start);
+    let mut writer = ArchiveWriter::new(upload);
     context.progress.show_dump(pods.len());
-    let cluster_file = writer.write_entry(cluster_json).await?;
+    let opened_at = stopped.window.start;
+    let cluster_file = writer.write_entry(cluster_json, opened_at).await?;
     let plan = DumpPlan {
         connection: context.cluster.connection.patient(),
         namespace: install.namespace.clone(),

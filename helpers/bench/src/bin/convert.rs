@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use cluster_profiler_job::pprof::{Kind, convert};
 use flate2::read::GzDecoder;
+use jiff::Timestamp;
 use tempfile::NamedTempFile;
 
 const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../goldens/data/large");
@@ -93,7 +94,7 @@ fn one(file: &Path, kind: Kind) -> Result<()> {
         .profile
         .with_context(|| format!("{:?}", parsed.problems))?;
     let mut packed = Vec::new();
-    profile.write(&mut packed)?;
+    profile.write(Timestamp::UNIX_EPOCH, &mut packed)?;
     let seconds = begin.elapsed().as_secs_f64();
     let peak = peak()?;
     let lines = find_lines(open()?)?.as_secs_f64();
