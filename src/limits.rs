@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long calls may take, how often they are tried, and other times that no user sets.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Limits {
     pub outage: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
+    /// The clock on the wall. It may step at any time, so no time between two moments is taken from it.
+    pub now: fn() -> Timestamp,
     /// Of a bucket.
     pub bucket: BucketLimits,
 }
@@ -70,6 +72,7 @@ impl Default for Limits {
             gate: Duration::from_secs(5 * 60),
             outage: Duration::from_secs(5 * 60),
             progress: Duration::from_secs(30),
+            now: Timestamp::now,
             bucket: BucketLimits::default(),
         }
     }
@@ -119,8 +122,8 @@ pub const S3_FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between tries of a request to a bucket.
 pub const S3_LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// Redirects of one request that brings a run's data, until it is not sent again.
-pub const S3_REDIRECTS: u32 = 4;
+/// Refusals and redirects of one request that brings a run's data, until it is not sent again.
+pub const S3_REFUSALS: u32 = 4;
 
 /// The longest time for a connection to a bucket.
 pub const S3_CONNECT: Duration = Duration::from_secs(10);

@@ -9,7 +9,7 @@ use kube::Client;
 use kube::client::Body;
 
 use super::permit::WritePermit;
-use super::retry;
+use super::retry::{self, Outlook};
 use crate::errors::{chain, on_handshake, unknown_to_tls};
 use crate::limits::Limits;
 
@@ -81,14 +81,30 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Whether the same call may succeed a little later. So may one whose credentials were refused: they may
-    /// be replaced late, and a token's file is read anew each minute.
-    pub fn may_pass(&self) -> bool {
+    /// What it says of the same call a little later. One whose credentials were refused may pass: they may be
+    /// replaced late, and a token's file is read anew each minute.
+    pub fn outlook(&self) -> Outlook {
         match self {
-            Self::Answer { code, .. } => matches!(code, 401 | 429 | 500 | 502..=504),
-            Self::Transport { .. } => true,
-            Self::Unsupported { .. } | Self::Nonsense { .. } => false,
+            Self::Transport { .. }
+            | Self::Answer {
+                code: 401 | 429 | 500 | 502..=504,
+                ..
+            } => Outlook::MayPass,
+            Self::Answer {
+                code: 403 | 404 | 409 | 410,
+                status: true,
+                continue_token: None,
+                ..
+            } => Outlook::Refused,
+            Self::Answer { .. } | Self::Unsupported { .. } | Self::Nonsense { .. } => {
+                Outlook::Final
+            }
         }
+    }
+
+    /// Whether the same call may succeed a little later.
+    pub fn may_pass(&self) -> bool {
+        self.outlook() == Outlook::MayPass
     }
 
     /// Whether it is about a pod that failed: of that virt-api tells as text.
@@ -194,7 +210,7 @@ impl Connection {
             Ok(answer) => answer.map_err(|error| CallError::from_kube(call, error)),
             Err(_) => Err(CallError::Transport {
                 call: call.to_owned(),
-                detail: format!("none within {} s", limit.as_secs()),
+                detail: format!("none within {limit:?}"),
             }),
         }
     }
@@ -220,8 +236,7 @@ impl Connection {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        let may_pass = CallError::may_pass;
-        retry::tries(&self.limits, self.patience, may_pass, attempt).await
+        retry::tries(&self.limits, self.patience, CallError::outlook, attempt).await
     }
 
     /// Makes a call that changes something in the cluster once that is permitted, and gives it up when that is

@@ -124,7 +124,7 @@ async fn look(connection: &Connection, api: &Api<Object>) -> Result<Option<Objec
     retry::tries(
         &connection.limits,
         Duration::ZERO,
-        CallError::may_pass,
+        CallError::outlook,
         tries,
     )
     .await
@@ -181,7 +181,7 @@ async fn take(
     match retry::tries(
         &connection.limits,
         Duration::ZERO,
-        CallError::may_pass,
+        CallError::outlook,
         tries,
     )
     .await

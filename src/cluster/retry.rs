@@ -10,6 +10,18 @@ use tokio::time::Instant;
 
 use crate::limits::Limits;
 
+/// What an error says of the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// It may succeed.
+    MayPass,
+    /// The server refuses it. A server says so for a moment, too, whose rules, caches or webhooks are not there
+    /// yet: where much is at stake, a refusal is believed when it is repeated.
+    Refused,
+    /// It would fail again.
+    Final,
+}
+
 /// The pauses between the tries of one loop: `first_pause`, then each twice as long as the one before,
 /// up to `longest_pause`.
 #[derive(Debug, Clone)]
@@ -60,14 +72,14 @@ pub fn pauses(limits: &Limits) -> ExponentialBuilder {
 }
 
 /// Tries again after errors that may pass: as often as one call is tried, and then for as long as `patience`
-/// goes.
+/// goes. With patience, what is refused is tried as often as one call, too.
 ///
 /// # Errors
 /// The last try's error.
 pub async fn tries<T, E: Display, F>(
     limits: &Limits,
     patience: Duration,
-    may_pass: impl Fn(&E) -> bool,
+    outlook: impl Fn(&E) -> Outlook,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, E>
 where
@@ -77,20 +89,26 @@ where
     let mut pauses = pauses(limits).build();
     loop {
         let error = match attempt().await {
-            Err(error) if may_pass(&error) => error,
-            done => return done,
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let outlook = outlook(&error);
+        let is_tried_again = match outlook {
+            Outlook::MayPass => true,
+            Outlook::Refused => !patience.is_zero(),
+            Outlook::Final => false,
         };
         let pause = match pauses.next() {
-            Some(pause) => {
+            Some(pause) if is_tried_again => {
                 tracing::debug!(%error, ?pause, "trying again");
                 pause
             }
-            None if Instant::now() < end => {
+            None if outlook == Outlook::MayPass && Instant::now() < end => {
                 let pause = limits.longest_pause;
                 tracing::warn!(%error, ?pause, "waiting for the API server");
                 pause
             }
-            None => return Err(error),
+            Some(_) | None => return Err(error),
         };
         tokio::time::sleep(pause).await;
     }
@@ -120,14 +138,15 @@ where
     }
 }
 
-/// Tries again after errors that may pass, with growing pauses in between, until `given_up` resolves.
+/// Tries again after errors that may pass, with growing pauses in between, until `given_up` resolves. What is
+/// refused is tried as often as one call.
 ///
 /// # Errors
 /// The last error; `None` if no try had come to its end by then.
 pub async fn persist<T, E: Display, F>(
     limits: &Limits,
     given_up: impl Future<Output = ()>,
-    may_pass: impl Fn(&E) -> bool,
+    outlook: impl Fn(&E) -> Outlook,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Option<E>>
 where
@@ -135,21 +154,31 @@ where
 {
     let mut given_up = pin!(given_up);
     let mut backoff = Backoff::new(limits);
+    let mut refusals = 0;
     let mut last = None;
     loop {
         let tried = tokio::select! {
             tried = attempt() => tried,
             () = &mut given_up => return Err(last),
         };
-        match tried {
+        let error = match tried {
             Ok(done) => return Ok(done),
-            Err(error) if !may_pass(&error) => return Err(Some(error)),
-            Err(error) => {
-                let pause = backoff.next_pause();
-                tracing::warn!(%error, ?pause, "trying again");
-                last = Some(error);
+            Err(error) => error,
+        };
+        let is_believed = match outlook(&error) {
+            Outlook::MayPass => false,
+            Outlook::Refused => {
+                refusals += 1;
+                refusals >= limits.tries
             }
+            Outlook::Final => true,
+        };
+        if is_believed {
+            return Err(Some(error));
         }
+        let pause = backoff.next_pause();
+        tracing::warn!(%error, ?pause, "trying again");
+        last = Some(error);
         tokio::select! {
             () = backoff.pause() => {}
             () = &mut given_up => return Err(last),

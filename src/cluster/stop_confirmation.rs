@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::call::{CallError, Connection};
 use super::pods::{self, ComponentPod};
 use super::profiler;
-use super::retry::Backoff;
+use super::retry::{Backoff, Outlook};
 use crate::manifest::ExpectedPod;
 
 /// Sends stop until every pod that was started has stopped.
@@ -20,6 +20,8 @@ pub struct StopConfirmation {
     /// The pods as they were after the last attempt that was answered well.
     last_seen: Vec<ComponentPod>,
     state: State,
+    /// How many attempts in a row RBAC has denied. Once is not believed: a new rule takes a moment.
+    denials: usize,
 }
 
 /// A pod that was started, and whether it is known to have stopped.
@@ -72,6 +74,7 @@ impl StopConfirmation {
             started: started.into_iter().map(Started::new).collect(),
             last_seen: Vec::new(),
             state: State::NotSent,
+            denials: 0,
         }
     }
 
@@ -116,6 +119,11 @@ impl StopConfirmation {
             if self.error().is_none() {
                 tracing::warn!(%error, "stop is not confirmed yet");
             }
+            self.denials = if error.is_denied() {
+                self.denials + 1
+            } else {
+                0
+            };
             self.change_state(|state| state.failed(error));
         }
     }
@@ -142,6 +150,7 @@ impl StopConfirmation {
         }
         self.last_seen = after;
         self.state = State::Answered;
+        self.denials = 0;
         Ok(())
     }
 
@@ -149,12 +158,12 @@ impl StopConfirmation {
         self.state = change(std::mem::replace(&mut self.state, State::NotSent));
     }
 
-    /// Attempts until the stop is confirmed, or RBAC denies it, which no waiting changes, or the time
+    /// Attempts until the stop is confirmed, or RBAC goes on denying it, which no waiting changes, or the time
     /// has come.
     pub async fn until(&mut self, end: Instant) {
         let mut backoff = Backoff::new(&self.connection.limits);
         while !self.is_confirmed()
-            && !self.error().is_some_and(CallError::is_denied)
+            && self.denials < self.connection.limits.tries
             && Instant::now() < end
         {
             backoff.pause_until(end).await;
@@ -165,9 +174,18 @@ impl StopConfirmation {
     /// Attempts until a stop has reached pods, or fails in a way that no waiting changes.
     pub async fn until_it_reaches_pods(&mut self) {
         let mut backoff = Backoff::new(&self.connection.limits);
-        while !self.has_reached_pods() && self.error().is_some_and(CallError::may_pass) {
+        while !self.has_reached_pods() && self.may_reach_pods() {
             backoff.pause().await;
             self.attempt().await;
+        }
+    }
+
+    fn may_reach_pods(&self) -> bool {
+        let outlook = self.error().map(CallError::outlook);
+        match outlook {
+            Some(Outlook::MayPass) => true,
+            Some(Outlook::Refused) => self.denials < self.connection.limits.tries,
+            Some(Outlook::Final) | None => false,
         }
     }
 

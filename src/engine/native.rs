@@ -13,7 +13,7 @@ use super::stream;
 use crate::archive::Spool;
 use crate::cluster::call::CallError;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
-use crate::cluster::retry;
+use crate::cluster::retry::{self, Outlook};
 use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::{Component, selector};
 use crate::errors::joined;
@@ -163,7 +163,7 @@ async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Pag
     let mut rounds = 1;
     let mut tries = 1;
     loop {
-        let mut outage = None;
+        let (mut outage, mut refused) = (None, None);
         let fault = match try_page(list, &step, spool).await {
             // Without a token a page begins with whatever is first by now.
             Try::Done(Page { bundle: None, .. }) if step.token.is_empty() && tries == 1 => {
@@ -181,24 +181,34 @@ async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Pag
                 let why = format!("{FRESH_TOKENS} fresh tokens were stale at once");
                 return Err(Fault::Pod(why));
             }
-            Try::FailedForGood(error) if error.is_definite() => return Err(Fault::Run(error)),
-            Try::FailedForGood(error) => return Err(Fault::Pod(error.to_string())),
+            Try::Refused(error) => refused.insert(error).to_string(),
+            Try::FailedForGood(error) => return Err(for_good(error)),
             Try::Failed(why) => why,
             Try::Unanswered(error) => outage.insert(error).to_string(),
         };
-        let pause = match (pauses.next(), outage) {
-            (Some(pause), _) => pause,
-            (None, Some(_)) if rounds < DUMP_ROUNDS => {
+        let pause = match (pauses.next(), outage, refused) {
+            (Some(pause), ..) => pause,
+            (None, _, Some(error)) => return Err(for_good(error)),
+            (None, Some(_), _) if rounds < DUMP_ROUNDS => {
                 wait_for_profiler(list).await?;
                 rounds += 1;
                 pauses = retry::pauses(&list.connection.limits).build();
                 continue;
             }
-            (None, _) => return Err(Fault::Pod(format!("{fault} ({tries} tries)"))),
+            (None, ..) => return Err(Fault::Pod(format!("{fault} ({tries} tries)"))),
         };
         tracing::debug!(pod = step.pod, fault, ?pause, "dumping it again");
         tokio::time::sleep(pause).await;
         tries += 1;
+    }
+}
+
+/// What an error means that no other try would mend.
+fn for_good(error: CallError) -> Fault {
+    if error.is_definite() {
+        Fault::Run(error)
+    } else {
+        Fault::Pod(error.to_string())
     }
 }
 
@@ -230,6 +240,8 @@ enum Try {
     Stale,
     /// The call failed, and would fail again.
     FailedForGood(CallError),
+    /// The server refused the call. That is believed when it is repeated.
+    Refused(CallError),
     /// The page could not be had, and may be the next time.
     Failed(String),
     /// The same, and it may be that nobody is there to answer.
@@ -248,6 +260,7 @@ async fn try_page(list: &PodList, step: &Step, spool: &Spool) -> Try {
         Ok(DumpAnswer::Expired) => return Try::Stale,
         Err(error) if error.is_outage() => return Try::Unanswered(error),
         Err(error) if error.may_pass() => return Try::Failed(error.to_string()),
+        Err(error) if error.outlook() == Outlook::Refused => return Try::Refused(error),
         Err(error) => return Try::FailedForGood(error),
     };
     let wanted = Wanted {

@@ -74,6 +74,8 @@ pub(super) struct StartFailed {
 pub(super) struct Started {
     /// When start had been answered.
     pub(super) at: Timestamp,
+    /// The same moment, by a clock that nobody sets.
+    pub(super) since: Instant,
     pub(super) failed: Option<StartFailed>,
     /// The pods that are expected in the dump.
     pub(super) expected: Vec<ExpectedPod>,

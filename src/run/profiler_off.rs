@@ -7,7 +7,7 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::{Journal, LeaseError};
 use crate::cluster::profiler::ProfilerState;
 use crate::cluster::profiler_switch::{self, Mechanism, SwitchError};
-use crate::cluster::retry::{Backoff, persist};
+use crate::cluster::retry::{Backoff, Outlook, persist};
 
 /// The reason that a change is not put back.
 #[derive(Debug, thiserror::Error)]
@@ -21,17 +21,18 @@ enum PutBackError {
 }
 
 impl PutBackError {
-    fn may_pass(&self) -> bool {
+    fn outlook(&self) -> Outlook {
         match self {
-            Self::Switch(error) => error.may_pass(),
-            Self::Stopped(error) | Self::Journal(error) => error.may_pass(),
+            Self::Switch(error) => error.outlook(),
+            Self::Stopped(error) | Self::Journal(error) => error.outlook(),
         }
     }
 }
 
 /// Notes that no pod profiles any more, puts back what the journal says was changed, and waits until that has
 /// taken effect, so that whoever comes next does not find the profiler on; `hurry` ends the waiting. Errors
-/// that may pass are tried again for as long as a change of the gate may take, or until `given_up` resolves.
+/// that may pass are tried again for as long as a change of the gate may take, or until `given_up` resolves, and
+/// a refusal some times.
 /// What cannot be put back is returned, for a person.
 pub(super) async fn turn_off(
     cluster: &LockedCluster,
@@ -46,7 +47,7 @@ pub(super) async fn turn_off(
             () = given_up => {}
         }
     };
-    let restored = persist(limits, over, PutBackError::may_pass, || {
+    let restored = persist(limits, over, PutBackError::outlook, || {
         put_back(cluster, install)
     });
     let mechanism = match restored.await {

@@ -10,7 +10,7 @@ use crate::cluster::profiler::{self, ProfilerState};
 use crate::cluster::profiler_switch::{
     self, Advice, Change, Mechanism, SwitchError, WriteTries, Written,
 };
-use crate::cluster::retry::{persist, poll_until};
+use crate::cluster::retry::{Outlook, persist, poll_until};
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::EnablePolicy;
 
@@ -49,9 +49,14 @@ pub(super) async fn switch_on_patiently(
 ) -> Result<Option<SwitchedOn>, Fault> {
     let limits = &cluster.connection.limits;
     let given_up = sleep(limits.gate);
-    let switched = persist(limits, given_up, Fault::is_passing, || {
-        switch_on(cluster, install)
-    });
+    let outlook = |fault: &Fault| {
+        if fault.is_passing() {
+            Outlook::MayPass
+        } else {
+            Outlook::Final
+        }
+    };
+    let switched = persist(limits, given_up, outlook, || switch_on(cluster, install));
     let no_answer = || Fault::may_pass(format!("no answer came for {:?}", limits.gate));
     switched
         .await
@@ -151,7 +156,7 @@ pub(super) async fn wait_until_on(
         let mechanism = switched.mechanism;
         let on = ProfilerState::On;
         match profiler_switch::has_reached(connection, install, mechanism, on).await {
-            Err(error) if error.may_pass() => {
+            Err(error) if error.outlook() == Outlook::MayPass => {
                 tracing::warn!(%error, "whether the profiler is on is not known yet");
                 Ok(None)
             }

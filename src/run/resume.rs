@@ -1,6 +1,6 @@
 //! An attempt that died: what it profiled lies in the pods, and its journal says in which.
 
-use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
@@ -34,11 +34,12 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
     let mut confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
     confirmation.carry(unstopped);
     *context.stop_confirmation.lock().await = Some(confirmation);
-    let now = Timestamp::now();
+    let now = (context.cluster.connection.limits.now)();
     let failed = journal.start_failed;
     Ok(WindowOver {
         started: Started {
             at: journal.started.unwrap_or(now),
+            since: Instant::now(),
             failed: failed.map(|(pod, why)| StartFailed { pod, why }),
             expected,
         },

@@ -117,7 +117,7 @@ impl RunLease {
                 () = given_up => {}
             }
         };
-        let noted = persist(limits, over, LeaseError::may_pass, || self.note(&change));
+        let noted = persist(limits, over, LeaseError::outlook, || self.note(&change));
         noted
             .await
             .map_err(|last| last.unwrap_or_else(LeaseError::unanswered))
@@ -159,7 +159,7 @@ impl RunLease {
         held.renewing.abort();
         let limits = held.lease.limits();
         let given_up = sleep(limits.lease_renewal);
-        let released = persist(limits, given_up, LeaseError::may_pass, || {
+        let released = persist(limits, given_up, LeaseError::outlook, || {
             held.lease.release(keep_journal)
         });
         let released = released.await;
@@ -177,7 +177,7 @@ impl RunLease {
 /// The Lease is lost.
 pub(super) fn unless_lost(noted: Result<(), LeaseError>) -> Result<(), LeaseError> {
     match noted {
-        Err(error) if error.may_pass() => {
+        Err(LeaseError::Call(error)) => {
             tracing::warn!(%error, "the journal of this run could not be written");
             Ok(())
         }

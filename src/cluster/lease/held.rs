@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::journal::Journal;
 use crate::cluster::call::{CallError, Connection};
-use crate::cluster::retry::{self, Backoff};
+use crate::cluster::retry::{self, Backoff, Outlook};
 use crate::limits::Limits;
 
 /// The Lease's name.
@@ -52,11 +52,11 @@ impl LeaseError {
         })
     }
 
-    /// Whether the same may succeed a little later, under the same Lease.
-    pub fn may_pass(&self) -> bool {
+    /// What it says of the same a little later, under the same Lease.
+    pub fn outlook(&self) -> Outlook {
         match self {
-            Self::Held { .. } | Self::Lost(_) => false,
-            Self::Call(error) => error.may_pass(),
+            Self::Held { .. } | Self::Lost(_) => Outlook::Final,
+            Self::Call(error) => error.outlook(),
         }
     }
 }
@@ -107,7 +107,7 @@ impl HeldLease {
         };
         let tries = || self.update(&change);
         let limits = &self.connection.limits;
-        let written = retry::tries(limits, Duration::ZERO, LeaseError::may_pass, tries).await?;
+        let written = retry::tries(limits, Duration::ZERO, LeaseError::outlook, tries).await?;
         self.still_held(written)
     }
 

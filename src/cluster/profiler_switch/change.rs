@@ -7,6 +7,7 @@ use super::annotation::{ANNOTATION, NotAPatch};
 use super::mechanism::{Lacking, Mechanism};
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
+use crate::cluster::retry::Outlook;
 
 /// One change, as a run's journal keeps it. Nothing in it is ever put into the cluster: it says which
 /// of the few changes that this program makes was made.
@@ -113,12 +114,13 @@ impl Owner {
 }
 
 impl SwitchError {
-    /// Whether the same change may succeed a little later.
-    pub fn may_pass(&self) -> bool {
+    /// What it says of the same change a little later.
+    pub fn outlook(&self) -> Outlook {
         match self {
-            Self::Refused { .. } | Self::Denied { .. } | Self::NoPatch { .. } => false,
-            Self::Busy { .. } => true,
-            Self::Call(error) => error.may_pass(),
+            Self::Busy { .. } => Outlook::MayPass,
+            Self::Refused { .. } | Self::Denied { .. } => Outlook::Refused,
+            Self::NoPatch { .. } => Outlook::Final,
+            Self::Call(error) => error.outlook(),
         }
     }
 

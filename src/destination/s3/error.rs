@@ -70,11 +70,6 @@ impl RequestError {
         self.status == Some(403) && !of_credentials
     }
 
-    /// Whether the server wants to be asked elsewhere.
-    pub(super) fn is_redirect(&self) -> bool {
-        self.status.is_some_and(endpoint::is_redirect)
-    }
-
     /// The error of a request on an object of a bucket, which was sent to an endpoint that is set, or to AWS's.
     pub(super) fn new<E>(
         action: &'static str,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::error::RequestError;
 use super::objects::{Mark, Objects};
 use crate::destination::error::DestinationError;
-use crate::limits::{S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_REDIRECTS};
+use crate::limits::{S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_REFUSALS};
 
 /// The tries of one request: as many as AWS_MAX_ATTEMPTS says, or as many as there is time for.
 struct Tries {
@@ -16,7 +16,7 @@ struct Tries {
     left: Option<u32>,
     pause: Duration,
     is_first: bool,
-    redirects: u32,
+    refusals: u32,
 }
 
 impl Tries {
@@ -26,15 +26,15 @@ impl Tries {
             left: objects.settings().max_attempts,
             pause: S3_FIRST_PAUSE,
             is_first: true,
-            redirects: 0,
+            refusals: 0,
         }
     }
 
-    /// Whether a failure may pass. Preflight was not redirected, so a redirect may be one server's of many.
+    /// Whether a failure may pass. Preflight was neither refused nor sent elsewhere, so one that is may be one
+    /// server's of many: it is believed when it is repeated.
     fn may_pass(&mut self, failed: &RequestError) -> bool {
-        self.redirects += u32::from(failed.is_redirect());
-        let may_be_one_servers = failed.is_redirect() && self.redirects < S3_REDIRECTS;
-        !failed.error.permanent || may_be_one_servers
+        self.refusals += u32::from(failed.error.permanent);
+        !failed.error.permanent || self.refusals < S3_REFUSALS
     }
 
     /// Whether to try again, once it is time to. A server that says when is not asked before.

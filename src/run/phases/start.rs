@@ -1,6 +1,5 @@
 //! Start: profiling is started in all pods at once, and again when some did not start.
 
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::call::CallError;
@@ -43,7 +42,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     };
     let noted = lease.note_patiently(limits, told(), |journal| {
         journal.stage = Stage::Started;
-        journal.started = Some(Timestamp::now());
+        journal.started = Some((limits.now)());
         journal.pods = started.iter().map(Into::into).collect();
     });
     noted.await?;
@@ -52,7 +51,8 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     confirmation.carry(unstopped);
     let confirmation = slot.insert(confirmation);
     let failed = send_start(context, &pods, confirmation).await?;
-    let at = Timestamp::now();
+    let at = (limits.now)();
+    let since = Instant::now();
     let noted = lease.note_patiently(limits, told(), |journal| {
         journal.started = Some(at);
         journal.pods = confirmation.started().map(Into::into).collect();
@@ -62,6 +62,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     run_lease::unless_lost(noted.await)?;
     Ok(Started {
         at,
+        since,
         failed,
         expected: pods.expected,
     })

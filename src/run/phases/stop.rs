@@ -1,6 +1,6 @@
 //! Stop: profiling is stopped, until every pod has seen it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::cluster::profiler;
@@ -49,7 +49,9 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
 /// Notes that the window is over, and gives the time.
 async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
     signal_files::remove_ready(&context.config.signals);
-    let now = Timestamp::now();
+    // The clock may have been set meanwhile.
+    let length = SignedDuration::try_from(over.started.since.elapsed()).unwrap_or_default();
+    let now = over.started.at + length;
     let noted = context.cluster.lease.note(|journal| {
         journal.stopped = Some(now);
         journal.ended_by = Some(over.end.by);
