@@ -16,6 +16,7 @@ mod docs;
 mod dry_run;
 mod engines;
 mod fallback;
+mod fault_table;
 mod foreign_manifests;
 mod gate;
 mod gate_patch;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use cluster_profiler_job::manifest::{EndedBy, State};
 use cluster_profiler_job::run::phase::Phase;
-use futures::future::join_all;
 use rustix::process::Signal;
 use serde_json::json;
 use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
@@ -22,8 +21,13 @@ fn slow_pods(standin: &Standin) {
         .for_each(|pod| standin.pod_fault(pod, Fault::Slow(SLOW)));
 }
 
-/// Lets a run come into a phase and stay there for a while.
-async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
+/// Lets a run, which is begun so, come into a phase and stay there for a while.
+pub(crate) async fn enter(
+    phase: Phase,
+    standin: &Standin,
+    place: &Place,
+    spawn: impl Fn(&Place) -> Child,
+) -> Child {
     let arrived = |request: &'static str, times| {
         standin.wait_until(move |state| state.arrived(request) >= times)
     };
@@ -31,7 +35,7 @@ async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
         Phase::Preflight => {
             let unavailable = RouteAnswer::Status(503);
             standin.route_fault(RouteFault::new("/kubevirts", unavailable, Times::Always));
-            let child = place.spawn();
+            let child = spawn(place);
             arrived("kubevirts", 1).await;
             child
         }
@@ -41,25 +45,25 @@ async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
                 "cluster-profiler-job",
                 json!({ "metadata": {}, "spec": spec }),
             );
-            let child = place.spawn();
+            let child = spawn(place);
             arrived("cluster-profiler-job", 1).await;
             child
         }
         Phase::Gate => {
             standin.set_gate(false);
             standin.set_unobserved(true);
-            let child = place.spawn();
+            let child = spawn(place);
             standin.wait_until(|state| state.gate()).await;
             child
         }
         Phase::Start => {
             slow_pods(standin);
-            let child = place.spawn();
+            let child = spawn(place);
             arrived("start-cluster-profiler", 1).await;
             child
         }
         Phase::Window => {
-            let child = place.spawn();
+            let child = spawn(place);
             standin
                 .wait_until(|state| state.profiling().len() == 8)
                 .await;
@@ -67,18 +71,18 @@ async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
             child
         }
         Phase::Stop => {
-            let child = enter_window_and_end_it(standin, place).await;
+            let child = enter_window_and_end_it(standin, place, spawn).await;
             arrived("stop-cluster-profiler", 1).await;
             child
         }
         Phase::Dump => {
-            let child = enter_window_and_end_it(standin, place).await;
+            let child = enter_window_and_end_it(standin, place, spawn).await;
             // The first was the probe.
             arrived("dump-cluster-profiler", 2).await;
             child
         }
         Phase::Restore | Phase::Report => {
-            let child = place.spawn();
+            let child = spawn(place);
             standin
                 .wait_until(|state| state.profiling().len() == 8)
                 .await;
@@ -91,8 +95,12 @@ async fn enter(phase: Phase, standin: &Standin, place: &Place) -> Child {
     }
 }
 
-async fn enter_window_and_end_it(standin: &Standin, place: &Place) -> Child {
-    let child = place.spawn();
+async fn enter_window_and_end_it(
+    standin: &Standin,
+    place: &Place,
+    spawn: impl Fn(&Place) -> Child,
+) -> Child {
+    let child = spawn(place);
     standin
         .wait_until(|state| state.profiling().len() == 8)
         .await;
@@ -102,7 +110,7 @@ async fn enter_window_and_end_it(standin: &Standin, place: &Place) -> Child {
 }
 
 /// Tells a run in this phase to stop, so many times, and checks what must always hold.
-async fn told(phase: Phase, times: usize) -> (Ended, Place) {
+pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     let standin = standin().await;
     let place = Place::new(&standin)
         .with("PROFILER_SETTLE", "1h")
@@ -111,7 +119,7 @@ async fn told(phase: Phase, times: usize) -> (Ended, Place) {
         .with("PROFILER_GRACE", "25s")
         // One after another, all pods need longer than the grace leaves.
         .with("PROFILER_CONCURRENCY", 1);
-    let child = enter(phase, &standin, &place).await;
+    let child = enter(phase, &standin, &place, Place::spawn).await;
     for _ in 0..times {
         send(&child, Signal::TERM);
     }
@@ -153,16 +161,6 @@ async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     assert!(!place.signal("ready").exists(), "{what}");
     assert!(place.leftovers().is_empty(), "{what}");
     (ended, place)
-}
-
-#[tokio::test]
-async fn told_once_in_any_phase_it_stops_and_ships_what_there_is() {
-    join_all(Phase::ALL.map(|phase| told(phase, 1))).await;
-}
-
-#[tokio::test]
-async fn told_twice_in_any_phase_it_stops_all_the_same() {
-    join_all(Phase::ALL.map(|phase| told(phase, 2))).await;
 }
 
 #[tokio::test]
@@ -327,7 +325,7 @@ async fn a_second_signal_ends_a_dump_that_has_time() {
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_GRACE", "10m")
         .with("PROFILER_CONCURRENCY", 1);
-    let child = enter(Phase::Dump, &standin, &place).await;
+    let child = enter(Phase::Dump, &standin, &place, Place::spawn).await;
     // Two of a kind could become one on the way; which of these two comes first is chance.
     send(&child, Signal::TERM);
     send(&child, Signal::INT);

@@ -3,7 +3,7 @@
 /// A fault, and which requests it strikes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The request's method.
+    /// The request's method; every one, where it is empty.
     pub method: &'static str,
     /// A part of its path and query.
     pub holds: &'static str,
@@ -64,7 +64,10 @@ impl Fault {
 
     /// The answer to this request, if it meets the fault; that counts as one time.
     pub(crate) fn strikes(&mut self, method: &str, target: &str) -> Option<Answer> {
-        if self.method != method || !target.contains(self.holds) || self.times == 0 {
+        if (!self.method.is_empty() && self.method != method)
+            || !target.contains(self.holds)
+            || self.times == 0
+        {
             return None;
         }
         if self.after > 0 {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::Method;
+
 /// How often a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
@@ -9,6 +11,8 @@ pub enum Times {
     First(usize),
     /// Every call.
     Always,
+    /// The call of this number, counted from 1, and no other.
+    Only(usize),
 }
 
 impl Times {
@@ -20,6 +24,11 @@ impl Times {
             Self::First(left) => {
                 *left -= 1;
                 true
+            }
+            Self::Only(0) => false,
+            Self::Only(number) => {
+                *number -= 1;
+                *number == 0
             }
         }
     }
@@ -113,6 +122,20 @@ pub enum RouteAnswer {
     /// No answer ever comes, and the connection stays.
     Hang,
     /// What the request asks for is done, then the connection is closed without an answer. It strikes
-    /// only what changes something: no GET.
+    /// only what changes something: no GET but those of start and stop.
     Unheard,
+    /// An admission webhook says no to a write; it strikes nothing else.
+    Denied,
+}
+
+impl RouteAnswer {
+    /// Whether a request of this kind can meet it.
+    pub fn strikes(&self, method: &Method, path: &str) -> bool {
+        let profiler = ["/start-cluster-profiler", "/stop-cluster-profiler"];
+        match self {
+            Self::Status(_) | Self::Text(..) | Self::Hangup | Self::Hang => true,
+            Self::Unheard => !method.is_safe() || profiler.iter().any(|call| path.ends_with(call)),
+            Self::Denied => !method.is_safe() && !path.ends_with("accessreviews"),
+        }
+    }
 }

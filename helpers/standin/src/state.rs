@@ -190,8 +190,9 @@ impl State {
         body: &str,
     ) -> Option<RouteAnswer> {
         let mut here = self.route_faults.iter_mut().filter(|fault| {
-            let reads = fault.answer == RouteAnswer::Unheard && method.is_safe();
-            path.ends_with(&fault.path) && body.contains(&fault.body) && !reads
+            path.ends_with(&fault.path)
+                && body.contains(&fault.body)
+                && fault.answer.strikes(method, path)
         });
         here.find_map(|fault| fault.times.strike().then(|| fault.answer.clone()))
     }

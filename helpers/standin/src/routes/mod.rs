@@ -23,7 +23,7 @@ use crate::{
     log::Seen,
     object::Key,
     profiler::Call,
-    rbac,
+    rbac, refusal,
     reply::{self, Reply},
     resource::Resource,
     router::{self, NoRoute, Route},
@@ -51,6 +51,10 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
             return None;
         }
         Some(RouteAnswer::Status(code)) => faulty_status(code),
+        Some(RouteAnswer::Denied) => reply::refusal(refusal::denied(
+            "validate.kubevirt.io",
+            "as the test has it",
+        )),
         Some(RouteAnswer::Text(code, text)) => reply::text(code_of(code), text),
         None => dispatch(shared, &parts, &body, arrived).await,
     };
