@@ -101,6 +101,9 @@ pub const EVENT_LIMIT: Duration = Duration::from_secs(2);
 /// How often a profiler that others turn off is turned on again in one dump.
 pub const REOPENINGS: usize = 3;
 
+/// How many things that are waited for at once a line of progress names.
+pub const SHOWN_WAITS: usize = 3;
+
 /// How often a progress bar moves.
 pub const BAR_TICK: Duration = Duration::from_millis(250);
 

@@ -140,7 +140,10 @@ async fn supervised(
     let listening = tokio::spawn(listen);
     let telling = tokio::spawn({
         let (context, phase) = (Arc::clone(&context), phase.clone());
-        async move { context.progress.tell(phase, every).await }
+        async move {
+            let waits = &context.cluster.connection.waits;
+            context.progress.tell(phase, waits, every).await;
+        }
     });
     let undo = async |step: Undo| rollback::undo(&context, step).await;
     let work = work(Arc::clone(&context), clock);

@@ -9,7 +9,7 @@ use kube::Client;
 use kube::client::Body;
 
 use super::permit::WritePermit;
-use super::retry::{self, Outlook};
+use super::retry::{self, Outlook, Waits};
 use crate::errors::{chain, on_handshake, unknown_to_tls};
 use crate::limits::Limits;
 
@@ -23,6 +23,8 @@ pub struct Connection {
     pub lone_client: Client,
     /// Whether something may be changed in the cluster now.
     pub permit: WritePermit,
+    /// What is waited for now.
+    pub waits: Waits,
     /// Timeouts and tries.
     pub limits: Limits,
     /// How long a call is tried again, though it has had its tries.
@@ -183,6 +185,7 @@ impl Connection {
             lone_client: client.clone(),
             client,
             permit: WritePermit::new(),
+            waits: Waits::default(),
             limits,
             patience: Duration::ZERO,
         }
@@ -236,7 +239,8 @@ impl Connection {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        retry::tries(&self.limits, self.patience, CallError::outlook, attempt).await
+        let Self { limits, waits, .. } = self;
+        retry::tries(limits, waits, self.patience, CallError::outlook, attempt).await
     }
 
     /// Makes a call that changes something in the cluster once that is permitted, and gives it up when that is

@@ -58,6 +58,7 @@ pub async fn acquire(
     let mut seen: Option<(Option<String>, Instant)> = None;
     let mut named: Option<String> = None;
     let mut sent = Instant::now();
+    let wait = connection.waits.begin();
     loop {
         let object = look(connection, &api).await?;
         // Its own holder took it by a try whose answer was lost.
@@ -73,6 +74,7 @@ pub async fn acquire(
                 tracing::info!(holder, "waiting for the run that holds the Lease");
                 named = Some(holder.to_owned());
             }
+            wait.tell(held_for(object, holder));
             if since.elapsed() < life(object, connection) {
                 if Instant::now() >= until {
                     return Err(held_by_another(object, holder, namespace));
@@ -110,6 +112,7 @@ fn own_sockets(connection: &Connection) -> Connection {
     };
     let mut own = Connection::new(connection.lone_client.clone(), limits);
     own.permit = connection.permit.clone();
+    own.waits = connection.waits.clone();
     own
 }
 
@@ -121,13 +124,16 @@ fn leases(connection: &Connection, namespace: &str) -> Api<Object> {
 /// The Lease, if there is one, by as many tries as a call has.
 async fn look(connection: &Connection, api: &Api<Object>) -> Result<Option<Object>, CallError> {
     let tries = || get(connection, api);
-    retry::tries(
-        &connection.limits,
-        Duration::ZERO,
-        CallError::outlook,
-        tries,
-    )
-    .await
+    tried(connection, tries).await
+}
+
+/// Tries as often as one call is tried.
+async fn tried<T, F>(connection: &Connection, attempt: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let Connection { limits, waits, .. } = connection;
+    retry::tries(limits, waits, Duration::ZERO, CallError::outlook, attempt).await
 }
 
 fn journal_of(object: &Object) -> Option<Journal> {
@@ -143,13 +149,32 @@ fn life(object: &Object, connection: &Connection) -> Duration {
 }
 
 fn held_by_another(object: &Object, holder: &str, namespace: &str) -> LeaseError {
-    let spec = object.spec.as_ref();
-    let acquired = spec.and_then(|spec| spec.acquire_time.as_ref());
     LeaseError::Held {
-        holder: holder.split('/').next().unwrap_or(holder).to_owned(),
-        since: acquired.map(|time| format!("{:.0}", time.0)),
+        holder: run_of(holder).to_owned(),
+        since: since(object),
         namespace: namespace.to_owned(),
     }
+}
+
+/// Whom a run waits for that waits for the Lease.
+fn held_for(object: &Object, holder: &str) -> String {
+    let run = run_of(holder);
+    let since = since(object).map(|since| format!(" since {since}"));
+    format!(
+        "the run {run}, which holds the Lease {NAME}{}",
+        since.unwrap_or_default()
+    )
+}
+
+/// The run that an identity is of.
+fn run_of(holder: &str) -> &str {
+    holder.split('/').next().unwrap_or(holder)
+}
+
+/// The time at which the holder took it.
+fn since(object: &Object) -> Option<String> {
+    let acquired = object.spec.as_ref()?.acquire_time.as_ref()?;
+    Some(format!("{:.0}", acquired.0))
 }
 
 /// Writes this holder into the Lease, which is made if there is none; `None` if somebody else wrote
@@ -178,14 +203,7 @@ async fn take(
     let call = format!("take the Lease {NAME}");
     // A try whose answer was lost is a conflict with itself: who holds it is looked at anew.
     let tries = || put(connection, api, &call, &object);
-    match retry::tries(
-        &connection.limits,
-        Duration::ZERO,
-        CallError::outlook,
-        tries,
-    )
-    .await
-    {
+    match tried(connection, tries).await {
         Ok(object) => Ok(Some(object)),
         Err(CallError::Answer { code: 409, .. }) => Ok(None),
         Err(error) => Err(error),

@@ -22,6 +22,16 @@ pub enum ProfilerState {
     Off,
 }
 
+impl ProfilerState {
+    /// The state in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// Asks for the profiler's state, with a dump that has no body and so disturbs nothing: virt-api
 /// looks at the switch first and at the body next.
 ///

@@ -32,34 +32,30 @@ use super::call::Connection;
 use super::install::Install;
 use super::profiler::{self, ProfilerState};
 
-/// Whether the operator has taken over what the configuration says, and that is this state.
+/// What is waited for until the profiler is in this state: the operator's taking over what the configuration
+/// says, and virt-api's knowing it. `None` once it is.
 ///
 /// # Errors
 /// The API server failed.
-async fn is_settled(
+pub async fn lacking(
     connection: &Connection,
     install: &Install,
     mechanism: Mechanism,
     state: ProfilerState,
-) -> Result<bool, SwitchError> {
+) -> Result<Option<String>, SwitchError> {
     let kubevirt = Object::new(connection, install, Owner::KubeVirt);
     let read = kubevirt.read().await?;
-    let is_on = mechanism.is_on(&read.configuration);
-    Ok(read.settled && is_on == (state == ProfilerState::On))
-}
-
-/// Whether the profiler is in this state: the operator is at rest, and virt-api knows it.
-///
-/// # Errors
-/// The API server failed.
-pub async fn has_reached(
-    connection: &Connection,
-    install: &Install,
-    mechanism: Mechanism,
-    state: ProfilerState,
-) -> Result<bool, SwitchError> {
-    Ok(is_settled(connection, install, mechanism, state).await?
-        && profiler::probe(connection).await? == state)
+    let name = state.name();
+    if let Some(unsettled) = read.unsettled() {
+        return Ok(Some(unsettled));
+    }
+    if mechanism.is_on(&read.configuration) != (state == ProfilerState::On) {
+        let (what, owner) = (&kubevirt.what, Owner::of(install).object(install));
+        let lacking = format!("the profiler to be {name} in {what}, as {owner} says");
+        return Ok(Some(lacking));
+    }
+    let knows = profiler::probe(connection).await? == state;
+    Ok((!knows).then(|| format!("virt-api to know that the profiler is {name}")))
 }
 
 /// Whether the object that decides has the profiler on, whoever wants it so.

@@ -1,14 +1,67 @@
-//! Loops that wait: the pauses between their tries, and asking until an answer comes.
+//! Loops that wait: the pauses between their tries, asking until an answer comes, and what they wait for.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
-use crate::limits::Limits;
+use crate::limits::{Limits, SHOWN_WAITS};
+
+/// What the loops of this process wait for now, for a person who asks why it takes so long. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Waits(Arc<Mutex<BTreeMap<u64, String>>>);
+
+/// One loop that waits, or may have to. What it waits for is forgotten when it is dropped.
+#[derive(Debug)]
+pub struct Wait {
+    waits: Waits,
+    number: u64,
+}
+
+impl Waits {
+    /// Begins a loop, which waits for nothing until it tells.
+    pub fn begin(&self) -> Wait {
+        let mut told = self.lock();
+        let number = told.last_key_value().map_or(0, |(last, _)| last + 1);
+        told.insert(number, String::new());
+        let waits = self.clone();
+        Wait { waits, number }
+    }
+
+    /// What is waited for, as what follows "waiting for"; `None` where nothing is.
+    pub fn now(&self) -> Option<String> {
+        let told = self.lock();
+        let mut shown: Vec<&str> = Vec::new();
+        for what in told.values() {
+            if !what.is_empty() && !shown.contains(&&**what) && shown.len() < SHOWN_WAITS {
+                shown.push(what);
+            }
+        }
+        (!shown.is_empty()).then(|| shown.join("; and for "))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wait {
+    /// Tells what is waited for, as what follows "waiting for".
+    pub fn tell(&self, what: impl Display) {
+        self.waits.lock().insert(self.number, what.to_string());
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.waits.lock().remove(&self.number);
+    }
+}
 
 /// What an error says of the next try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +131,7 @@ pub fn pauses(limits: &Limits) -> ExponentialBuilder {
 /// The last try's error.
 pub async fn tries<T, E: Display, F>(
     limits: &Limits,
+    waits: &Waits,
     patience: Duration,
     outlook: impl Fn(&E) -> Outlook,
     mut attempt: impl FnMut() -> F,
@@ -87,6 +141,7 @@ where
 {
     let end = Instant::now() + patience;
     let mut pauses = pauses(limits).build();
+    let wait = waits.begin();
     loop {
         let error = match attempt().await {
             Ok(done) => return Ok(done),
@@ -98,6 +153,7 @@ where
             Outlook::Refused => !patience.is_zero(),
             Outlook::Final => false,
         };
+        wait.tell(format_args!("the API server: {error}"));
         let pause = match pauses.next() {
             Some(pause) if is_tried_again => {
                 tracing::debug!(%error, ?pause, "trying again");
@@ -145,6 +201,7 @@ where
 /// The last error; `None` if no try had come to its end by then.
 pub async fn persist<T, E: Display, F>(
     limits: &Limits,
+    waits: &Waits,
     given_up: impl Future<Output = ()>,
     outlook: impl Fn(&E) -> Outlook,
     mut attempt: impl FnMut() -> F,
@@ -155,6 +212,7 @@ where
     let mut given_up = pin!(given_up);
     let mut backoff = Backoff::new(limits);
     let mut refusals = 0;
+    let wait = waits.begin();
     let mut last = None;
     loop {
         let tried = tokio::select! {
@@ -178,6 +236,7 @@ where
         }
         let pause = backoff.next_pause();
         tracing::warn!(%error, ?pause, "trying again");
+        wait.tell(format_args!("what failed to succeed: {error}"));
         last = Some(error);
         tokio::select! {
             () = backoff.pause() => {}

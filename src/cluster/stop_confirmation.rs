@@ -162,10 +162,12 @@ impl StopConfirmation {
     /// has come.
     pub async fn until(&mut self, end: Instant) {
         let mut backoff = Backoff::new(&self.connection.limits);
+        let wait = self.connection.waits.begin();
         while !self.is_confirmed()
             && self.denials < self.connection.limits.tries
             && Instant::now() < end
         {
+            wait.tell(self.awaited());
             backoff.pause_until(end).await;
             self.attempt().await;
         }
@@ -174,7 +176,9 @@ impl StopConfirmation {
     /// Attempts until a stop has reached pods, or fails in a way that no waiting changes.
     pub async fn until_it_reaches_pods(&mut self) {
         let mut backoff = Backoff::new(&self.connection.limits);
+        let wait = self.connection.waits.begin();
         while !self.has_reached_pods() && self.may_reach_pods() {
+            wait.tell(self.awaited());
             backoff.pause().await;
             self.attempt().await;
         }
@@ -186,6 +190,18 @@ impl StopConfirmation {
             Some(Outlook::MayPass) => true,
             Some(Outlook::Refused) => self.denials < self.connection.limits.tries,
             Some(Outlook::Final) | None => false,
+        }
+    }
+
+    /// What is waited for until the stop is confirmed.
+    fn awaited(&self) -> String {
+        match self.error() {
+            Some(error) => format!("the stop to be answered well: {error}"),
+            None => {
+                let names: Vec<_> = self.waiting().map(|pod| pod.name.as_str()).collect();
+                let names = names.join(" ");
+                format!("these pods to be Ready, so that a stop reaches them: {names}")
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use tokio::time::sleep;
 
 use super::context::LockedCluster;
+use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
 use crate::cluster::lease::{Journal, LeaseError};
 use crate::cluster::profiler::ProfilerState;
@@ -40,14 +41,14 @@ pub(super) async fn turn_off(
     hurry: impl Future<Output = ()>,
     given_up: impl Future<Output = ()>,
 ) -> Option<String> {
-    let limits = &cluster.connection.limits;
+    let Connection { limits, waits, .. } = &cluster.connection;
     let over = async {
         tokio::select! {
             () = sleep(limits.gate) => {}
             () = given_up => {}
         }
     };
-    let restored = persist(limits, over, PutBackError::outlook, || {
+    let restored = persist(limits, waits, over, PutBackError::outlook, || {
         put_back(cluster, install)
     });
     let mechanism = match restored.await {
@@ -97,11 +98,14 @@ async fn wait_until_off(cluster: &LockedCluster, install: &Install, mechanism: M
         return tracing::info!("the profiler stays on, for somebody else has turned it on");
     }
     let mut backoff = Backoff::new(&connection.limits);
+    let wait = connection.waits.begin();
     let off = ProfilerState::Off;
-    while !profiler_switch::has_reached(connection, install, mechanism, off)
-        .await
-        .unwrap_or(false)
-    {
+    loop {
+        match profiler_switch::lacking(connection, install, mechanism, off).await {
+            Ok(None) => return,
+            Ok(Some(lacking)) => wait.tell(lacking),
+            Err(error) => wait.tell(format_args!("the profiler to be off: {error}")),
+        }
         backoff.pause().await;
     }
 }

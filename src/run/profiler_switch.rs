@@ -4,6 +4,7 @@ use tokio::time::{Instant, sleep};
 
 use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
+use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
 use crate::cluster::profiler::{self, ProfilerState};
@@ -47,7 +48,7 @@ pub(super) async fn switch_on_patiently(
     cluster: &LockedCluster,
     install: &Install,
 ) -> Result<Option<SwitchedOn>, Fault> {
-    let limits = &cluster.connection.limits;
+    let Connection { limits, waits, .. } = &cluster.connection;
     let given_up = sleep(limits.gate);
     let outlook = |fault: &Fault| {
         if fault.is_passing() {
@@ -56,7 +57,9 @@ pub(super) async fn switch_on_patiently(
             Outlook::Final
         }
     };
-    let switched = persist(limits, given_up, outlook, || switch_on(cluster, install));
+    let switched = persist(limits, waits, given_up, outlook, || {
+        switch_on(cluster, install)
+    });
     let no_answer = || Fault::may_pass(format!("no answer came for {:?}", limits.gate));
     switched
         .await
@@ -152,15 +155,22 @@ pub(super) async fn wait_until_on(
     let connection = &cluster.connection;
     let limits = &connection.limits;
     let end = Instant::now() + limits.gate;
+    let wait = &connection.waits.begin();
     let reached = poll_until(limits, end, || async {
         let mechanism = switched.mechanism;
         let on = ProfilerState::On;
-        match profiler_switch::has_reached(connection, install, mechanism, on).await {
-            Err(error) if error.outlook() == Outlook::MayPass => {
-                tracing::warn!(%error, "whether the profiler is on is not known yet");
+        match profiler_switch::lacking(connection, install, mechanism, on).await {
+            Ok(None) => Ok(Some(())),
+            Ok(Some(lacking)) => {
+                wait.tell(lacking);
                 Ok(None)
             }
-            reached => Ok::<_, Fault>(reached?.then_some(())),
+            Err(error) if error.outlook() == Outlook::MayPass => {
+                tracing::warn!(%error, "whether the profiler is on is not known yet");
+                wait.tell(format_args!("the profiler to be on: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(Fault::from(error)),
         }
     });
     if reached.await?.is_some() {

@@ -7,8 +7,9 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
+use crate::cluster::call::Connection;
 use crate::cluster::lease::{HeldLease, Journal, LeaseError, Stage};
-use crate::cluster::retry::persist;
+use crate::cluster::retry::{Waits, persist};
 use crate::limits::Limits;
 
 /// The Lease, from when it is taken until it is released or lost. Before that, nothing is written to
@@ -117,7 +118,9 @@ impl RunLease {
                 () = given_up => {}
             }
         };
-        let noted = persist(limits, over, LeaseError::outlook, || self.note(&change));
+        let waits = self.waits();
+        let outlook = LeaseError::outlook;
+        let noted = persist(limits, &waits, over, outlook, || self.note(&change));
         noted
             .await
             .map_err(|last| last.unwrap_or_else(LeaseError::unanswered))
@@ -157,13 +160,19 @@ impl RunLease {
             return Ok(());
         };
         held.renewing.abort();
-        let limits = held.lease.limits();
+        let Connection { limits, waits, .. } = held.lease.connection();
         let given_up = sleep(limits.lease_renewal);
-        let released = persist(limits, given_up, LeaseError::outlook, || {
+        let released = persist(limits, waits, given_up, LeaseError::outlook, || {
             held.lease.release(keep_journal)
         });
         let released = released.await;
         released.map_err(|last| last.unwrap_or_else(LeaseError::unanswered))
+    }
+
+    fn waits(&self) -> Waits {
+        let held = self.held();
+        let waits = held.as_ref().map(|held| &held.lease.connection().waits);
+        waits.cloned().unwrap_or_default()
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {

@@ -14,8 +14,9 @@ use standin::{RouteAnswer, RouteFault, Seen, Standin, Times};
 use tokio::sync::mpsc;
 
 use crate::harness::{Log, Place, standin};
+use crate::lock::LEASE;
+use crate::patience::window_is_open;
 
-const LEASE: &str = "cluster-profiler-job";
 const STOP: &str = "stop-cluster-profiler";
 
 /// What is logged once the Lease is older than its life.
@@ -37,9 +38,7 @@ async fn run(place: &Place, life: Duration, beside: impl AsyncFnOnce()) -> ExitC
     let (_signals, receiver) = mpsc::channel(1);
     let run = run_with(place.variables(), receiver, limits(life), configured);
     let beside = async {
-        while !place.signal("ready").exists() {
-            tokio::task::yield_now().await;
-        }
+        window_is_open(place).await;
         beside().await;
     };
     tokio::join!(run, beside).0

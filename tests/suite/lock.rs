@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::harness::{Place, RUN_ID, standin};
 
-const LEASE: &str = "cluster-profiler-job";
+pub(crate) const LEASE: &str = "cluster-profiler-job";
 
 pub(crate) fn limits() -> Limits {
     Limits {

@@ -38,7 +38,7 @@ fn passing() -> Vec<RouteAnswer> {
     statuses.into_iter().chain([RouteAnswer::Hangup]).collect()
 }
 
-async fn window_is_open(place: &Place) {
+pub(crate) async fn window_is_open(place: &Place) {
     while !place.signal("ready").exists() {
         tokio::task::yield_now().await;
     }

@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep_until};
 use super::journal::Journal;
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::retry::{self, Backoff, Outlook};
-use crate::limits::Limits;
 
 /// The Lease's name.
 pub const NAME: &str = "cluster-profiler-job";
@@ -106,14 +105,15 @@ impl HeldLease {
             all.extend(annotations.clone());
         };
         let tries = || self.update(&change);
-        let limits = &self.connection.limits;
-        let written = retry::tries(limits, Duration::ZERO, LeaseError::outlook, tries).await?;
+        let Connection { limits, waits, .. } = &self.connection;
+        let outlook = LeaseError::outlook;
+        let written = retry::tries(limits, waits, Duration::ZERO, outlook, tries).await?;
         self.still_held(written)
     }
 
-    /// The limits of its calls.
-    pub fn limits(&self) -> &Limits {
-        &self.connection.limits
+    /// The connection for calls about it.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Whether it is not older than its life, by this process's own clock.
@@ -156,6 +156,7 @@ impl HeldLease {
         let limits = &self.connection.limits;
         let mut backoff = Backoff::new(limits);
         let mut was_alive = true;
+        let mut wait = None;
         loop {
             let renewed = *lock(&self.renewed);
             sleep_until(renewed + limits.lease_renewal).await;
@@ -169,11 +170,14 @@ impl HeldLease {
                         tracing::info!("the Lease is renewed again: nobody had taken it");
                     }
                     was_alive = true;
+                    wait = None;
                     backoff = Backoff::new(limits);
                 }
                 Err(lost @ LeaseError::Lost(_)) => return lost,
                 Err(error) if was_alive && !self.is_alive() => {
                     was_alive = false;
+                    let wait = wait.insert(self.connection.waits.begin());
+                    wait.tell(format_args!("this run's Lease to be renewed: {error}"));
                     let life = limits.lease;
                     tracing::error!(
                         %error,

@@ -32,8 +32,27 @@ pub(super) struct Read {
     pub(super) annotation: Option<String>,
     /// `spec.configuration` of a KubeVirt object.
     pub(super) configuration: Value,
-    /// Whether the operator has acted on it, and is at rest.
-    pub(super) settled: bool,
+    generation: Option<i64>,
+    /// The generation that the operator has acted on.
+    observed: Option<i64>,
+    /// Of a KubeVirt object: what the operator is at.
+    phase: String,
+}
+
+impl Read {
+    /// What is waited for until virt-operator has acted on a KubeVirt object, and is at rest. `None` once it is.
+    pub(super) fn unsettled(&self) -> Option<String> {
+        let shown = |generation: Option<i64>| generation.unwrap_or_default();
+        if self.observed != self.generation {
+            let (wanted, seen) = (shown(self.generation), shown(self.observed));
+            return Some(format!(
+                "virt-operator to observe generation {wanted}, it has seen {seen}"
+            ));
+        }
+        let Self { phase, .. } = self;
+        (phase != "Deployed")
+            .then(|| format!("virt-operator to be at rest, its phase is {phase:?}"))
+    }
 }
 
 /// A change of the object.
@@ -136,12 +155,13 @@ impl Object {
         let object = self.get().await?;
         let annotations = object.metadata.annotations.unwrap_or_default();
         let status = &object.data["status"];
-        let observed = status["observedGeneration"].as_i64();
         Ok(Read {
             version: object.metadata.resource_version,
             annotation: annotations.get(ANNOTATION).cloned(),
             configuration: object.data["spec"]["configuration"].clone(),
-            settled: observed == object.metadata.generation && status["phase"] == "Deployed",
+            generation: object.metadata.generation,
+            observed: status["observedGeneration"].as_i64(),
+            phase: status["phase"].as_str().unwrap_or_default().to_owned(),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::lease::{self, Stage};
 use crate::cluster::pods::{self, ComponentPod};
 use crate::cluster::profiler::{self, ProfilerState};
-use crate::cluster::retry::Backoff;
+use crate::cluster::retry::{Backoff, Wait};
 use crate::cluster::rights;
 use crate::config::Config;
 use crate::destination::Found;
@@ -105,6 +105,7 @@ async fn ready_pods_now(context: &Context) -> Result<ReadyPods, Fault> {
 struct Tries {
     end: Instant,
     backoff: Backoff,
+    wait: Wait,
 }
 
 impl Tries {
@@ -112,6 +113,7 @@ impl Tries {
         Self {
             end: Instant::now() + context.config.patience.preflight_retry,
             backoff: Backoff::new(&context.cluster.connection.limits),
+            wait: context.cluster.connection.waits.begin(),
         }
     }
 
@@ -122,6 +124,7 @@ impl Tries {
         }
         let pause = self.backoff.next_pause();
         tracing::warn!(%fault, ?pause, "not ready to profile; trying again");
+        self.wait.tell(format_args!("what the run needs: {fault}"));
         self.backoff.pause_until(self.end).await;
         true
     }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::log::BARS;
+use crate::cluster::retry::Waits;
 use crate::limits::BAR_TICK;
 use crate::run::phase::Phase;
 
@@ -71,35 +72,48 @@ impl Progress {
         }
     }
 
-    /// Tells of the progress for as long as the future is polled; it never ends. Where nobody watches a
-    /// bar, that is a line every so often.
-    pub(in crate::run) async fn tell(&self, phase: watch::Receiver<Phase>, every: Duration) {
+    /// Tells of the progress for as long as the future is polled; it never ends. That is a line every so often,
+    /// with what is waited for; where a person watches a bar, only while something is.
+    pub(in crate::run) async fn tell(
+        &self,
+        phase: watch::Receiver<Phase>,
+        waits: &Waits,
+        every: Duration,
+    ) {
         let begin = Instant::now();
         let mut opened = None;
         let mut ticks = tokio::time::interval_at(begin + every, every);
         if self.watched {
             ticks = tokio::time::interval(BAR_TICK);
         }
+        let mut last = begin;
         loop {
-            ticks.tick().await;
+            let now = ticks.tick().await;
             let phase = *phase.borrow();
-            if !self.watched {
-                self.line(phase, begin.elapsed());
-            } else if phase == Phase::Window {
+            let waiting = waits.now();
+            if now >= last + every && (waiting.is_some() || !self.watched) {
+                last = now;
+                self.line(phase, waiting, begin.elapsed());
+            }
+            if self.watched && phase == Phase::Window {
                 let since = *opened.get_or_insert_with(Instant::now);
                 self.with_bar(|bar| bar.set_position(since.elapsed().as_millis() as u64));
             }
         }
     }
 
-    fn line(&self, phase: Phase, elapsed: Duration) {
+    fn line(&self, phase: Phase, waiting: Option<String>, elapsed: Duration) {
+        let at = waiting.map_or_else(
+            || "still at work".to_owned(),
+            |what| format!("waiting for {what}"),
+        );
         tracing::info!(
             phase = phase.name(),
             seconds = elapsed.as_secs(),
             pods_done = self.done.load(Relaxed),
             pods_expected = self.expected.load(Relaxed),
             bytes = self.bytes.load(Relaxed),
-            "still at work"
+            "{at}"
         );
     }
 
