@@ -181,8 +181,8 @@ pub const OLD_DONE_FILE: Duration = Duration::from_secs(5);
 /// object that a person changes.
 pub const ADVICE_WAIT: Duration = Duration::from_secs(10);
 
-/// Tries of a write that conflicts with other writers.
-pub const CONFLICTING_WRITES: usize = 20;
+/// Tries of a write that conflicts with other writers, with pauses that grow in between.
+pub const CONFLICTING_WRITES: usize = 12;
 
 /// The time without a byte after which a socket to the API server asks whether the other end is still there.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use kube::api::{Api, ObjectMeta};
 use tokio::time::Instant;
 
 use super::call::{CallError, Connection};
-use super::retry;
+use super::retry::{self, Backoff};
 use crate::limits::{LEASE_LOOKS, LEASE_TRIES, Limits};
 pub use held::{HeldLease, LeaseError, NAME};
 use held::{get, holder_of, put};
@@ -59,6 +59,7 @@ pub async fn acquire(
     let mut named: Option<String> = None;
     let mut sent = Instant::now();
     let wait = connection.waits.begin();
+    let mut conflicts = Backoff::new(&connection.limits);
     loop {
         let object = look(connection, &api).await?;
         // Its own holder took it by a try whose answer was lost.
@@ -99,6 +100,7 @@ pub async fn acquire(
                 waited: seen.is_some(),
             });
         }
+        conflicts.pause().await;
     }
 }
 

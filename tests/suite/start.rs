@@ -1,9 +1,94 @@
 //! Starts that fail.
 
-use cluster_profiler_job::manifest::State;
-use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
+use std::time::Duration;
 
-use crate::harness::{Place, standin};
+use cluster_profiler_job::engine::configured;
+use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::manifest::State;
+use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::run::run_with;
+use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
+use tokio::sync::mpsc;
+
+use crate::harness::{Log, Place, standin};
+use crate::lock::off;
+
+/// Pauses that are soon as long as they get.
+fn limits() -> Limits {
+    Limits {
+        first_pause: Duration::from_millis(10),
+        longest_pause: Duration::from_millis(40),
+        ..Limits::default()
+    }
+}
+
+/// The pauses that lines with this message tell of.
+fn pauses(log: &Log, message: &str) -> Vec<String> {
+    let lines = log.lines().into_iter();
+    let lines = lines.filter(|line| line["message"].as_str().unwrap_or("").contains(message));
+    lines
+        .map(|line| line["pause"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// What is not there yet is asked for less and less often, and what others write is not fought for.
+#[tokio::test]
+async fn pauses_grow_and_are_bounded() {
+    let cases = [
+        ("a component does not know yet", false),
+        ("somebody else wrote it first", true),
+    ];
+    for (message, conflicts) in cases {
+        let standin = off().await;
+        if conflicts {
+            let patch = RouteFault::new(
+                "/kubevirts/kubevirt",
+                RouteAnswer::Status(409),
+                Times::First(4),
+            );
+            standin.route_fault(patch.of_body("resourceVersion"));
+        } else {
+            // The start and the stop after it meet the fault.
+            let unseen = Fault::GateUnseen(Times::First(8));
+            standin.pod_fault(&standin.pods()[3], unseen);
+        }
+        let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+        let (log, _logging) = Log::of_this_thread();
+        let (_signals, receiver) = mpsc::channel(1);
+        let code = run_with(place.variables(), receiver, limits(), configured).await;
+        assert_eq!(code, ExitCode::Complete, "{message}");
+        assert_eq!(
+            pauses(&log, message),
+            ["10ms", "20ms", "40ms", "40ms"],
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_waits_no_longer_for_a_start() {
+    let standin = standin().await;
+    let unseen = Fault::GateUnseen(Times::Always);
+    standin.pod_fault(&standin.pods()[3], unseen);
+    let place = Place::new(&standin);
+    let limits = Limits {
+        first_pause: Duration::from_secs(3600),
+        longest_pause: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let (log, _logging) = Log::of_this_thread();
+    let (signals, receiver) = mpsc::channel(1);
+    let told = async {
+        log.until("a component does not know yet").await;
+        standin.clear_faults();
+        signals.send(ExitCode::Terminated).await.expect("it runs");
+    };
+    let run = run_with(place.variables(), receiver, limits, configured);
+    let (code, ()) = tokio::join!(run, told);
+    assert_eq!(code, ExitCode::Terminated);
+    assert_eq!(standin.starts(), 1);
+    assert!(standin.profiling().is_empty());
+}
 
 #[tokio::test]
 async fn one_pod_of_twenty_that_cannot_be_started_is_no_reason_to_go_without_the_others() {

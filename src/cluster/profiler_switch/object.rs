@@ -8,7 +8,7 @@ use super::annotation::{ANNOTATION, NotAPatch};
 use super::change::{Owner, SwitchError};
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::install::Install;
-use crate::cluster::retry::Backoff;
+use crate::cluster::retry::{Backoff, Wait};
 use crate::limits::CONFLICTING_WRITES;
 
 /// This program's name in `managedFields`.
@@ -81,6 +81,7 @@ pub struct WriteTries {
     conflicts_left: usize,
     faults_left: usize,
     backoff: Backoff,
+    wait: Wait,
 }
 
 impl WriteTries {
@@ -90,6 +91,7 @@ impl WriteTries {
             conflicts_left: CONFLICTING_WRITES,
             faults_left: connection.limits.tries,
             backoff: Backoff::new(&connection.limits),
+            wait: connection.waits.begin(),
         }
     }
 
@@ -99,22 +101,28 @@ impl WriteTries {
     /// There have been enough: others write the object all the time, or the API server failed.
     pub async fn again(&mut self, written: Written, object: &str) -> Result<(), SwitchError> {
         match written {
-            Written::Done => {}
+            Written::Done => return Ok(()),
             Written::Conflict => {
                 self.conflicts_left -= 1;
                 if self.conflicts_left == 0 {
                     let object = object.to_owned();
                     return Err(SwitchError::Busy { object });
                 }
+                let pause = self.backoff.next_pause();
+                tracing::info!(object, ?pause, "somebody else wrote it first; trying again");
+                self.wait
+                    .tell(format_args!("others to leave {object} alone"));
             }
             Written::Unknown(error) => {
                 self.faults_left -= 1;
                 if self.faults_left == 0 {
                     return Err(error.into());
                 }
-                self.backoff.pause().await;
+                self.wait
+                    .tell(format_args!("{object} to be written: {error}"));
             }
         }
+        self.backoff.pause().await;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::Stage;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
+use crate::cluster::retry::Backoff;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::{Component, selector};
 use crate::limits::POD_LIMIT;
@@ -94,6 +95,8 @@ async fn send_start(
     let mut again = false;
     // That the profiler is on is known to one component after the other.
     let spreads = Instant::now() + connection.limits.gate;
+    let mut backoff = Backoff::new(&connection.limits);
+    let wait = connection.waits.begin();
     let failed = loop {
         let sent = tokio::select! {
             sent = profiler::start(connection) => sent,
@@ -106,9 +109,16 @@ async fn send_start(
                 if profiler::is_spreading(&error, context.turned_on())
                     && Instant::now() < spreads =>
             {
-                tracing::info!(%error, "a component does not know yet that the profiler is on");
-                between_starts(context).await;
+                let pause = backoff.next_pause();
+                tracing::info!(%error, ?pause, "a component does not know yet that the profiler is on");
+                wait.tell(format_args!(
+                    "every component to know that the profiler is on: {error}"
+                ));
+                between_starts(context, &mut backoff).await;
                 again = true;
+                if context.shutdown.is_requested() {
+                    break None;
+                }
                 continue;
             }
             Err(error) if !error.may_pass() => {
@@ -128,7 +138,8 @@ async fn send_start(
             let others = failed.is_some() && somebody_profiles(context, pods).await;
             break Some(failed.filter(|_| others).ok_or(Fault::from(error))?);
         }
-        between_starts(context).await;
+        wait.tell(format_args!("the start to succeed: {error}"));
+        between_starts(context, &mut backoff).await;
         tries += 1;
         again = true;
     };
@@ -138,12 +149,16 @@ async fn send_start(
     Ok(failed)
 }
 
-/// Stops before the next try, since some pods may have started: it must find them all alike.
-async fn between_starts(context: &Context) {
+/// Stops before the next try, since some pods may have started: it must find them all alike. Then waits until it
+/// is time for that, or the run is told to stop.
+async fn between_starts(context: &Context, backoff: &mut Backoff) {
     if let Err(error) = profiler::stop(&context.cluster.connection).await {
         tracing::warn!(%error, "the stop in between failed, too");
     }
-    sleep(context.cluster.connection.limits.first_pause).await;
+    tokio::select! {
+        () = backoff.pause() => {}
+        _ = context.shutdown.requested() => {}
+    }
 }
 
 /// Whether any pod profiles, though start failed at one: virt-api names one pod, whether one failed or all
