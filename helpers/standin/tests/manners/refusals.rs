@@ -103,6 +103,19 @@ async fn a_faulty_path_recovers() {
 }
 
 #[tokio::test]
+async fn a_fault_of_a_body_strikes_no_other_and_a_call_may_hang_for_ever() {
+    let bench = Bench::new(Options::default()).await;
+    let path = "/apis/subresources.kubevirt.io/v1alpha3/dump-cluster-profiler";
+    let hangs = RouteFault::new("/dump-cluster-profiler", RouteAnswer::Hang, Times::Always);
+    bench.standin.route_fault(hangs.of_body("never"));
+    tokio::select! {
+        biased;
+        _ = bench.try_send("GET", path, r#"{"never":1}"#.to_owned()) => panic!("it was answered"),
+        answer = bench.dump(COMPONENTS, "", 1) => assert_eq!(answer.status, 200),
+    }
+}
+
+#[tokio::test]
 async fn each_version_offers_what_it_has() {
     for (kubevirt, field) in [
         (KubeVirt::V1_5, false),
