@@ -64,8 +64,8 @@ pub enum CallError {
         /// All causes, the outermost first.
         detail: String,
     },
-    /// The server's certificate is of an unknown kind.
-    #[error("{call}: no connection to the API server: {detail}")]
+    /// The way to the server is of a kind that no run can take.
+    #[error("{call}: {detail}")]
     Unsupported {
         /// The call.
         call: String,
@@ -139,15 +139,13 @@ impl CallError {
     }
 
     /// Whether somebody has to change something before the same call can succeed: credentials,
-    /// rights, the profiler's switch, or the API's being there.
+    /// rights, the profiler's switch, the way there, or the API's being there.
     pub fn is_definite(&self) -> bool {
-        matches!(
-            self,
-            Self::Answer {
-                code: 401 | 403 | 404,
-                ..
-            }
-        )
+        match self {
+            Self::Answer { code, .. } => matches!(code, 401 | 403 | 404),
+            Self::Unsupported { .. } => true,
+            Self::Transport { .. } | Self::Nonsense { .. } => false,
+        }
     }
 
     /// Whether the object, or the API itself, does not exist.
@@ -292,12 +290,16 @@ impl Connection {
         })
     }
 
-    /// Makes a GET without a body, again after faults that may pass.
+    /// Makes a GET, again after faults that may pass.
     ///
     /// # Errors
     /// The last try's error.
-    pub async fn get_with_tries(&self, path: &str) -> Result<http::Response<Body>, CallError> {
-        self.tries(|| self.get(path, Vec::new())).await
+    pub async fn get_with_tries(
+        &self,
+        path: &str,
+        body: &[u8],
+    ) -> Result<http::Response<Body>, CallError> {
+        self.tries(|| self.get(path, body.to_vec())).await
     }
 
     /// The text of an error's body, as far as it is worth repeating.

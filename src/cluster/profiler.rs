@@ -32,25 +32,89 @@ impl ProfilerState {
     }
 }
 
-/// Asks for the profiler's state, with a dump that has no body and so disturbs nothing: virt-api
-/// looks at the switch first and at the body next.
+/// The body of the probe: JSON, and no request for a dump.
+const NO_REQUEST: &[u8] = br#""no request""#;
+
+/// What virt-api says to a request that it cannot read, and how it ends where there was no body.
+const UNREADABLE: &str = "cluster profiler request";
+const NO_BODY: &str = ": EOF";
+
+/// What virt-api's own refusal names, and no gateway's.
+const FEATURE_GATE: &str = "ClusterProfiler";
+
+/// Why nothing can be dumped where a GET arrives without its body.
+const BODY_LOST: &str = "a proxy or gateway on the way to the API server does not let the body of a GET through, \
+    and KubeVirt's dump is a GET with a body: run in the cluster, or with a kubeconfig that leads to the API server \
+    itself";
+
+/// Asks for the profiler's state, with a dump whose body is no request and so disturbs nothing: virt-api
+/// looks at the switch first and at the body next. So it is known, too, that bodies arrive.
 ///
 /// # Errors
-/// The API server or virt-api failed.
+/// The API server or virt-api failed, or bodies do not arrive.
 pub async fn probe(connection: &Connection) -> Result<ProfilerState, CallError> {
-    match look(connection).await {
-        Ok(()) => Ok(ProfilerState::On),
+    let dump_path = path("dump");
+    let answer = connection.get_with_tries(&dump_path, NO_REQUEST).await;
+    let Err(error) = answer.map_err(without_body) else {
+        return Ok(ProfilerState::On);
+    };
+    match &error {
+        CallError::Answer { code, message, .. } if *code == 400 && message.contains(UNREADABLE) => {
+            return Ok(ProfilerState::On);
+        }
+        CallError::Answer { message, .. } if is_off(&error) && message.contains(FEATURE_GATE) => {
+            return Ok(ProfilerState::Off);
+        }
+        CallError::Unsupported { .. } => return Err(error),
+        CallError::Answer { .. } | CallError::Transport { .. } | CallError::Nonsense { .. } => {}
+    }
+    // Whoever answered it was not virt-api, or was virt-api with another fault: the same without a body tells.
+    match connection.get(&dump_path, Vec::new()).await {
+        Err(CallError::Answer { code, message, .. })
+            if code == 400 && message.contains(UNREADABLE) =>
+        {
+            Err(body_refused(error))
+        }
         Err(error) if is_off(&error) => Ok(ProfilerState::Off),
-        Err(error) => Err(error),
+        Ok(_) | Err(_) => Err(error),
     }
 }
 
-/// Looks, in the same way, whether virt-api lets anybody use the profiler.
+/// The error of a GET with a body that failed where the same without one did not. What may pass may be another
+/// fault, and is tried again.
+fn body_refused(error: CallError) -> CallError {
+    let (call, detail) = (
+        format!("GET {}", path("dump")),
+        format!("{BODY_LOST} ({error})"),
+    );
+    if error.may_pass() {
+        CallError::Transport { call, detail }
+    } else {
+        CallError::Unsupported { call, detail }
+    }
+}
+
+/// The same error, or what it means that virt-api found no body.
+fn without_body(error: CallError) -> CallError {
+    match &error {
+        CallError::Answer { code, message, .. }
+            if *code == 400 && message.contains(UNREADABLE) && message.ends_with(NO_BODY) =>
+        {
+            body_refused(error)
+        }
+        CallError::Answer { .. }
+        | CallError::Transport { .. }
+        | CallError::Unsupported { .. }
+        | CallError::Nonsense { .. } => error,
+    }
+}
+
+/// Looks whether virt-api lets anybody use the profiler, without a body.
 ///
 /// # Errors
 /// The profiler is off, or the API server or virt-api failed.
 pub async fn look(connection: &Connection) -> Result<(), CallError> {
-    match connection.get_with_tries(&path("dump")).await {
+    match connection.get_with_tries(&path("dump"), &[]).await {
         Ok(_) | Err(CallError::Answer { code: 400, .. }) => Ok(()),
         Err(error) => Err(error),
     }
@@ -140,6 +204,6 @@ pub async fn dump(connection: &Connection, request: &DumpRequest) -> Result<Dump
         Err(CallError::Answer {
             code: 400, message, ..
         }) if message.contains("too old") => Ok(DumpAnswer::Expired),
-        Err(error) => Err(error),
+        Err(error) => Err(without_body(error)),
     }
 }

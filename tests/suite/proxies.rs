@@ -2,7 +2,7 @@
 
 use bucket::Proxy;
 use cluster_profiler_job::proxy::{Protocol, Proxies, ProxyUrl};
-use standin::Standin;
+use standin::{Options, RouteAnswer, RouteFault, Standin, Times};
 
 use crate::harness::{Place, standin};
 use crate::s3::{bucket, into};
@@ -243,4 +243,38 @@ async fn a_bucket_is_reached_by_the_same_rules() {
     assert_eq!(ended.code, 4, "{}", ended.log);
     let fault = "HTTPS_PROXY is no URL of a proxy that can be used: http:// or https://";
     assert!(ended.log.contains(fault), "{}", ended.log);
+}
+
+/// Of a gateway that lets no body of a GET through, one sentence says so, and nothing is begun.
+#[tokio::test]
+async fn a_gateway_that_lets_no_body_through_is_told() {
+    let cause =
+        "a proxy or gateway on the way to the API server does not let the body of a GET through";
+    for (answer, code) in [
+        (RouteAnswer::BodyRemoved, 2),
+        (RouteAnswer::BodyRefused(Some(400)), 2),
+        (RouteAnswer::BodyRefused(Some(403)), 2),
+        (RouteAnswer::BodyRefused(Some(405)), 2),
+        (RouteAnswer::BodyRefused(Some(413)), 2),
+        (RouteAnswer::BodyRefused(Some(501)), 2),
+        (RouteAnswer::BodyRefused(Some(502)), 75),
+        (RouteAnswer::BodyRefused(None), 75),
+    ] {
+        // One that may pass is waited for, for minutes, by a run that has turned the profiler on.
+        for gate in [true, false].into_iter().filter(|gate| *gate || code == 2) {
+            let standin = Standin::start(Options {
+                gate,
+                ..Options::default()
+            });
+            let standin = standin.await.expect("a stand-in");
+            let path = "/dump-cluster-profiler";
+            standin.route_fault(RouteFault::new(path, answer.clone(), Times::Always));
+            let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable");
+            let ended = place.run().await;
+            let said = format!("{answer:?}, {gate}: {}", ended.log);
+            assert_eq!(ended.code, code, "{said}");
+            assert!(ended.log.contains(cause), "{said}");
+            assert_eq!(standin.starts(), 0, "{said}");
+        }
+    }
 }

@@ -126,6 +126,11 @@ pub enum RouteAnswer {
     Unheard,
     /// An admission webhook says no to a write; it strikes nothing else.
     Denied,
+    /// A gateway takes the body away, and what is left is answered.
+    BodyRemoved,
+    /// A gateway answers this code where the request has a body, or closes the connection; without one the
+    /// request is answered.
+    BodyRefused(Option<u16>),
 }
 
 impl RouteAnswer {
@@ -134,6 +139,7 @@ impl RouteAnswer {
         let profiler = ["/start-cluster-profiler", "/stop-cluster-profiler"];
         match self {
             Self::Status(_) | Self::Text(..) | Self::Hangup | Self::Hang => true,
+            Self::BodyRemoved | Self::BodyRefused(_) => true,
             Self::Unheard => !method.is_safe() || profiler.iter().any(|call| path.ends_with(call)),
             Self::Denied => !method.is_safe() && !path.ends_with("accessreviews"),
         }

@@ -24,7 +24,7 @@ pub async fn installed_mechanism(connection: &Connection) -> Result<Mechanism, C
         call: format!("GET {SCHEMA}"),
         detail,
     };
-    let response = connection.get_with_tries(SCHEMA).await?;
+    let response = connection.get_with_tries(SCHEMA, &[]).await?;
     let reading = Limited::new(response.into_body(), SCHEMA_LIMIT).collect();
     let body = tokio::time::timeout(connection.limits.call, reading)
         .await

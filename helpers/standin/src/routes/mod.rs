@@ -56,7 +56,11 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
             "as the test has it",
         )),
         Some(RouteAnswer::Text(code, text)) => reply::text(code_of(code), text),
-        None => dispatch(shared, &parts, &body, arrived).await,
+        Some(RouteAnswer::BodyRemoved) => dispatch(shared, &parts, &Bytes::new(), arrived).await,
+        Some(RouteAnswer::BodyRefused(code)) if !body.is_empty() => {
+            reply::text(code_of(code?), "<html><body>Request refused</body></html>")
+        }
+        None | Some(RouteAnswer::BodyRefused(_)) => dispatch(shared, &parts, &body, arrived).await,
     };
     if let Some(place) = place {
         shared.change(|state| state.log.answer(place, reply.status()));
