@@ -1,7 +1,7 @@
 //! The gate: turned on where a run may, put back as it was, and named where it cannot be.
 
 use serde_json::{Value, json};
-use standin::{Options, RouteAnswer, RouteFault, Standin, Times};
+use standin::{HyperConvergedApi, Options, RouteAnswer, RouteFault, Standin, Times};
 
 use crate::harness::Place;
 use crate::lock::{long_and_restoring, off, record};
@@ -91,6 +91,38 @@ async fn both_openings_are_undone_where_somebody_closed_the_gate_in_between() {
     let left: Value = serde_json::from_str(left.as_str().expect("theirs")).expect("JSON");
     assert_eq!(left, json!([theirs]));
     assert_eq!(record(&standin), None);
+}
+
+/// In the version that is preferred, if the object can be had in it.
+#[tokio::test]
+async fn hyperconverged_is_changed_in_a_version_that_is_served() {
+    for (api, version) in [
+        (HyperConvergedApi::V1beta1, "v1beta1"),
+        (HyperConvergedApi::Both, "v1"),
+        (HyperConvergedApi::BothUnconverted, "v1"),
+        (HyperConvergedApi::Unconverted, "v1"),
+        (HyperConvergedApi::V1, "v1"),
+    ] {
+        let options = Options {
+            gate: false,
+            hyperconverged: true,
+            hyperconverged_api: api,
+            ..Options::default()
+        };
+        let standin = Standin::start(options).await.expect("a stand-in");
+        let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+        let ended = place.run().await;
+        assert_eq!(ended.code, 0, "{api:?}: {}", ended.log);
+        assert_eq!(annotation(&standin), Value::Null, "{api:?}");
+        assert_eq!(record(&standin), None, "{api:?}");
+        let patched = standin.requests();
+        let patched = patched.iter().filter(|seen| seen.method == "PATCH");
+        let patched: Vec<_> = patched.map(|seen| &*seen.path).collect();
+        let path = format!(
+            "/apis/hco.kubevirt.io/{version}/namespaces/kubevirt/hyperconvergeds/kubevirt-hyperconverged"
+        );
+        assert_eq!(patched, [&path, &path], "{api:?}");
+    }
 }
 
 #[tokio::test]

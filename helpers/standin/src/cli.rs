@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::Parser;
-use standin::{Denied, Fault, KubeVirt, Options, Profiles, Times};
+use standin::{Denied, Fault, HyperConvergedApi, KubeVirt, Options, Profiles, Times};
 
 /// A stand-in KubeVirt control plane: kube-apiserver, virt-api and the component pods in one
 /// process on 127.0.0.1, with the manners of the real ones.
@@ -50,6 +50,10 @@ pub(crate) struct Cli {
     /// HyperConverged owns the KubeVirt object
     #[arg(long)]
     hyperconverged: bool,
+
+    /// The versions in which HyperConverged's object is served
+    #[arg(long, value_enum, value_name = "VERSIONS", default_value = "v1beta1")]
+    hyperconverged_api: HyperConvergedApi,
 
     /// How long virt-api takes to see that the profiler was turned on or off
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
@@ -110,6 +114,7 @@ impl Cli {
             namespace: self.namespace,
             kubevirt: self.kubevirt,
             hyperconverged: self.hyperconverged,
+            hyperconverged_api: self.hyperconverged_api,
             gate: !self.gate_off,
             gate_delay: self.gate_delay,
             profiles: self.profiles,

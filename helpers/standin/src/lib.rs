@@ -49,7 +49,7 @@ mod upcoming;
 pub use fault::{Damage, Fault, RouteAnswer, RouteFault, Times};
 pub use log::Seen;
 pub use names::component_of;
-pub use options::{Denied, KubeVirt, Options, Profiles};
+pub use options::{Denied, HyperConvergedApi, KubeVirt, Options, Profiles};
 pub use profiles::KINDS;
 pub use standin::Standin;
 pub use state::State;

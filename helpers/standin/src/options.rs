@@ -20,6 +20,8 @@ pub struct Options {
     pub kubevirt: KubeVirt,
     /// Whether HyperConverged owns the KubeVirt object.
     pub hyperconverged: bool,
+    /// The versions in which the HyperConverged object is served.
+    pub hyperconverged_api: HyperConvergedApi,
     /// Whether the KubeVirt object enables the profiler at first; with HyperConverged, by an
     /// operation in its annotation.
     pub gate: bool,
@@ -65,6 +67,7 @@ impl Default for Options {
             namespace: "kubevirt".to_owned(),
             kubevirt: KubeVirt::default(),
             hyperconverged: false,
+            hyperconverged_api: HyperConvergedApi::default(),
             gate: true,
             gate_delay: Duration::ZERO,
             observe_delay: Duration::ZERO,
@@ -81,6 +84,42 @@ impl Default for Options {
             pod_faults: Vec::new(),
             route_faults: Vec::new(),
             remembered: 10_000,
+        }
+    }
+}
+
+/// The versions in which a HyperConverged object is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum HyperConvergedApi {
+    /// `v1beta1` alone, as until 1.17.
+    #[default]
+    V1beta1,
+    /// `v1` and `v1beta1`, which is preferred no more.
+    Both,
+    /// The same, but whatever converts to `v1beta1` does not answer.
+    BothUnconverted,
+    /// The same, but `v1beta1` is preferred.
+    Unconverted,
+    /// `v1` alone.
+    V1,
+}
+
+impl HyperConvergedApi {
+    /// The versions, the preferred one first.
+    pub fn served(self) -> &'static [&'static str] {
+        match self {
+            Self::V1beta1 => &["v1beta1"],
+            Self::Both | Self::BothUnconverted => &["v1", "v1beta1"],
+            Self::Unconverted => &["v1beta1", "v1"],
+            Self::V1 => &["v1"],
+        }
+    }
+
+    /// Whether the object can be had in a version that is served.
+    pub fn converts(self, version: &str) -> bool {
+        match self {
+            Self::V1beta1 | Self::Both | Self::V1 => true,
+            Self::BothUnconverted | Self::Unconverted => version == "v1",
         }
     }
 }

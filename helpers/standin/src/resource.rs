@@ -30,7 +30,10 @@ impl Resource {
             Self::Events,
         ]
         .into_iter()
-        .find(|it| (it.group(), it.version(), it.plural()) == (group, version, plural))
+        .find(|it| {
+            let in_version = it.version() == version || it.versions().contains(&version);
+            (it.group(), it.plural()) == (group, plural) && in_version
+        })
     }
 
     pub(crate) fn group(self) -> &'static str {
@@ -39,6 +42,14 @@ impl Resource {
             Self::HyperConvergeds => "hco.kubevirt.io",
             Self::Leases => "coordination.k8s.io",
             Self::Events => "events.k8s.io",
+        }
+    }
+
+    /// The versions in which it may be served, where there are several.
+    pub(crate) fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::KubeVirts | Self::Leases | Self::Events => &[],
+            Self::HyperConvergeds => &["v1beta1", "v1"],
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) enum Route {
     Version,
     KubeVirtSchema,
     ProfilerGroup,
+    HyperConvergedGroup,
     /// The objects that can be written.
     Objects {
         resource: Resource,
@@ -60,6 +61,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
             "v1",
             "selfsubjectaccessreviews",
         ] => Route::Review,
+        ["apis", "hco.kubevirt.io"] => Route::HyperConvergedGroup,
         ["apis", "subresources.kubevirt.io"] => Route::ProfilerGroup,
         ["apis", "subresources.kubevirt.io", "v1" | "v1alpha3", call] => match *call {
             "start-cluster-profiler" => Route::Profiler(Call::Start),
@@ -124,7 +126,10 @@ impl Route {
         };
         let profiler = |resource| Some(cluster("subresources.kubevirt.io", resource));
         match self {
-            Self::Version | Self::KubeVirtSchema | Self::ProfilerGroup => None,
+            Self::Version
+            | Self::KubeVirtSchema
+            | Self::ProfilerGroup
+            | Self::HyperConvergedGroup => None,
             Self::Objects {
                 resource,
                 verb,

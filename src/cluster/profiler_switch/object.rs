@@ -1,8 +1,11 @@
 //! The object that decides KubeVirt's configuration: read, and written only where it is as it was
 //! read.
 
+use http::Request;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::annotation::{ANNOTATION, NotAPatch};
 use super::change::{Owner, SwitchError};
@@ -14,20 +17,35 @@ use crate::limits::CONFLICTING_WRITES;
 /// This program's name in `managedFields`.
 const MANAGER: &str = "cluster-profiler-job";
 
+/// HyperConverged's group.
+const HCO: &str = "hco.kubevirt.io";
+
 /// One of the two objects in the cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Object {
     connection: Connection,
-    api: Api<DynamicObject>,
+    namespace: String,
     name: String,
+    /// Its group, kind and plural.
+    resource: (&'static str, &'static str, &'static str),
+    /// The versions in which it is served, once they are known.
+    versions: OnceCell<Vec<String>>,
     /// Its kind and name, for messages.
     pub(super) what: String,
+}
+
+/// An object of the API, and the version that it was read in.
+struct InVersion {
+    object: DynamicObject,
+    version: String,
 }
 
 /// The object as it was read.
 #[derive(Debug, Clone)]
 pub(super) struct Read {
     version: Option<String>,
+    /// The version of the API that it was read in.
+    api_version: String,
     /// HyperConverged's annotation.
     pub(super) annotation: Option<String>,
     /// `spec.configuration` of a KubeVirt object.
@@ -131,39 +149,86 @@ impl Object {
     /// An installation's object of this kind.
     pub(super) fn new(connection: &Connection, install: &Install, owner: Owner) -> Self {
         let hyperconverged = install.hyperconverged.as_deref().unwrap_or_default();
-        let (group, version, kind, plural, name) = match owner {
-            Owner::KubeVirt => ("kubevirt.io", "v1", "KubeVirt", "kubevirts", &*install.name),
-            Owner::HyperConverged => (
-                "hco.kubevirt.io",
-                "v1beta1",
-                "HyperConverged",
-                "hyperconvergeds",
-                hyperconverged,
-            ),
+        let (group, kind, plural, name) = match owner {
+            Owner::KubeVirt => ("kubevirt.io", "KubeVirt", "kubevirts", &*install.name),
+            Owner::HyperConverged => (HCO, "HyperConverged", "hyperconvergeds", hyperconverged),
         };
-        let gvk = GroupVersionKind::gvk(group, version, kind);
-        let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
-        let client = connection.client.clone();
         Self {
-            api: Api::namespaced_with(client, &install.namespace, &resource),
             connection: connection.clone(),
+            namespace: install.namespace.clone(),
+            resource: (group, kind, plural),
+            versions: OnceCell::new(),
             what: owner.object(install),
             name: name.to_owned(),
         }
     }
 
-    async fn get(&self) -> Result<DynamicObject, CallError> {
+    /// The object's API in this version.
+    fn api(&self, version: &str) -> Api<DynamicObject> {
+        let (group, kind, plural) = self.resource;
+        let gvk = GroupVersionKind::gvk(group, version, kind);
+        let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
+        Api::namespaced_with(self.connection.client.clone(), &self.namespace, &resource)
+    }
+
+    /// The versions in which it is served, the preferred one first. KubeVirt has one; HyperConverged had one,
+    /// then two, and the other alone in the end.
+    async fn versions(&self) -> Result<&[String], CallError> {
+        let discover = || async {
+            if self.resource.0 != HCO {
+                return Ok(vec!["v1".to_owned()]);
+            }
+            let path = format!("/apis/{HCO}");
+            let call = format!("GET {path}");
+            let group = self.connection.call(&call, || async {
+                let request = Request::get(&path).body(Vec::new());
+                let request = request.map_err(kube::Error::HttpError)?;
+                self.connection.client.request::<APIGroup>(request).await
+            });
+            Ok(match group.await {
+                Ok(group) => preferred_first(group),
+                // Nobody has to let anybody look there.
+                Err(error) if error.is_denied() => ["v1beta1", "v1"].map(str::to_owned).to_vec(),
+                Err(error) => return Err(error),
+            })
+        };
+        self.versions
+            .get_or_try_init(discover)
+            .await
+            .map(Vec::as_slice)
+    }
+
+    /// The object, and the version that it was read in: the first one that it can be read in.
+    async fn get(&self) -> Result<InVersion, CallError> {
         let call = format!("get {}", self.what);
-        let get = || self.api.get(&self.name);
+        let versions = self.versions().await?;
+        let get = || async {
+            let mut versions = versions.iter().peekable();
+            loop {
+                let version = versions.next().map_or("v1", String::as_str);
+                match self.api(version).get(&self.name).await {
+                    Err(error) if versions.peek().is_some() && is_of_version(&error) => {
+                        tracing::debug!(%error, version, "trying another version");
+                    }
+                    object => {
+                        return Ok(InVersion {
+                            object: object?,
+                            version: version.to_owned(),
+                        });
+                    }
+                }
+            }
+        };
         self.connection.call(&call, get).await
     }
 
     /// Reads it.
     pub(super) async fn read(&self) -> Result<Read, SwitchError> {
-        let object = self.get().await?;
+        let InVersion { object, version } = self.get().await?;
         let annotations = object.metadata.annotations.unwrap_or_default();
         let status = &object.data["status"];
         Ok(Read {
+            api_version: version,
             version: object.metadata.resource_version,
             annotation: annotations.get(ANNOTATION).cloned(),
             configuration: object.data["spec"]["configuration"].clone(),
@@ -189,7 +254,8 @@ impl Object {
         };
         let call = format!("patch {}", self.what);
         let merge = Patch::Merge(&patch);
-        let patched = self.api.patch(&self.name, &params, &merge);
+        let api = self.api(&read.api_version);
+        let patched = api.patch(&self.name, &params, &merge);
         let once = self.connection.once(&call, patched);
         match self.connection.change(&call, once).await {
             Ok(_) => Ok(Written::Done),
@@ -209,7 +275,7 @@ impl Object {
 
     /// Who else has lately written what turns the profiler on.
     pub(super) async fn other_writers(&self) -> Result<Vec<String>, SwitchError> {
-        let object = self.get().await?;
+        let InVersion { object, .. } = self.get().await?;
         let mut entries = object.metadata.managed_fields.unwrap_or_default();
         entries.retain(|entry| {
             let fields = serde_json::to_string(&entry.fields_v1).unwrap_or_default();
@@ -226,4 +292,18 @@ impl Object {
         });
         Ok(named.collect())
     }
+}
+
+fn preferred_first(group: APIGroup) -> Vec<String> {
+    let preferred = group.preferred_version.map(|version| version.version);
+    let all = group.versions.into_iter().map(|version| version.version);
+    let mut versions: Vec<_> = all.collect();
+    versions.sort_by_key(|version| Some(version) != preferred.as_ref());
+    versions
+}
+
+/// Whether another version may do: this one is not served, or what converts to it fails.
+fn is_of_version(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status)
+        if status.code == 404 || (status.code == 500 && status.message.contains("conversion")))
 }

@@ -1,24 +1,25 @@
-//! kube-apiserver's answer to what versions virt-api's own group has: upstream's program asks before each
-//! of its calls.
+//! kube-apiserver's answer to what versions a group has. Of virt-api's own group upstream's program asks before
+//! each of its calls.
 
 use http::StatusCode;
 use serde_json::json;
 
 use crate::reply::{self, Reply};
 
-pub(super) fn get() -> Reply {
-    let version = |version| {
+/// A group with these versions, the preferred one first.
+pub(super) fn get(name: &str, versions: &[&str]) -> Reply {
+    let version = |version: &&str| {
         json!({
-            "groupVersion": format!("subresources.kubevirt.io/{version}"),
+            "groupVersion": format!("{name}/{version}"),
             "version": version,
         })
     };
     let group = json!({
         "kind": "APIGroup",
         "apiVersion": "v1",
-        "name": "subresources.kubevirt.io",
-        "versions": [version("v1"), version("v1alpha3")],
-        "preferredVersion": version("v1"),
+        "name": name,
+        "versions": versions.iter().map(version).collect::<Vec<_>>(),
+        "preferredVersion": versions.first().map(version),
     });
     reply::json(StatusCode::OK, &group)
 }

@@ -79,9 +79,17 @@ async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant
     if let Some(refusal) = refusal {
         return refusal;
     }
+    if let Some(unserved) = unserved(shared, &route, parts) {
+        return unserved;
+    }
     match &route {
         Route::Version => version(),
-        Route::ProfilerGroup => group::get(),
+        Route::ProfilerGroup => group::get("subresources.kubevirt.io", &["v1", "v1alpha3"]),
+        Route::HyperConvergedGroup if !shared.options.hyperconverged => nowhere(&NoRoute::NotFound),
+        Route::HyperConvergedGroup => group::get(
+            Resource::HyperConvergeds.group(),
+            shared.options.hyperconverged_api.served(),
+        ),
         Route::KubeVirtSchema => schema::get(&shared.options),
         Route::Objects {
             resource: Resource::HyperConvergeds,
@@ -104,6 +112,27 @@ async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant
         Route::Review => review::create(&shared.options, body),
         Route::Profiler(call) => aggregated(shared, *call, body, arrived).await,
     }
+}
+
+/// The answer to a request for HyperConverged's object in a version that is not served, or that nothing converts
+/// to.
+fn unserved(shared: &Shared, route: &Route, parts: &Parts) -> Option<Reply> {
+    let Route::Objects {
+        resource: Resource::HyperConvergeds,
+        ..
+    } = route
+    else {
+        return None;
+    };
+    let version = parts.uri.path().split('/').nth(3).unwrap_or_default();
+    let api = shared.options.hyperconverged_api;
+    if !api.served().contains(&version) {
+        return Some(nowhere(&NoRoute::NotFound));
+    }
+    let message = "conversion webhook for hco.kubevirt.io/v1, Kind=HyperConverged failed: Post \
+         \"https://hco-webhook-service.kubevirt-hyperconverged.svc:4343/convert?timeout=30s\": \
+         no endpoints available for service \"hco-webhook-service\"";
+    (!api.converts(version)).then(|| reply::status(StatusCode::INTERNAL_SERVER_ERROR, message))
 }
 
 /// virt-api's answer as kube-apiserver passes it on: only for so long.
