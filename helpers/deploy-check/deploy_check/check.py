@@ -3,7 +3,7 @@
 from . import admission, core, crds
 from .pods import pods
 from .render import title
-from .rules import references, rights, runs, security, tekton
+from .rules import gitops, references, rights, runs, security, tekton
 
 
 def all_faults(renders):
@@ -61,6 +61,7 @@ def rule_faults(renders):
         for fault in [
             *rights.faults(render),
             *runs.faults(render),
+            *gitops.faults(render),
             *references.faults(render, before.get(render.name, [])),
         ]:
             yield f"{render.name}: {fault}"

@@ -114,6 +114,18 @@ SPOILT = {
         lambda o: job(o)["podFailurePolicy"]["rules"].pop(),
         "podFailurePolicy is for ['collector']",
     ),
+    "settings that GitOps prunes": (
+        OPENSHIFT,
+        lambda o: next(one for one in o if one["kind"] == "ConfigMap")["metadata"].pop("annotations"),
+        "pruned under a Job that runs, for it lacks argocd.argoproj.io/sync-options: Prune=false",
+    ),
+    "settings that stay and are told as a difference": (
+        "deploy/argo",
+        lambda o: next(one for one in o if one["kind"] == "ConfigMap")["metadata"]["annotations"].pop(
+            "argocd.argoproj.io/compare-options"
+        ),
+        "for it lacks argocd.argoproj.io/compare-options",
+    ),
     "a name that is not there": (
         OPENSHIFT,
         lambda o: collector(o)["envFrom"][0]["configMapRef"].update(name="cluster-profiler-settings"),
