@@ -196,8 +196,7 @@ async fn server(name: Option<&str>) -> (Server, String) {
             match &acceptor {
                 Some(acceptor) => drop(acceptor.accept(stream).await),
                 None => {
-                    let mut hello = [0; 4096];
-                    stream.read(&mut hello).await.expect("a hello");
+                    stream.read_u8().await.expect("a hello");
                     stream.write_all(ALERT).await.expect("an alert");
                 }
             }
