@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use cluster_profiler_job::config::{RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
@@ -51,6 +52,12 @@ pub(crate) enum Command {
         /// Do not keep the texts of what was converted
         #[arg(long)]
         drop_originals: bool,
+        /// Take no more than this, as it is unpacked: a small archive can unpack to anything
+        #[arg(long, value_name = "SIZE", default_value = "32GiB")]
+        max_bytes: ByteSize,
+        /// Take no more files and directories than this
+        #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
+        max_entries: u64,
     },
     /// List the runs at PROFILER_DESTINATION and PROFILER_FALLBACK
     ///

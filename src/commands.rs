@@ -11,13 +11,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::outcome::ExitCode;
+pub use convert::Bounds;
 pub use kept_runs::{get, ls};
 pub use signal_files::{ready, stop};
 pub use undo::undo;
 
 /// `convert`: gives names to profiles that others left.
-pub fn convert(source: &Path, dest: &Path, keep_originals: bool) -> ExitCode {
-    convert::run(source, dest, keep_originals)
+pub fn convert(source: &Path, dest: &Path, keep_originals: bool, bounds: Bounds) -> ExitCode {
+    convert::run(source, dest, keep_originals, bounds)
 }
 
 /// `hold`: keeps a pod with a volume alive, to be looked at. Waits so long, or until a signal comes: either

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use cluster_profiler_job::commands::Bounds;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::{commands, outcome, run};
 use tokio::runtime::{Builder, Runtime};
@@ -24,7 +25,15 @@ fn main() -> std::io::Result<ExitCode> {
             source,
             dest,
             drop_originals,
-        }) => commands::convert(&source, &dest, !drop_originals),
+            max_bytes,
+            max_entries,
+        }) => {
+            let bounds = Bounds {
+                bytes: max_bytes.as_u64(),
+                entries: max_entries,
+            };
+            commands::convert(&source, &dest, !drop_originals, bounds)
+        }
         Some(Command::Ls) => runtime.block_on(commands::ls(environment)),
         Some(Command::Get { run_id }) => runtime.block_on(commands::get(environment, &run_id)),
         Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),

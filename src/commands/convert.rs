@@ -1,5 +1,6 @@
 //! `convert`: gives names to the profiles that upstream's program, vmspawn or an older run left.
 
+mod bounds;
 mod output;
 mod source;
 mod summary;
@@ -9,6 +10,8 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+pub use bounds::Bounds;
+use bounds::Meter;
 use output::Output;
 use source::{Found, Source};
 use summary::{ConvertError, Summary};
@@ -19,9 +22,10 @@ use crate::outcome::ExitCode;
 const BAR: &str = "converting {wide_bar} {bytes}/{total_bytes}";
 
 /// Converts what is in `source` into `output`, a directory which it makes, and prints the summary.
-pub(super) fn run(source: &Path, output: &Path, keep_originals: bool) -> ExitCode {
+pub(super) fn run(source: &Path, output: &Path, keep_originals: bool, bounds: Bounds) -> ExitCode {
     let mut summary = Summary::default();
-    let result = convert(source, output, keep_originals, &mut summary);
+    let meter = Meter::new(bounds);
+    let result = convert(source, output, keep_originals, &meter, &mut summary);
     if result.is_ok() || !summary.is_empty() {
         // Whoever reads it may have gone; what was done is done.
         let _ = write!(io::stdout().lock(), "{summary}");
@@ -40,14 +44,15 @@ fn convert(
     source: &Path,
     output: &Path,
     keep_originals: bool,
+    meter: &Meter,
     summary: &mut Summary,
 ) -> Result<(), ConvertError> {
-    let source = Source::open(source)?;
+    let source = Source::open(source, meter)?;
     let output = Output::make(output, keep_originals)?;
     let bar = ProgressBar::new(source.bytes());
     let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.set_style(style.progress_chars("=> "));
-    let result = source.each(&bar, |found| {
+    let result = source.each(&bar, meter, |found| {
         match found {
             Found::File(file) => output.take(file, summary)?,
             Found::Skipped(name, why) => summary.skipped(&name, why),

@@ -25,6 +25,10 @@ pub(super) const DEFAULT_SAMPLE_TYPE: u64 = 14;
 /// The first byte of a gzip file. RFC 1952
 pub(super) const GZIP: u8 = 0x1f;
 
+/// The most that a packed profile unpacks to, in bytes: a small file can unpack to anything, and the largest
+/// profiles have a few MB.
+const MOST_UNPACKED: u64 = 256 << 20;
+
 /// The time, the length and the size of a profile. One that does not say when it was taken has zeros.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -46,7 +50,13 @@ pub fn summary(mut input: impl BufRead) -> io::Result<Summary> {
         return Err(invalid("it is empty"));
     }
     if start.first() == Some(&GZIP) {
-        walk(&mut BufReader::new(MultiGzDecoder::new(input)))
+        let unpacked = MultiGzDecoder::new(input).take(MOST_UNPACKED);
+        let mut unpacked = BufReader::new(unpacked);
+        let summary = walk(&mut unpacked);
+        if unpacked.get_ref().limit() == 0 {
+            return Err(invalid("it is more than 256 MiB when it is unpacked"));
+        }
+        summary
     } else {
         walk(&mut input)
     }

@@ -11,6 +11,7 @@ mod configuration;
 mod confirmed_stop;
 mod convert;
 mod credentials;
+mod convert_bounds;
 mod destination;
 mod docs;
 mod dry_run;

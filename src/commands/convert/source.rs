@@ -9,15 +9,15 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use tar::{Archive, EntryType};
 
+use super::bounds::{BLOCK, Meter, Metered, Zeros, end_of};
 use super::summary::ConvertError;
 use crate::pprof::Kind;
 
 /// The first bytes of a gzip file. RFC 1952
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The size of one of the blocks of zeros that an archive ends in, of which one is read, in bytes.
-/// POSIX.1-1988, ustar
-const BLOCK: usize = 512;
+/// The longest path of an entry, in bytes. A run's archive has none of more than 255.
+const LONGEST_PATH: usize = 1024;
 
 /// A file of a source.
 pub(super) struct SourceFile<'a> {
@@ -60,11 +60,11 @@ impl Source {
     /// Looks at what is to be converted.
     ///
     /// # Errors
-    /// It cannot be read, is of another kind, or is a directory without a profile.
-    pub(super) fn open(path: &Path) -> Result<Self, ConvertError> {
+    /// It cannot be read, is of another kind, or is a directory without a profile or with too much in it.
+    pub(super) fn open(path: &Path, meter: &Meter) -> Result<Self, ConvertError> {
         let failed = |error: io::Error| ConvertError::source(path, error);
         if fs::metadata(path).map_err(failed)?.is_dir() {
-            return directory(path);
+            return directory(path, meter);
         }
         let mut file = File::open(path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
@@ -93,10 +93,11 @@ impl Source {
     /// Hands over everything in it, in order.
     ///
     /// # Errors
-    /// Those of whoever takes it.
+    /// Those of whoever takes it, and a bound that was met.
     pub(super) fn each(
         self,
         bar: &ProgressBar,
+        meter: &Meter,
         mut take: impl FnMut(Found<'_>) -> Result<(), ConvertError>,
     ) -> Result<(), ConvertError> {
         match self {
@@ -110,13 +111,21 @@ impl Source {
                     take(Found::Unreadable(name, why))?;
                 }
                 for name in names {
-                    file(&root, name, bar, &mut take)?;
+                    meter.begin(&name);
+                    let metered = |file| Metered {
+                        input: bar.wrap_read(file),
+                        meter,
+                    };
+                    file(&root, name, metered, &mut take)?;
+                    ConvertError::check(&root, meter)?;
                 }
                 Ok(())
             }
             Self::Archive { path, file, .. } => {
-                let unpacked = MultiGzDecoder::new(BufReader::new(bar.wrap_read(file)));
-                archive(unpacked, &mut take)?.or_else(|error: io::Error| {
+                let input = MultiGzDecoder::new(BufReader::new(bar.wrap_read(file)));
+                let read = archive(Metered { input, meter }, &mut take)?;
+                ConvertError::check(&path, meter)?;
+                read.or_else(|error: io::Error| {
                     take(Found::Unreadable(
                         path,
                         format!("it cannot be read to its end: {error}"),
@@ -128,7 +137,7 @@ impl Source {
 }
 
 /// Looks into a directory before anything is written, for the output directory may be within.
-fn directory(root: &Path) -> Result<Source, ConvertError> {
+fn directory(root: &Path, meter: &Meter) -> Result<Source, ConvertError> {
     let mut names = Vec::new();
     let mut closed = Vec::new();
     let mut bytes = 0;
@@ -150,6 +159,10 @@ fn directory(root: &Path) -> Result<Source, ConvertError> {
             Ok(entries) => {
                 for (name, found) in entries {
                     let name = directory.join(name);
+                    if !meter.counts_entry() {
+                        meter.begin(&name);
+                        ConvertError::check(root, meter)?;
+                    }
                     if found.is_dir() {
                         pending.push(name);
                     } else {
@@ -174,10 +187,10 @@ fn directory(root: &Path) -> Result<Source, ConvertError> {
 }
 
 /// Hands over a directory's file.
-fn file(
+fn file<R: Read>(
     root: &Path,
     name: PathBuf,
-    bar: &ProgressBar,
+    metered: impl FnOnce(File) -> R,
     take: &mut impl FnMut(Found<'_>) -> Result<(), ConvertError>,
 ) -> Result<(), ConvertError> {
     let path = root.join(&name);
@@ -195,7 +208,7 @@ fn file(
                 modified: modified
                     .and_then(|time| time.try_into().ok())
                     .unwrap_or_default(),
-                content: &mut bar.wrap_read(file),
+                content: &mut metered(file),
             }))
         }
         Ok(None) => take(Found::Skipped(name, "it is a link, or no file".to_owned())),
@@ -206,13 +219,15 @@ fn file(
 /// Hands over an archive's files. The inner result is the archive's: it may be unreadable from some
 /// place on. The outer one is that of whoever takes the files.
 fn archive(
-    unpacked: impl Read,
+    unpacked: Metered<'_, impl Read>,
     take: &mut impl FnMut(Found<'_>) -> Result<(), ConvertError>,
 ) -> Result<io::Result<()>, ConvertError> {
+    let meter = unpacked.meter;
     let mut archive = Archive::new(Zeros {
         input: unpacked,
         trailing: 0,
     });
+    meter.expect_headers(0);
     let entries = match archive.entries() {
         Ok(entries) => entries,
         Err(error) => return Ok(Err(error)),
@@ -227,13 +242,25 @@ fn archive(
             Err(error) => return Ok(Err(error)),
         };
         let kind = entry.header().entry_type();
+        meter.begin(&name);
+        if !meter.counts_entry() {
+            return Ok(Ok(()));
+        }
+        let end = end_of(&entry);
         let modified = entry.header().mtime().ok();
         let modified = modified.and_then(|seconds| i64::try_from(seconds).ok());
         let modified = modified.and_then(|seconds| Timestamp::from_second(seconds).ok());
         if matches!(kind, EntryType::Directory | EntryType::XGlobalHeader) {
+            meter.expect_headers(end);
             continue;
         }
+        let is_long = name.as_os_str().len() > LONGEST_PATH;
         take(match (plain(&name), kind) {
+            _ if is_long => {
+                let cut: String = name.to_string_lossy().chars().take(LONGEST_PATH).collect();
+                let why = format!("its path is longer than {LONGEST_PATH} bytes");
+                Found::Skipped(cut.into(), why)
+            }
             (None, _) => Found::Skipped(name, "its path leads out of the archive".to_owned()),
             (Some(name), EntryType::Regular | EntryType::Continuous) => Found::File(SourceFile {
                 name,
@@ -242,31 +269,12 @@ fn archive(
             }),
             (Some(path), _) => Found::Skipped(path, "it is a link, or no file".to_owned()),
         })?;
+        meter.expect_headers(end);
     }
     if archive.into_inner().trailing < BLOCK {
         return Ok(Err(io::ErrorKind::UnexpectedEof.into()));
     }
     Ok(Ok(()))
-}
-
-/// A reader that counts the zeros at the end of what was read.
-struct Zeros<R> {
-    input: R,
-    trailing: usize,
-}
-
-impl<R: Read> Read for Zeros<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.input.read(buffer)?;
-        let read = &buffer[..length];
-        let zeros = read.iter().rev().take_while(|byte| **byte == 0).count();
-        self.trailing = if zeros == length {
-            self.trailing + zeros
-        } else {
-            zeros
-        };
-        Ok(length)
-    }
 }
 
 /// A path with nothing but names in it; `None` if it leads elsewhere.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
 
+use super::bounds::{Bound, Meter};
 use crate::outcome::ExitCode;
 use crate::pprof::Partial;
 
@@ -209,6 +210,20 @@ pub(super) enum ConvertError {
         /// What is wrong with it.
         what: String,
     },
+    /// It has more than is taken.
+    #[error(
+        "{}: at {}: {bound}. What was converted before is there, the rest is not",
+        path.display(),
+        printable(at)
+    )]
+    Bound {
+        /// The source.
+        path: PathBuf,
+        /// The entry that was begun last.
+        at: PathBuf,
+        /// What is too much.
+        bound: Bound,
+    },
     /// The output directory is there already.
     #[error("{}: it is there already; name a directory that is not", .0.display())]
     Exists(PathBuf),
@@ -228,6 +243,21 @@ impl ConvertError {
         Self::Source {
             path: path.to_owned(),
             what: what.to_string(),
+        }
+    }
+
+    /// Checks that no bound was met.
+    ///
+    /// # Errors
+    /// One was.
+    pub(super) fn check(path: &Path, meter: &Meter) -> Result<(), Self> {
+        match meter.met() {
+            None => Ok(()),
+            Some((bound, at)) => Err(Self::Bound {
+                path: path.to_owned(),
+                at,
+                bound,
+            }),
         }
     }
 
@@ -252,6 +282,7 @@ impl ConvertError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Source { .. } | Self::Exists(_) => ExitCode::Usage,
+            Self::Bound { .. } => ExitCode::Finding,
             Self::Output { .. } => ExitCode::DestinationRefused,
         }
     }
