@@ -3,6 +3,9 @@
 //! The layers, lowest first, are the table in `docs/architecture.md`; a test holds the imports
 //! to it.
 
+// They panic where nobody reads any more: `run/status/log.rs` has what does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod archive;
 pub mod cluster;
 pub mod commands;

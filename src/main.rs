@@ -15,12 +15,16 @@ use tokio::sync::mpsc;
 
 fn main() -> std::io::Result<ExitCode> {
     let command = Cli::parse().command;
-    let environment = std::env::vars_os();
+    let environment: Vec<_> = std::env::vars_os().collect();
     let runtime = runtime()?;
     let code = match command {
         None => runtime.block_on(run::run(environment, signals(&runtime)?)),
         Some(Command::Stop { exit_code }) => commands::stop(environment, exit_code),
-        Some(Command::Undo) => runtime.block_on(commands::undo(environment, Limits::default())),
+        Some(Command::Undo) => runtime.block_on(commands::undo_until_told(
+            environment,
+            Limits::default(),
+            signals(&runtime)?,
+        )),
         Some(Command::Convert {
             source,
             dest,
@@ -32,12 +36,24 @@ fn main() -> std::io::Result<ExitCode> {
                 bytes: max_bytes.as_u64(),
                 entries: max_entries,
             };
-            commands::convert(&source, &dest, !drop_originals, bounds)
+            let signals = signals(&runtime)?;
+            commands::convert(&source, &dest, !drop_originals, bounds, signals)
         }
-        Some(Command::Ls) => runtime.block_on(commands::ls(environment)),
-        Some(Command::Get { run_id }) => runtime.block_on(commands::get(environment, &run_id)),
+        Some(Command::Ls) => {
+            let signals = signals(&runtime)?;
+            runtime.block_on(commands::unless_told(commands::ls(environment), signals))
+        }
+        Some(Command::Get { run_id }) => {
+            let signals = signals(&runtime)?;
+            let get = async move { commands::get(environment, &run_id).await };
+            runtime.block_on(commands::unless_told(get, signals))
+        }
         Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),
-        Some(Command::Ready { wait }) => runtime.block_on(commands::ready(environment, wait)),
+        Some(Command::Ready { wait }) => {
+            let signals = signals(&runtime)?;
+            let ready = commands::ready(environment, wait);
+            runtime.block_on(commands::unless_told(ready, signals))
+        }
     };
     // A thread that still reads a dump nobody wants must not hold the exit up.
     runtime.shutdown_background();

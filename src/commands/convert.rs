@@ -11,20 +11,21 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use bounds::Bounds;
-use bounds::Meter;
+pub(super) use bounds::Meter;
 use output::Output;
 use source::{Found, Source};
 use summary::{ConvertError, Summary};
 
 use crate::outcome::ExitCode;
+use crate::run::status::log::complain;
 
 /// The progress bar. It fits 80 columns.
 const BAR: &str = "converting {wide_bar} {bytes}/{total_bytes}";
 
-/// Converts what is in `source` into `output`, a directory which it makes, and prints the summary.
-pub(super) fn run(source: &Path, output: &Path, keep_originals: bool, bounds: Bounds) -> ExitCode {
+/// Converts what is in `source` into `output`, a directory which it makes, as far as the meter lets it, and
+/// prints the summary.
+pub(super) fn run(source: &Path, output: &Path, keep_originals: bool, meter: Meter) -> ExitCode {
     let mut summary = Summary::default();
-    let meter = Meter::new(bounds);
     let result = convert(source, output, keep_originals, &meter, &mut summary);
     if result.is_ok() || !summary.is_empty() {
         // Whoever reads it may have gone; what was done is done.
@@ -34,7 +35,7 @@ pub(super) fn run(source: &Path, output: &Path, keep_originals: bool, bounds: Bo
         Ok(()) if summary.is_whole() => ExitCode::Complete,
         Ok(()) => ExitCode::Finding,
         Err(error) => {
-            eprintln!("{error}");
+            complain(&error);
             error.exit_code()
         }
     }

@@ -1,7 +1,7 @@
 //! `ls` and `get`: the runs that are kept at the destination and the fallback.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use sha2::Digest;
 
@@ -10,6 +10,7 @@ use crate::destination::{Destination, DestinationError, Found, Listed, Summary};
 use crate::limits::BucketLimits;
 use crate::manifest::{Archive, Sha256};
 use crate::outcome::ExitCode;
+use crate::run::status::log::complain;
 
 const HEADER: [&str; 7] = [
     "RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE", "CLUSTER",
@@ -54,7 +55,7 @@ fn destinations(
             Ok(places.iter().map(destination).collect())
         }
         Err(faults) => {
-            eprintln!("{faults}");
+            complain(&faults);
             Err(ExitCode::Usage)
         }
     }
@@ -63,7 +64,7 @@ fn destinations(
 /// The exit code of a command. A destination's error is printed, and has one of its own.
 fn code_of(result: Result<ExitCode, DestinationError>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        complain(&error);
         error.exit_code()
     })
 }
@@ -79,10 +80,16 @@ async fn print_runs(destinations: &[Destination]) -> Result<ExitCode, Destinatio
             Err(error) => result = Err(error),
         }
     }
-    match std::io::stdout().write_all(table(&rows).as_bytes()) {
+    let mut out = std::io::stdout();
+    match out
+        .write_all(table(&rows).as_bytes())
+        .and_then(|()| out.flush())
+    {
         Ok(()) => result,
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => result,
         Err(error) => {
-            eprintln!("the list cannot be written: {error}");
+            complain(format_args!("the list cannot be written: {error}"));
             Ok(ExitCode::Finding)
         }
     }
@@ -104,15 +111,15 @@ async fn row(destination: &Destination, listed: Listed) -> Result<Row, Destinati
         Ok(Found::Absent | Found::Unfinished) => "unfinished",
         Ok(Found::Unknown) => "unknown",
         Ok(Found::Invalid(error)) => {
-            eprintln!("{error}");
+            complain(&error);
             "invalid"
         }
         Ok(Found::Mismatched(error)) => {
-            eprintln!("{error}");
+            complain(&error);
             "mismatched"
         }
         Err(error) if error.permanent => {
-            eprintln!("{error}");
+            complain(&error);
             "unknown"
         }
         Err(error) => return Err(error),
@@ -163,10 +170,10 @@ async fn print_archive(
     run: &RunId,
 ) -> Result<ExitCode, DestinationError> {
     if std::io::stdout().is_terminal() {
-        eprintln!(
+        complain(format_args!(
             "the archive is no text for a terminal: cluster-profiler-job get {run} > {}",
             run.file_name(RunFile::Archive)
-        );
+        ));
         return Ok(ExitCode::Usage);
     }
     match Destination::find_among(destinations, run).await? {
@@ -174,7 +181,7 @@ async fn print_archive(
             copy_archive(destination, run, &manifest.archive).await
         }
         (found, _) => {
-            eprintln!("{}", why_missing(run, &found));
+            complain(format_args!("{}", why_missing(run, &found)));
             Ok(ExitCode::Finding)
         }
     }
@@ -206,22 +213,22 @@ async fn copy_archive(
         hash.update(&chunk);
         bytes += chunk.len() as u64;
         if let Err(error) = out.write_all(&chunk) {
-            eprintln!("the archive cannot be written: {error}");
+            complain(format_args!("the archive cannot be written: {error}"));
             return Ok(ExitCode::Finding);
         }
     }
     if let Err(error) = out.flush() {
-        eprintln!("the archive cannot be written: {error}");
+        complain(format_args!("the archive cannot be written: {error}"));
         return Ok(ExitCode::Finding);
     }
     let sha256 = Sha256(hash.finalize().into());
     if (bytes, sha256) == (expected.bytes, expected.sha256) {
         return Ok(ExitCode::Complete);
     }
-    eprintln!(
+    complain(format_args!(
         "{} is NOT what its manifest says: {bytes} bytes with SHA-256 {sha256}, where {} bytes with \
          {} should be; do not use what was written",
         expected.uri, expected.bytes, expected.sha256
-    );
+    ));
     Ok(ExitCode::Finding)
 }

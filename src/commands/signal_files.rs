@@ -11,6 +11,7 @@ use crate::config::{self, SignalFiles};
 use crate::file;
 use crate::limits::{OLD_DONE_FILE, READY_POLL};
 use crate::outcome::ExitCode;
+use crate::run::status::log::{complain, say};
 
 /// `stop`: ends a run's window, with the workload's exit code if there is one.
 pub fn stop(
@@ -39,14 +40,14 @@ fn signal_files(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(SignalFiles, PathBuf), ExitCode> {
     config::signal_files(environment).map_err(|faults| {
-        eprintln!("{faults}");
+        complain(&faults);
         ExitCode::Usage
     })
 }
 
 fn write_stop_file(stop: &Path, done: &Path, exit_code: Option<u8>) -> ExitCode {
     if done.exists() {
-        eprintln!("the run is over: {}", done.display());
+        complain(format_args!("the run is over: {}", done.display()));
         return ExitCode::Finding;
     }
     let path = stop.display();
@@ -54,11 +55,13 @@ fn write_stop_file(stop: &Path, done: &Path, exit_code: Option<u8>) -> ExitCode 
     let number = exit_code.map_or_else(String::new, |code| code.to_string());
     match file::write_whole(stop, format!("{number}\n").as_bytes()) {
         Ok(()) => {
-            println!("wrote {path}: the window ends");
+            say(format_args!("wrote {path}: the window ends"));
             ExitCode::Complete
         }
         Err(error) => {
-            eprintln!("{path}: {error}; is a run going on here, with the same environment?");
+            complain(format_args!(
+                "{path}: {error}; is a run going on here, with the same environment?"
+            ));
             ExitCode::Finding
         }
     }
@@ -73,11 +76,14 @@ async fn wait_until_ready(ready: &Path, done: &Path, wait: Duration) -> ExitCode
         let waited = begin.elapsed();
         if waited >= OLD_DONE_FILE && done.exists() {
             let message = std::fs::read_to_string(done).unwrap_or_default();
-            eprintln!("the run is over: {message}");
+            complain(format_args!("the run is over: {message}"));
             return ExitCode::Finding;
         }
         if waited >= wait {
-            eprintln!("profiling is not on: there is no {}", ready.display());
+            complain(format_args!(
+                "profiling is not on: there is no {}",
+                ready.display()
+            ));
             return ExitCode::Finding;
         }
         sleep(READY_POLL.min(wait - waited)).await;

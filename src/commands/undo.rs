@@ -1,7 +1,11 @@
 //! `undo`: what a person does about a run that died and comes no more.
 
 use std::ffi::OsString;
+use std::future::pending;
 
+use tokio::sync::mpsc;
+
+use crate::cluster::install::Install;
 use crate::cluster::{connect, install, lease, rights};
 use crate::config::{EnablePolicy, LogFormat, UndoConfig, undo_config};
 use crate::limits::Limits;
@@ -10,10 +14,14 @@ use crate::run::Fault;
 use crate::run::context::LockedCluster;
 use crate::run::phases::lock::{clean_up, take_lease};
 use crate::run::run_lease::RunLease;
-use crate::run::status::log;
+use crate::run::status::log::{self, complain, say};
 
 /// The name under which the Lease is held meanwhile.
 const HOLDER: &str = "undo";
+
+/// What a signal in the middle leaves.
+const TOLD: &str = "told to stop in the middle: what the run had left may be undone in part, and its journal stays; \
+                    call cluster-profiler-job undo again";
 
 /// Undoes what a run left that died: stops, puts back what turned its profiler on, and takes its journal
 /// away.
@@ -21,22 +29,33 @@ pub async fn undo(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     limits: Limits,
 ) -> ExitCode {
+    undo_until_told(environment, limits, mpsc::channel(1).1).await
+}
+
+/// `undo`, until a signal comes. It ends where it is then, gives the Lease up and leaves the journal in it: what
+/// is not undone, the next `undo` or the next run undoes, without waiting for a Lease to die. A second signal ends
+/// it at once.
+pub async fn undo_until_told(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    limits: Limits,
+    mut signals: mpsc::Receiver<ExitCode>,
+) -> ExitCode {
     let (telling, config) = undo_config(environment);
     log::init(
         telling.log.or(Some(LogFormat::Text)),
         telling.log_filter.as_deref(),
     );
     let undone = match config {
-        Ok(config) => undo_in_cluster(config, limits).await,
+        Ok(config) => undo_in_cluster(config, limits, &mut signals).await,
         Err(faults) => Err(Fault::usage(faults.to_string())),
     };
     match undone {
         Ok(done) => {
-            println!("{done}");
+            say(&done);
             ExitCode::Complete
         }
         Err(Fault { code, message, .. }) => {
-            eprintln!("{message}");
+            complain(&message);
             code
         }
     }
@@ -46,13 +65,57 @@ pub async fn undo(
 ///
 /// # Errors
 /// A live run holds the lock, or something cannot be undone.
-async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, Fault> {
+async fn undo_in_cluster(
+    config: UndoConfig,
+    limits: Limits,
+    signals: &mut mpsc::Receiver<ExitCode>,
+) -> Result<String, Fault> {
+    let locked = tokio::select! {
+        code = told(signals) => {
+            let message = "told to stop before anything was undone";
+            return Err(Fault::new(code, message));
+        }
+        locked = lock(config, limits) => locked?,
+    };
+    match locked {
+        Locked::Nothing(namespace) => Ok(nothing_to_undo(&namespace)),
+        Locked::Left(left) => undo_left(*left, signals).await,
+    }
+}
+
+/// The exit code of the next signal.
+async fn told(signals: &mut mpsc::Receiver<ExitCode>) -> ExitCode {
+    match signals.recv().await {
+        Some(code) => code,
+        None => pending().await,
+    }
+}
+
+/// What there is to undo.
+enum Locked {
+    /// Nothing, in this namespace.
+    Nothing(String),
+    Left(Box<Left>),
+}
+
+/// What a dead run left, under the Lease.
+struct Left {
+    cluster: LockedCluster,
+    install: Install,
+    journal: lease::Journal,
+}
+
+/// Takes the Lease, and looks what a dead run left.
+///
+/// # Errors
+/// A live run holds the lock, or the API server failed.
+async fn lock(config: UndoConfig, limits: Limits) -> Result<Locked, Fault> {
     let connection = connect::connect(&config.kubeconfig, &config.proxies, limits).await?;
     let install = install::find(&connection, config.namespace.as_deref()).await?;
-    let namespace = &install.namespace;
-    rights::check(&connection, rights::needed(namespace)).await?;
-    if lease::peek(&connection, namespace).await?.is_none() {
-        return Ok(nothing_to_undo(namespace));
+    let namespace = install.namespace.clone();
+    rights::check(&connection, rights::needed(&namespace)).await?;
+    if lease::peek(&connection, &namespace).await?.is_none() {
+        return Ok(Locked::Nothing(namespace));
     }
     let cluster = LockedCluster {
         connection,
@@ -63,22 +126,43 @@ async fn undo_in_cluster(config: UndoConfig, limits: Limits) -> Result<String, F
         stop_wait: config.stop_wait,
     };
     let taken = take_lease(&cluster, &install, config.lock_wait).await?;
-    let Some(left) = taken.left else {
+    let Some(journal) = taken.left else {
         cluster.lease.release(false).await?;
-        return Ok(nothing_to_undo(namespace));
+        return Ok(Locked::Nothing(namespace));
     };
+    Ok(Locked::Left(Box::new(Left {
+        cluster,
+        install,
+        journal,
+    })))
+}
+
+/// Undoes what was left, and gives the Lease up.
+///
+/// # Errors
+/// Something cannot be undone, or a signal came.
+async fn undo_left(left: Left, signals: &mut mpsc::Receiver<ExitCode>) -> Result<String, Fault> {
+    let Left {
+        cluster,
+        install,
+        journal,
+    } = left;
     let cleaned_up = tokio::select! {
-        cleaned_up = clean_up(&cluster, &install, &left) => cleaned_up,
+        cleaned_up = clean_up(&cluster, &install, &journal) => cleaned_up,
         lost = cluster.lease.lost() => Err(Fault::may_pass(lost)),
+        code = told(signals) => Err(Fault::new(code, TOLD)),
     };
-    let journal = cluster.lease.journal();
-    let keep = journal.is_some_and(|journal| journal.is_to_be_undone());
-    let released = cluster.lease.release(keep).await;
+    let keep = cluster.lease.journal();
+    let keep = keep.is_some_and(|journal| journal.is_to_be_undone());
+    let released = tokio::select! {
+        released = cluster.lease.release(keep) => released,
+        code = told(signals) => return Err(Fault::new(code, TOLD)),
+    };
     if let Some(remains) = cleaned_up? {
         return Err(Fault::not_allowed(remains.message));
     }
     released?;
-    Ok(undone(&left))
+    Ok(undone(&journal))
 }
 
 fn undone(left: &lease::Journal) -> String {

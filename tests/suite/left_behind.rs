@@ -17,7 +17,7 @@ fn another(standin: &Standin, run_id: &str) -> Place {
 }
 
 /// A stand-in whose profiler a dead run turned on, and the pod that profiles and is not Ready.
-async fn left() -> (Standin, String) {
+pub(crate) async fn left() -> (Standin, String) {
     let standin = off().await;
     killed(&standin, &long_and_restoring(&standin)).await;
     let pod = standin.pods()[0].clone();

@@ -38,7 +38,7 @@ pub(crate) fn record(standin: &Standin) -> Option<Value> {
     Some(serde_json::from_str(record).expect("JSON"))
 }
 
-fn holder(standin: &Standin) -> Value {
+pub(crate) fn holder(standin: &Standin) -> Value {
     standin.lease(LEASE).expect("a Lease")["spec"]["holderIdentity"].clone()
 }
 

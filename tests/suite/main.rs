@@ -49,4 +49,5 @@ mod telling;
 mod tidy;
 mod times;
 mod tokens;
+mod told;
 mod window;

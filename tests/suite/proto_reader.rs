@@ -168,12 +168,11 @@ pub(crate) fn decode_packed(packed: &[u8]) -> Decoded {
 
 /// A message as it stands in a file, without the time that it bears.
 pub(crate) fn timeless(packed: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
-    let fields = fields(&unpacked(packed))
+    fields(&unpacked(packed))
         .into_iter()
         .filter(|(field, ..)| *field != 9)
         .map(|(field, number, inner)| (field, number, inner.to_vec()))
-        .collect();
-    fields
+        .collect()
 }
 
 fn unpacked(packed: &[u8]) -> Vec<u8> {

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
 use tar::EntryType;
+use tokio::sync::mpsc;
+
+use crate::outcome::ExitCode;
 
 /// The size of one of the blocks of zeros that an archive ends in, of which one is read, in bytes.
 /// POSIX.1-1988, ustar
@@ -25,7 +28,7 @@ pub struct Bounds {
     pub entries: u64,
 }
 
-/// A bound that was met.
+/// What ends a conversion before its source does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
     /// Of bytes.
@@ -34,11 +37,14 @@ pub(super) enum Bound {
     Entries(u64),
     /// Of what says an entry's name.
     Headers,
+    /// None, but a signal came, which is this exit code.
+    Told(ExitCode),
 }
 
 impl Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Told(_) => f.write_str("told to stop"),
             Self::Bytes(bytes) => write!(
                 f,
                 "it has more than {} to unpack; if that is right, give more with --max-bytes",
@@ -60,8 +66,9 @@ impl Display for Bound {
 
 /// What was taken of a source so far.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(in crate::commands) struct Meter {
     bounds: Bounds,
+    signals: RefCell<mpsc::Receiver<ExitCode>>,
     bytes: Cell<u64>,
     entries: Cell<u64>,
     /// How far the headers of an archive's next entry may reach, in bytes from its beginning.
@@ -72,9 +79,10 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(in crate::commands) fn new(bounds: Bounds, signals: mpsc::Receiver<ExitCode>) -> Self {
         Self {
             bounds,
+            signals: RefCell::new(signals),
             bytes: Cell::new(0),
             entries: Cell::new(0),
             headers_end: Cell::new(u64::MAX),
@@ -114,7 +122,9 @@ impl Meter {
         let bytes = self.bytes.get().saturating_add(length as u64);
         self.bytes.set(bytes);
         if self.met.get().is_none() {
-            if bytes > self.bounds.bytes {
+            if let Ok(code) = self.signals.borrow_mut().try_recv() {
+                self.met.set(Some(Bound::Told(code)));
+            } else if bytes > self.bounds.bytes {
                 self.met.set(Some(Bound::Bytes(self.bounds.bytes)));
             } else if bytes > self.headers_end.get() {
                 self.met.set(Some(Bound::Headers));
@@ -144,9 +154,10 @@ impl<R: Read> Read for Metered<'_, R> {
 
 /// Where an entry's content ends in its archive. A sparse one has less in the archive than it is long.
 pub(super) fn end_of<R: Read>(entry: &tar::Entry<'_, R>) -> u64 {
-    let bytes = match entry.header().entry_type() {
-        EntryType::GNUSparse => entry.header().entry_size().unwrap_or_default(),
-        _ => entry.size(),
+    let bytes = if entry.header().entry_type() == EntryType::GNUSparse {
+        entry.header().entry_size().unwrap_or_default()
+    } else {
+        entry.size()
     };
     let padded = bytes.checked_next_multiple_of(BLOCK as u64);
     entry

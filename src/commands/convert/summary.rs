@@ -282,7 +282,10 @@ impl ConvertError {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Source { .. } | Self::Exists(_) => ExitCode::Usage,
-            Self::Bound { .. } => ExitCode::Finding,
+            Self::Bound { bound, .. } => match bound {
+                Bound::Told(code) => *code,
+                Bound::Bytes(_) | Bound::Entries(_) | Bound::Headers => ExitCode::Finding,
+            },
             Self::Output { .. } => ExitCode::DestinationRefused,
         }
     }

@@ -1,4 +1,5 @@
-//! Log lines on standard output: JSON for machines, text for a terminal, where a bar may be drawn.
+//! Log lines on standard output: JSON for machines, text for a terminal, where a bar may be drawn. And the lines
+//! that commands print.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -52,6 +53,16 @@ pub(crate) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
         tracing::debug!("logging had begun already");
     }
     text && terminal && io::stderr().is_terminal()
+}
+
+/// Prints a line. Whoever reads the output may have gone, which is no fault of what was done.
+pub(crate) fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// Prints a line to the standard error, in the same way.
+pub(crate) fn complain(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// The time of day, in UTC: for a person, who knows the day.
