@@ -9,13 +9,18 @@ mod upstream;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::io::Read;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::archive::{PodBundle, Spool};
 use crate::cluster::call::CallError;
 use crate::config::{Config, EngineConfig};
+use crate::manifest::UnexpectedName;
+use page::Wanted;
 use pod_dump::{CLUSTER_PROFILER, NATIVE};
 pub use pod_dump::{DumpPlan, PodDump};
 pub use upstream::program::Program;
@@ -101,4 +106,22 @@ impl Engine for ClusterProfiler {
     ) -> BoxFuture<'_, Result<(), CallError>> {
         async move { upstream::dump(&plan, &self.program, self.concurrency, &out).await }.boxed()
     }
+}
+
+/// Reads a page that is no run's: a pod's profiles, and the names that nobody asked for. `helpers/fuzz` calls it.
+///
+/// # Errors
+/// The page cannot be used.
+#[doc(hidden)]
+pub fn read_page(
+    body: impl Read,
+    pod: &str,
+    spool: &Spool,
+) -> Result<(Option<PodBundle>, Vec<UnexpectedName>), String> {
+    let wanted = Wanted {
+        pod: pod.to_owned(),
+        dumped_at: Timestamp::UNIX_EPOCH,
+    };
+    let page = page::read(body, &wanted, spool).map_err(|error| error.to_string())?;
+    Ok((page.bundle, page.unexpected_names))
 }

@@ -24,8 +24,9 @@ const JOURNAL: &str = "cluster-profiler-job/record";
 const PODS: &str = "cluster-profiler-job/pods";
 const UNSTOPPED: &str = "cluster-profiler-job/unstopped";
 
-/// The most that a journal's pods may be once unpacked; the largest clusters' are far below.
-const MOST_BYTES: u64 = 16 << 20;
+/// The most that a journal's pods may be once unpacked, in bytes: those of 50,000. In memory they take twenty times as
+/// much where somebody wrote them to do harm.
+const MOST_BYTES: u64 = 2 << 20;
 
 /// The run id of a journal that cannot be read.
 const UNKNOWN: &str = "(unknown)";

@@ -115,7 +115,14 @@ impl Meter {
     /// The bound that was met, and the entry that was begun last.
     pub(super) fn met(&self) -> Option<(Bound, PathBuf)> {
         let bound = self.met.get()?;
-        Some((bound, self.last.borrow().clone()))
+        let last = self.last.borrow();
+        let is_begun = !last.as_os_str().is_empty();
+        let at = if is_begun {
+            last.as_path()
+        } else {
+            Path::new("its beginning")
+        };
+        Some((bound, at.to_owned()))
     }
 
     fn count(&self, length: usize) -> io::Result<()> {
