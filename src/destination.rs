@@ -5,17 +5,19 @@ mod error;
 pub mod retention;
 mod runs;
 mod s3;
+mod summary;
 
 use bytes::Bytes;
 
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
-pub use runs::{Found, Listed, PodCounts, Summary};
+pub use runs::{Found, Listed};
 pub use s3::{Bucket, BucketDownload, BucketUpload};
+pub use summary::{PodCounts, Summary};
 
 use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::limits::BucketLimits;
-use crate::manifest::Archive;
+use crate::manifest::{Archive, Manifest};
 
 /// A place for runs.
 #[derive(Debug, Clone)]
@@ -125,6 +127,21 @@ impl Destination {
         }
     }
 
+    /// Reads the whole manifest of a run of so many pods.
+    ///
+    /// # Errors
+    /// It cannot be read or understood, or is larger than any of such a run.
+    pub async fn manifest(
+        &self,
+        run: &RunId,
+        pods: usize,
+    ) -> Result<Box<Manifest>, DestinationError> {
+        match self {
+            Self::Directory(directory) => directory.manifest(run, pods).await,
+            Self::Bucket(bucket) => bucket.manifest(run, pods).await,
+        }
+    }
+
     /// Removes a run's manifest, if there is one, before its archive is replaced.
     ///
     /// # Errors
@@ -223,6 +240,17 @@ impl Upload {
         match self {
             Self::Directory(_) => None,
             Self::Bucket(upload) => upload.lacks_room_for(bytes),
+        }
+    }
+
+    /// Sees that all of the archive is stored, as far as that is possible before it has its name.
+    ///
+    /// # Errors
+    /// The archive cannot be written.
+    pub async fn store(&mut self) -> Result<(), DestinationError> {
+        match self {
+            Self::Directory(upload) => upload.store().await,
+            Self::Bucket(upload) => upload.store().await,
         }
     }
 

@@ -5,9 +5,10 @@
 mod archive_writer;
 pub(crate) mod context;
 mod dry_run;
+mod earlier_archive;
 mod outcome;
 pub mod phase;
-mod phase_results;
+pub(crate) mod phase_results;
 mod pod_results;
 mod profiler_off;
 mod profiler_switch;
@@ -46,9 +47,8 @@ use tokio::sync::{Mutex, mpsc};
 
 use context::{Context, LockedCluster, Target};
 pub use outcome::Fault;
-use outcome::Finished;
 use phase::{Clock, Phase, Undo};
-use phase_results::{Locked, Preflight};
+use phase_results::{Finished, Locked, Preflight};
 use phases::{dump, gate, lock, preflight, report, restore, start, stop, window};
 use run_lease::RunLease;
 use shutdown::Shutdown;
@@ -133,6 +133,7 @@ async fn supervised(
         shutdown,
         stop_confirmation: Mutex::new(None),
         install: OnceLock::new(),
+        set_aside: std::sync::Mutex::default(),
         gate: std::sync::Mutex::default(),
         config,
     });
@@ -170,7 +171,13 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
 
     let ready = match preflight::prove(context).await {
         Ok(Preflight::Ready(ready)) => ready,
-        Ok(Preflight::AlreadyThere(manifest)) => return Finished::already_there(*manifest),
+        Ok(Preflight::AlreadyThere(manifest)) => {
+            if context.config.dry_run {
+                return Finished::already_there(*manifest, &context.config.min_complete);
+            }
+            clock.enter(Phase::Lock);
+            return lock::close_journal(context, *manifest).await;
+        }
         Err(refused) => {
             if refused.clean_up_in.is_some() {
                 clock.enter(Phase::Lock);
@@ -192,7 +199,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         } => (resumed, may_be_off),
         Locked::AlreadyThere(manifest) => {
             rollback::unlock(context, true).await;
-            return Finished::already_there(*manifest);
+            return Finished::already_there(*manifest, &context.config.min_complete);
         }
     };
 
@@ -251,6 +258,6 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             (delivered, _) => break delivered?,
         }
     };
-    rollback::unlock(context, finished.code.is_final()).await;
+    rollback::unlock(context, finished.is_final).await;
     Ok(finished)
 }

@@ -108,7 +108,7 @@ async fn rows_of(destination: &Destination) -> Result<Vec<Row>, DestinationError
 async fn row(destination: &Destination, listed: Listed) -> Result<Row, DestinationError> {
     let state = match destination.find(&listed.run_id).await {
         Ok(Found::Complete(manifest)) => return Ok(row_of_manifest(*manifest, &listed)),
-        Ok(Found::Absent | Found::Unfinished) => "unfinished",
+        Ok(Found::Absent | Found::Unfinished(_)) => "unfinished",
         Ok(Found::Unknown) => "unknown",
         Ok(Found::Invalid(error)) => {
             complain(&error);
@@ -140,7 +140,7 @@ fn row_of_manifest(manifest: Summary, listed: &Listed) -> Row {
         listed
             .finished
             .map_or_else(String::new, |at| at.strftime("%FT%TZ").to_string()),
-        format!("{}/{}", pods.complete, pods.expected),
+        format!("{}/{}", pods.complete(), pods.expected()),
         manifest.archive.bytes.to_string(),
         manifest.archive.uri.chars().take(LONGEST_URI).collect(),
         cluster.chars().take(LONGEST_UID).collect(),
@@ -189,7 +189,7 @@ async fn print_archive(
 
 fn why_missing(run: &RunId, found: &Found) -> String {
     match found {
-        Found::Unfinished => {
+        Found::Unfinished(_) => {
             format!("run {run} is unfinished: there is no manifest that vouches for its archive")
         }
         Found::Unknown => format!(

@@ -14,11 +14,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::temporary::Temporary;
 use super::error::DestinationError;
-use super::runs::{Found, Listed, Summary, check_manifest, from_files, invalid};
+use super::runs::{Found, Listed, check_manifest, from_files, invalid};
+use super::summary::{Summary, read_whole};
 use crate::config::{RunFile, RunId};
 use crate::errors::joined;
 use crate::file;
-use crate::manifest::{Archive, Sha256};
+use crate::manifest::{Archive, Manifest, Sha256};
 
 /// The name of the probe: a file that is written as archives and manifests are, and deleted.
 const PROBE: &str = ".cluster-profiler-job.probe";
@@ -80,7 +81,7 @@ impl Directory {
         self.blocking(move |_| {
             let archive_size = size(&archive)?;
             if size(&manifest)?.is_none() {
-                return Ok(archive_size.map_or(Found::Absent, |_| Found::Unfinished));
+                return Ok(archive_size.map_or(Found::Absent, Found::Unfinished));
             }
             let fault = |error: io::Error| DestinationError::io("read", &manifest, &error);
             let read = fs::File::open(&manifest).and_then(Summary::read);
@@ -89,6 +90,20 @@ impl Directory {
             Ok(check_manifest(&path, &run, read, |bytes| {
                 archive_size == Some(bytes)
             }))
+        })
+        .await
+    }
+
+    pub(super) async fn manifest(
+        &self,
+        run: &RunId,
+        pods: usize,
+    ) -> Result<Box<Manifest>, DestinationError> {
+        let path = self.file(run, RunFile::Manifest);
+        self.blocking(move |_| {
+            let read = fs::File::open(&path).and_then(|file| read_whole(file, pods));
+            let read = read.map_err(|error| DestinationError::io("read", &path, &error))?;
+            read.map_err(|why| invalid(&path.display().to_string(), &why))
         })
         .await
     }
@@ -231,9 +246,15 @@ impl DirectoryUpload {
         written.map_err(|error| self.fault(&error))
     }
 
-    pub(super) async fn finish(mut self) -> Result<Archive, DestinationError> {
+    pub(super) async fn store(&mut self) -> Result<(), DestinationError> {
         let flushed = self.file.flush().await;
         flushed.map_err(|error| self.fault(&error))?;
+        let synced = self.file.sync_all().await;
+        synced.map_err(|error| self.fault(&error))
+    }
+
+    pub(super) async fn finish(mut self) -> Result<Archive, DestinationError> {
+        self.store().await?;
         let Self {
             temporary,
             file,

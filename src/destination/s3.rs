@@ -21,10 +21,12 @@ use self::patience::until_it_appears;
 pub use self::upload::BucketUpload;
 use self::upload::{Unfinished, UnfinishedUpload};
 use super::error::DestinationError;
-use super::runs::{Found, Listed, Summary, check_manifest, from_files};
+use super::runs::{Found, Listed, check_manifest, from_files, invalid};
+use super::summary::{Summary, read_whole};
 use crate::config::{RunFile, RunId, S3Config};
 use crate::errors::{chain, joined};
 use crate::limits::BucketLimits;
+use crate::manifest::Manifest;
 
 /// A bucket for runs.
 #[derive(Debug, Clone)]
@@ -67,7 +69,7 @@ impl Bucket {
     /// Asks for the manifest first: a refusal to give it says why, and one to a HEAD has no body.
     pub(super) async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         let manifest = self.key(run, RunFile::Manifest);
-        let read = match read_manifest(&self.objects, &manifest).await {
+        let read = match read_manifest(&self.objects, &manifest, Summary::read).await {
             Ok(read) => Some(read),
             Err(failed) if failed.is_absent() => None,
             Err(failed) if failed.is_denied() => {
@@ -80,7 +82,7 @@ impl Bucket {
         match self.objects.size(&self.key(run, RunFile::Archive)).await {
             Ok(size) => Ok(match read {
                 Some(read) => check_manifest(&uri, run, read, |bytes| size == Some(bytes)),
-                None => size.map_or(Found::Absent, |_| Found::Unfinished),
+                None => size.map_or(Found::Absent, Found::Unfinished),
             }),
             Err(failed) if failed.is_denied() => {
                 tracing::info!(error = %failed.error, "whether its archive is there is not known");
@@ -89,6 +91,19 @@ impl Bucket {
                     None => Found::Unknown,
                 })
             }
+            Err(failed) => Err(failed.error),
+        }
+    }
+
+    pub(super) async fn manifest(
+        &self,
+        run: &RunId,
+        pods: usize,
+    ) -> Result<Box<Manifest>, DestinationError> {
+        let key = self.key(run, RunFile::Manifest);
+        let parse = move |content| read_whole(content, pods);
+        match read_manifest(&self.objects, &key, parse).await {
+            Ok(read) => read.map_err(|why| invalid(&self.objects.uri(&key), &why)),
             Err(failed) => Err(failed.error),
         }
     }
@@ -165,17 +180,18 @@ impl BucketDownload {
 }
 
 /// Reads the manifest that has this key. The inner result is why it cannot be understood.
-async fn read_manifest(
+async fn read_manifest<T: Send + 'static>(
     objects: &Objects,
     key: &str,
-) -> Result<Result<Summary, String>, RequestError> {
+    parse: impl FnOnce(ChunkReader) -> io::Result<Result<T, String>> + Send + 'static,
+) -> Result<Result<T, String>, RequestError> {
     let body = objects.open(key).await?;
     let (sender, chunks) = mpsc::channel(1);
     let reader = ChunkReader {
         chunks,
         current: Bytes::new(),
     };
-    let parse = tokio::task::spawn_blocking(|| Summary::read(reader));
+    let parse = tokio::task::spawn_blocking(|| parse(reader));
     let (fed, parsed) = tokio::join!(feed(body, sender), parse);
     let fault = |detail: String| DestinationError {
         action: "read",

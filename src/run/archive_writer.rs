@@ -12,7 +12,7 @@ use crate::archive::{Entry, Framing, Spool};
 use crate::cluster::install::Install;
 use crate::destination::Upload;
 use crate::engine::PodDump;
-use crate::manifest::{Archive, ExpectedPod, File, KubeVirt};
+use crate::manifest::{ExpectedPod, File, KubeVirt};
 
 /// Bytes handed to the destination at once.
 const CHUNK: usize = 256 * 1024;
@@ -112,13 +112,14 @@ impl ArchiveWriter {
         }
     }
 
-    /// Finishes the archive.
+    /// Writes the archive to its end. What is returned only has to be finished, so that it gets its name.
     ///
     /// # Errors
-    /// The destination failed; there is no archive then.
-    pub(super) async fn finish(mut self) -> Result<Archive, Fault> {
+    /// The destination failed.
+    pub(super) async fn close(mut self) -> Result<Upload, Fault> {
         self.upload.write(self.framing.close().into()).await?;
-        Ok(self.upload.finish().await?)
+        self.upload.store().await?;
+        Ok(self.upload)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::earlier_archive::SetAside;
 use super::outcome::Fault;
 use super::run_lease::RunLease;
 use super::shutdown::Shutdown;
@@ -36,6 +37,8 @@ pub(super) struct Context {
     pub(super) stop_confirmation: Mutex<Option<StopConfirmation>>,
     /// What was done about what turns the profiler on, for the manifest.
     pub(super) gate: std::sync::Mutex<Gate>,
+    /// The manifest of an earlier attempt, while a better archive is about to take its archive's place.
+    pub(super) set_aside: std::sync::Mutex<Option<SetAside>>,
 }
 
 /// The cluster as a run, or `undo`, works on it: under its Lease, with a journal of what was done.
@@ -122,5 +125,11 @@ impl Context {
     /// What was done about what turns the profiler on, so far.
     pub(super) fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The manifest of an earlier attempt that is to be put back if no better archive takes its place.
+    pub(super) fn set_aside(&self) -> MutexGuard<'_, Option<SetAside>> {
+        let locked = self.set_aside.lock();
+        locked.unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,8 +6,8 @@ use futures::TryStreamExt;
 use humantime::format_duration;
 
 use super::context::Context;
-use super::outcome::{Fault, Finished};
-use super::phase_results::{Ready, ReadyPods};
+use super::outcome::Fault;
+use super::phase_results::{Finished, Ready, ReadyPods};
 use super::retention;
 use crate::cluster::lease;
 use crate::cluster::profiler::ProfilerState;

@@ -10,53 +10,8 @@ use crate::cluster::install::InstallError;
 use crate::cluster::lease::LeaseError;
 use crate::cluster::profiler_switch::SwitchError;
 use crate::cluster::rights::RightsError;
-use crate::destination::{DestinationError, Summary};
-use crate::manifest::Archive;
+use crate::destination::DestinationError;
 use crate::outcome::ExitCode;
-
-/// A run that came to its end, whatever it found.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    /// What the process exits with.
-    pub(crate) code: ExitCode,
-    /// Why.
-    pub(crate) reason: String,
-    /// The archive; a dry run has none.
-    pub(crate) archive: Option<Archive>,
-    /// The workload's exit code, if it told.
-    pub(crate) workload_exit_code: Option<u8>,
-}
-
-impl Finished {
-    /// A run that another attempt has shipped.
-    ///
-    /// # Errors
-    /// Its manifest has an exit code that this program does not know.
-    pub(crate) fn already_there(manifest: Summary) -> Result<Self, Fault> {
-        let run_id = manifest.run_id;
-        let code = ExitCode::from_number(manifest.exit_code).ok_or_else(|| {
-            let code = manifest.exit_code;
-            let message = format!("the manifest of run {run_id} has the unknown exit code {code}");
-            Fault::new(ExitCode::DestinationRefused, message)
-        })?;
-        Ok(Self {
-            code,
-            reason: format!("run {run_id} is already there: {}", manifest.reason),
-            archive: Some(manifest.archive),
-            workload_exit_code: manifest.workload_exit_code,
-        })
-    }
-
-    /// A dry run that found nothing in the way.
-    pub(super) fn dry_run() -> Self {
-        Self {
-            code: ExitCode::Complete,
-            reason: "dry run: nothing was changed".to_owned(),
-            archive: None,
-            workload_exit_code: None,
-        }
-    }
-}
 
 /// What decides on the exit code of a run that has shipped its archive.
 #[derive(Debug)]

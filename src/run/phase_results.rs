@@ -3,14 +3,17 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::earlier_archive::Kept;
 use super::outcome::Fault;
 use super::pod_results::PodResults;
 use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
+use crate::config::MinComplete;
 use crate::destination::{Found, Summary};
 use crate::manifest::{Archive, ExpectedPod, File, Window};
+use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
 
 /// Preflight's result.
@@ -112,6 +115,8 @@ pub(super) struct Dumped {
     pub(super) pods: PodResults,
     /// The pods that may go on profiling.
     pub(super) unstopped: Vec<String>,
+    /// The archive of an earlier attempt, if this is it, because it has as much.
+    pub(super) kept: Option<Kept>,
 }
 
 /// A dump, after which the profiler was put back as it was before the run, or left on for a reason.
@@ -127,5 +132,73 @@ impl Restored {
     pub(super) fn left_to_put_back(&self) -> Option<Self> {
         let may_be_tried = self.left_on.is_some() && self.dumped.unstopped.is_empty();
         may_be_tried.then(|| self.clone())
+    }
+}
+
+/// A run that came to its end, whatever it found, by this attempt or by an earlier one.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// What the process exits with.
+    pub(crate) code: ExitCode,
+    /// Why.
+    pub(crate) reason: String,
+    /// The archive; a dry run has none.
+    pub(crate) archive: Option<Archive>,
+    /// The workload's exit code, if it told.
+    pub(crate) workload_exit_code: Option<u8>,
+    /// Whether the run is over for good, so that no other attempt is to ship what the pods have.
+    pub(crate) is_final: bool,
+}
+
+impl Finished {
+    /// A run that another attempt has shipped. One that was told to stop has the code that it would have had
+    /// without that, for nothing more can be added to it.
+    ///
+    /// # Errors
+    /// Its manifest has an exit code that this program does not know.
+    pub(super) fn already_there(manifest: Summary, min: &MinComplete) -> Result<Self, Fault> {
+        let run_id = &manifest.run_id;
+        let code = ExitCode::from_number(manifest.exit_code).ok_or_else(|| {
+            let code = manifest.exit_code;
+            let message = format!("the manifest of run {run_id} has the unknown exit code {code}");
+            Fault::new(ExitCode::DestinationRefused, message)
+        })?;
+        Ok(Self {
+            code: if code.is_final() {
+                code
+            } else {
+                manifest.due(min)
+            },
+            reason: format!("run {run_id} is already there: {}", manifest.reason),
+            archive: Some(manifest.archive),
+            workload_exit_code: manifest.workload_exit_code,
+            is_final: true,
+        })
+    }
+
+    /// The same, with something that it has left in the cluster.
+    pub(super) fn leaving(self, left: Option<String>) -> Self {
+        let Some(left) = left else { return self };
+        let is_incomplete = matches!(self.code, ExitCode::Complete | ExitCode::Workload);
+        Self {
+            code: if is_incomplete {
+                ExitCode::Incomplete
+            } else {
+                self.code
+            },
+            reason: format!("{left}; {}", self.reason),
+            ..self
+        }
+    }
+
+    /// A dry run that found nothing in the way.
+    pub(super) fn dry_run() -> Self {
+        Self {
+            code: ExitCode::Complete,
+            reason: "dry run: nothing was changed".to_owned(),
+            archive: None,
+            workload_exit_code: None,
+            is_final: true,
+        }
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::archive::PodBundle;
-use crate::component::Component;
 use crate::config::MinComplete;
+use crate::destination::PodCounts;
 use crate::limits::CLOCK_DIFFERENCE;
-use crate::manifest::{ExpectedPod, File, Pod, State, Uncounted, UnexpectedName, Window};
+use crate::manifest::{ExpectedPod, File, Manifest, Pod, State, Uncounted, UnexpectedName, Window};
 use crate::pprof::proto::Summary;
 
 /// Pods that are named in the reason of an exit code; the manifest has them all.
@@ -80,6 +80,36 @@ impl PodResults {
             uncounted: Vec::new(),
             unexpected_names: Vec::new(),
         }
+    }
+
+    /// The results that the manifest of an earlier attempt tells of, and what a later dump has found out
+    /// beside them. A pod that is complete has stopped.
+    pub(super) fn of_earlier(manifest: &Manifest, later: &Self) -> Self {
+        let mut results = Self {
+            of_window: later.of_window.clone(),
+            ..Self::new(Vec::new())
+        };
+        for mut pod in manifest.pods.iter().cloned() {
+            let name = pod.pod.name.clone();
+            if pod.state == State::Complete {
+                results.of_window.insert(name.clone());
+            }
+            let later = later.pods.get(&name).and_then(|pod| pod.why.clone());
+            if pod.files.is_empty() && later.is_some() {
+                pod.why = later;
+            }
+            results.pods.insert(name, pod);
+        }
+        results
+    }
+
+    /// How much there is.
+    pub(super) fn counts(&self) -> PodCounts {
+        let mut counts = PodCounts::default();
+        for pod in self.pods.values() {
+            counts.add(pod.pod.component, pod.state, !pod.files.is_empty());
+        }
+        counts
     }
 
     /// Notes what was shipped of a pod, and the judgement of it.
@@ -177,24 +207,11 @@ impl PodResults {
             lacking.len(),
             named.join("; ")
         );
-        if self.is_enough(min) {
+        if self.counts().is_enough(min) {
             let text = format!("complete enough by PROFILER_MIN_COMPLETE; {text}");
             return (text, true);
         }
         (text, false)
-    }
-
-    fn is_enough(&self, min: &MinComplete) -> bool {
-        // Complete and expected pods of each component.
-        let mut counts: BTreeMap<Component, (usize, usize)> = BTreeMap::new();
-        for pod in self.pods.values() {
-            let count = counts.entry(pod.pod.component).or_default();
-            count.0 += usize::from(pod.state == State::Complete);
-            count.1 += 1;
-        }
-        counts
-            .into_iter()
-            .all(|(component, (complete, expected))| min.is_met(component, complete, expected))
     }
 
     /// The pods, by name.

@@ -137,7 +137,7 @@ async fn owner_of(
         Ok(Found::Complete(manifest)) => {
             return Ok(Owner::of(manifest.kubevirt.uid.as_deref(), own_cluster));
         }
-        Ok(Found::Absent | Found::Unfinished) => return Ok(Owner::NotWhole),
+        Ok(Found::Absent | Found::Unfinished(_)) => return Ok(Owner::NotWhole),
         Ok(Found::Unknown) => return Err(unreadable(run)),
         Ok(Found::Invalid(error) | Found::Mismatched(error)) => error,
         Err(error) if error.permanent => error,

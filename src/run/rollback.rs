@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 use super::context::Context;
 use super::phase::Undo;
 use super::status::signal_files;
-use super::{profiler_off, profiler_switch};
+use super::{earlier_archive, profiler_off, profiler_switch};
 use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
@@ -31,7 +31,8 @@ pub(super) async fn remove_own(context: &Context) {
     remove_upload(context).await;
 }
 
-/// Removes what was begun at the destinations and not finished.
+/// Removes what was begun at the destinations and not finished, and gives an earlier archive whose place that
+/// was to take its manifest back.
 pub(super) async fn remove_upload(context: &Context) {
     let late = async {
         context.shutdown.stop_time_is_over().await;
@@ -44,6 +45,10 @@ pub(super) async fn remove_upload(context: &Context) {
             if let Err(error) = destination.abort(is_alone).await {
                 tracing::warn!(%error, "{stays}");
             }
+        }
+        // Without the Lease another attempt may be replacing it.
+        if is_alone {
+            earlier_archive::put_back(context).await;
         }
     };
     tokio::select! {

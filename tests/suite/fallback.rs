@@ -130,7 +130,9 @@ async fn a_fallback_that_cannot_be_written_is_told_before_the_cluster_is_touched
 async fn what_is_there_for_good_counts_wherever_it_is() {
     let (standin, bucket) = (standin().await, bucket().await);
     let place = or_directory(&bucket, &standin);
-    let place = place.with("PROFILER_SETTLE", "1h");
+    let place = place
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "15s");
     let child = place.spawn();
     let all = standin.pods().len();
     let profiling = |state: &standin::State| state.profiling().len() == all;

@@ -5,13 +5,14 @@ mod harness;
 mod proto_reader;
 
 mod beside;
+mod better_archive;
 mod complete_run;
 mod completeness;
 mod configuration;
 mod confirmed_stop;
 mod convert;
-mod credentials;
 mod convert_bounds;
+mod credentials;
 mod destination;
 mod docs;
 mod dry_run;

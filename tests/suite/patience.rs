@@ -17,7 +17,7 @@ use crate::lock::{long_and_restoring, off, record};
 const MANY: usize = 20;
 
 /// Limits with short pauses, so that many tries take no time.
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         first_pause: Duration::from_millis(5),
         longest_pause: Duration::from_millis(20),
@@ -26,7 +26,7 @@ fn limits() -> Limits {
 }
 
 /// A run in this process, with the way to tell it to stop.
-async fn run(place: &Place, told: impl AsyncFnOnce(mpsc::Sender<ExitCode>)) -> ExitCode {
+pub(crate) async fn run(place: &Place, told: impl AsyncFnOnce(mpsc::Sender<ExitCode>)) -> ExitCode {
     let (signals, receiver) = mpsc::channel(1);
     let run = run_with(place.variables(), receiver, limits(), configured);
     tokio::join!(run, told(signals)).0
@@ -44,7 +44,7 @@ pub(crate) async fn window_is_open(place: &Place) {
     }
 }
 
-fn gate(standin: &Standin) -> bool {
+pub(crate) fn gate(standin: &Standin) -> bool {
     standin.configuration()["developerConfiguration"]["clusterProfiler"] == true
 }
 

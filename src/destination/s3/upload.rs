@@ -163,18 +163,31 @@ impl BucketUpload {
         Ok(id)
     }
 
+    /// Sends the last part, and waits for all. An archive that fits into one request is sent when it is
+    /// finished.
+    ///
+    /// # Errors
+    /// The bucket refuses a part.
+    pub async fn store(&mut self) -> Result<(), DestinationError> {
+        if self.id.is_none() {
+            return Ok(());
+        }
+        if !self.filling.is_empty() {
+            self.send_filled().await?;
+        }
+        while !self.sending.is_empty() {
+            self.wait_for_one().await?;
+        }
+        Ok(())
+    }
+
     /// Sends what is left, and has the object appear.
     ///
     /// # Errors
     /// The bucket refuses a request, or the object has another size than what was sent.
     pub async fn finish(mut self) -> Result<Archive, DestinationError> {
+        self.store().await?;
         if let Some(id) = self.id.clone() {
-            if !self.filling.is_empty() {
-                self.send_filled().await?;
-            }
-            while !self.sending.is_empty() {
-                self.wait_for_one().await?;
-            }
             self.sent.sort_by_key(|part| part.part_number);
             let parts = CompletedMultipartUpload::builder()
                 .set_parts(Some(std::mem::take(&mut self.sent)))

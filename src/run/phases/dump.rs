@@ -5,15 +5,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::archive::Spool;
 use crate::cluster::call::CallError;
-use crate::cluster::install::Install;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::config::RunId;
-use crate::destination::{Destination, DestinationError, Found, Upload};
 use crate::engine::{DumpPlan, Engine, Native};
 use crate::limits::REOPENINGS;
 use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
+use crate::run::earlier_archive::{EarlierArchive, Kept};
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
 use crate::run::pod_results::{Expectation, PodResults};
@@ -121,7 +119,8 @@ async fn ship(
         results.note_missing(&failed.pod, failed.why.clone());
         pods.retain(|expected| expected.name != failed.pod);
     }
-    let upload = begin(target.destination, &config.run_id, install).await?;
+    let earlier = EarlierArchive::find(context, target).await?;
+    let upload = target.destination.begin(&config.run_id).await?;
     let mut writer = ArchiveWriter::new(upload);
     context.progress.show_dump(pods.len());
     let opened_at = stopped.window.start;
@@ -147,14 +146,43 @@ async fn ship(
     if let Some(why) = results.nothing_because().filter(|_| request.is_none()) {
         return Err(Fault::may_pass(format!("no pod could be dumped: {why}")));
     }
-    let archive = writer.finish().await?;
     results.explain_missing(request.map_or("the engine never told of it", |told| told.why()));
+    let counts = results.counts();
+    if let Some(kept) = earlier.if_as_good(context, &counts).await? {
+        drop(writer);
+        return Ok(keep(context, target, kept, &results).await);
+    }
+    let upload = writer.close().await?;
+    earlier.give_way(context, target, &counts).await?;
+    let archive = upload.finish().await?;
+    context.set_aside().take();
     Ok(Dumped {
         archive,
         cluster_file,
         pods: results,
         unstopped: Vec::new(),
+        kept: None,
     })
+}
+
+/// Keeps the archive of an earlier attempt, and removes what was begun of a new one.
+async fn keep(context: &Context, target: &Target<'_>, kept: Kept, now: &PodResults) -> Dumped {
+    let uri = &kept.manifest.archive.uri;
+    tracing::warn!(
+        uri,
+        "an earlier attempt has shipped as much as was dumped now: its archive stays"
+    );
+    let is_alone = context.cluster.lease.is_held();
+    if let Err(error) = target.destination.abort(is_alone).await {
+        tracing::warn!(%error, "what was uploaded of the new archive stays, unfinished");
+    }
+    Dumped {
+        archive: kept.manifest.archive.clone(),
+        cluster_file: kept.manifest.cluster_file.clone(),
+        pods: PodResults::of_earlier(&kept.manifest, now),
+        unstopped: Vec::new(),
+        kept: Some(kept),
+    }
 }
 
 /// What ended a dump early.
@@ -253,24 +281,4 @@ async fn pass(
     };
     let (ended, ()) = tokio::try_join!(dump, write)?;
     Ok(ended)
-}
-
-/// Begins the archive. A manifest that may be there is removed before, for it would vouch for another one.
-async fn begin(
-    destination: &Destination,
-    run: &RunId,
-    install: &Install,
-) -> Result<Upload, DestinationError> {
-    let found = destination.find(run).await?;
-    match found.of_cluster(install.uid.as_deref()) {
-        Found::Absent | Found::Unfinished => {}
-        Found::Invalid(error) | Found::Mismatched(error) => return Err(error),
-        Found::Complete(_) => destination.remove_manifest(run).await?,
-        Found::Unknown => {
-            if let Err(error) = destination.remove_manifest(run).await {
-                tracing::warn!(%error, "a manifest that may be there stays until it is replaced");
-            }
-        }
-    }
-    destination.begin(run).await
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cluster::install::Install;
+use crate::cluster::install::{self, Install};
 use crate::cluster::lease::{self, Acquired, Journal, LeaseError, Stage, StartedPod};
 use crate::cluster::profiler::ProfilerState;
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::destination::Found;
+use crate::destination::{Found, Summary};
 use crate::run::context::{Context, LockedCluster};
 use crate::run::outcome::Fault;
-use crate::run::phase_results::{Locked, Ready, Refused};
+use crate::run::phase_results::{Finished, Locked, Ready, Refused};
 use crate::run::resume::{self, LeftPods};
 use crate::run::{profiler_off, profiler_switch};
 
@@ -45,7 +45,7 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
     match found {
         Found::Complete(manifest) => return Ok(Locked::AlreadyThere(manifest)),
         Found::Invalid(error) | Found::Mismatched(error) => return Err(error.into()),
-        Found::Unfinished => {
+        Found::Unfinished(_) => {
             let run_id = &context.config.run_id;
             tracing::warn!(%run_id, "an archive without a manifest is replaced");
         }
@@ -132,6 +132,53 @@ pub(in crate::run) async fn clean_up_for_refused(context: &Context, refused: Ref
         Err(other) => Some(other.message),
     });
     fault
+}
+
+/// Ends a run that an attempt has shipped: takes away what it left in the Lease, once that is undone. What
+/// nobody can undo now makes the run incomplete.
+///
+/// # Errors
+/// The run was told to stop; or what is left cannot be found out or undone, though the attempt that shipped
+/// the run was told to stop, and may not have lived to undo it.
+pub(in crate::run) async fn close_journal(
+    context: &Context,
+    manifest: Summary,
+) -> Result<Finished, Fault> {
+    let was_told_to_stop = manifest.was_told_to_stop();
+    let finished = Finished::already_there(manifest, &context.config.min_complete)?;
+    let closed = tokio::select! {
+        request = context.shutdown.requested() => {
+            let why = request.why();
+            let message = format!("{why} before what the run may have left in the cluster was undone");
+            return Err(Fault::new(request.code, message));
+        }
+        closed = close_own_journal(context) => closed,
+    };
+    match closed {
+        Ok(remains) => Ok(finished.leaving(remains.map(|remains| remains.message))),
+        Err(fault) if was_told_to_stop => Err(fault),
+        Err(fault) => {
+            tracing::warn!(%fault, "whether this run has left anything in the cluster is not known");
+            Ok(finished)
+        }
+    }
+}
+
+async fn close_own_journal(context: &Context) -> Result<Option<Remains>, Fault> {
+    let cluster = &context.cluster;
+    let namespace = context.config.namespace.as_deref();
+    let install = install::find(&cluster.connection, namespace).await?;
+    let left = lease::peek(&cluster.connection, &install.namespace).await?;
+    if !left.is_some_and(|left| left.is_open() && left.run_id == cluster.run_id) {
+        return Ok(None);
+    }
+    let remains = clean_up_if_dead(cluster, &install).await?;
+    let left = cluster.lease.journal();
+    let keep = left.is_some_and(|left| {
+        left.is_to_be_undone() || (left.is_open() && left.run_id != cluster.run_id)
+    });
+    cluster.lease.release(keep).await?;
+    Ok(remains)
 }
 
 /// Cleans up after the holder of the Lease if it is dead. Waits for one Lease life, within which a dead

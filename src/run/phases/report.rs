@@ -6,8 +6,8 @@ use crate::cluster::profiler;
 use crate::destination::{Destination, Found};
 use crate::manifest::{Manifest, PhaseSeconds, SCHEMA_VERSION};
 use crate::run::context::{Context, Target};
-use crate::run::outcome::{Fault, Finished, Shipped};
-use crate::run::phase_results::{Dumped, Restored, Stopped};
+use crate::run::outcome::{Fault, Shipped};
+use crate::run::phase_results::{Dumped, Finished, Restored, Stopped};
 use crate::run::retention;
 
 /// Writes the manifest: from here on the archive can be trusted. Only then earlier runs are removed.
@@ -22,8 +22,10 @@ pub(in crate::run) async fn report(
     phases: Vec<PhaseSeconds>,
 ) -> Result<Finished, Fault> {
     let finished = finish(context, stopped, &restored, target);
+    let kept = restored.dumped.kept.as_ref().map(|kept| kept.place.clone());
     let manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
-    let write = write(context, target.destination, manifest);
+    let destination = kept.as_ref().unwrap_or(target.destination);
+    let write = write(context, destination, manifest);
     let written = Box::pin(context.shutdown.within(write)).await;
     written.map_err(Fault::no_time_to_ship)??;
     Ok(finished)
@@ -59,22 +61,31 @@ fn finish(
     target: &Target<'_>,
 ) -> Finished {
     let Restored { dumped, left_on } = restored;
-    let (completeness, is_enough) = dumped.pods.completeness(&context.config.min_complete);
+    let (mut completeness, is_enough) = dumped.pods.completeness(&context.config.min_complete);
     let profiling = still_profiling(&dumped.unstopped);
+    let mut fallback_reason = target.fallback_reason.as_deref();
+    let mut workload_exit_code = stopped.workload_exit_code;
+    if let Some(kept) = &dumped.kept {
+        completeness.push_str("; an earlier attempt shipped that, and this one dumped no more");
+        fallback_reason = kept.manifest.fallback_reason.as_deref();
+        workload_exit_code = workload_exit_code.or(kept.manifest.workload_exit_code);
+    }
     let shipped = Shipped {
         completeness,
         is_enough,
         left_behind: profiling.into_iter().chain(left_on.clone()).collect(),
         shutdown: context.shutdown.request(),
-        workload_exit_code: stopped.workload_exit_code,
-        fallback_reason: target.fallback_reason.as_deref(),
+        workload_exit_code,
+        fallback_reason,
     };
     let (code, reason) = shipped.outcome();
+    let is_whole = dumped.pods.counts().are_complete() && dumped.unstopped.is_empty();
     Finished {
+        is_final: is_whole || code.is_final(),
         code,
         reason,
         archive: Some(dumped.archive.clone()),
-        workload_exit_code: stopped.workload_exit_code,
+        workload_exit_code,
     }
 }
 
@@ -101,6 +112,19 @@ fn manifest(
 ) -> Result<Manifest, Fault> {
     let config = &context.config;
     let mut results = dumped.pods;
+    if let Some(kept) = dumped.kept {
+        return Ok(Manifest {
+            gate: context.gate().clone(),
+            unstopped: dumped.unstopped,
+            pods: results.into_pods(),
+            phases,
+            warnings: Vec::new(),
+            exit_code: finished.code.number(),
+            reason: finished.reason.clone(),
+            workload_exit_code: finished.workload_exit_code,
+            ..*kept.manifest
+        });
+    }
     Ok(Manifest {
         schema_version: SCHEMA_VERSION,
         run_id: config.run_id.to_string(),

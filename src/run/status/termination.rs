@@ -14,7 +14,8 @@ use crate::file;
 use crate::limits::EVENT_LIMIT;
 use crate::outcome::{ExitCode, Message};
 use crate::run::context::Context;
-use crate::run::outcome::{Fault, Finished};
+use crate::run::outcome::Fault;
+use crate::run::phase_results::Finished;
 
 /// Tells how the run ended, and returns the exit code.
 pub(in crate::run) fn tell(
@@ -25,6 +26,7 @@ pub(in crate::run) fn tell(
     let finished = ended.unwrap_or_else(|fault| Finished {
         code: fault.code,
         reason: fault.message,
+        is_final: false,
         archive: None,
         workload_exit_code: None,
     });

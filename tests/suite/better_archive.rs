@@ -1,0 +1,193 @@
+//! What an attempt shipped is not lost to the next one.
+
+use bucket::{Answer, Fault as BucketFault};
+use cluster_profiler_job::manifest::{Manifest, State};
+use cluster_profiler_job::outcome::ExitCode;
+use rustix::process::Signal;
+use standin::{Fault, Standin, Times};
+
+use crate::harness::{Place, send, standin};
+use crate::lock::record;
+use crate::patience::{run, window_is_open};
+use crate::s3::{assert_shipped, bucket, into, key, large};
+
+fn complete(manifest: &Manifest) -> usize {
+    let pods = manifest.pods.iter();
+    pods.filter(|pod| pod.state == State::Complete).count()
+}
+
+/// A run that was told to stop and shipped all pods but one, whose dump fails.
+async fn shipped_but_one() -> (Standin, Place) {
+    let standin = standin().await;
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let code = run(&place, async |signals| {
+        window_is_open(&place).await;
+        signals.send(ExitCode::Terminated).await.expect("it runs");
+    });
+    assert_eq!(code.await, ExitCode::Terminated);
+    assert_eq!(complete(&place.shipped().manifest), 7);
+    assert_eq!(record(&standin).expect("a record")["stage"], "stopped");
+    standin.clear_faults();
+    (standin, place)
+}
+
+fn dumps_fail(standin: &Standin, pods: &[String]) {
+    for pod in pods {
+        standin.pod_fault(pod, Fault::DumpFails(Times::Always));
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_brings_more_replaces_what_was_there() {
+    let (standin, place) = shipped_but_one().await;
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
+    assert_eq!(complete(&place.shipped().manifest), 8);
+    assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
+
+#[tokio::test]
+async fn an_attempt_that_brings_less_leaves_what_was_there() {
+    let (standin, place) = shipped_but_one().await;
+    let before = place.shipped().manifest;
+    dumps_fail(&standin, &standin.pods()[1..]);
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Incomplete);
+    let after = place.shipped().manifest;
+    assert_eq!(complete(&after), 7);
+    assert_eq!(after.archive, before.archive);
+    assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
+    assert_eq!(record(&standin), None);
+    // It is there for good now.
+    let ended = place.run().await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    assert_eq!(standin.starts(), 1);
+}
+
+#[tokio::test]
+async fn an_attempt_that_brings_nothing_leaves_what_was_there() {
+    let (standin, place) = shipped_but_one().await;
+    dumps_fail(&standin, &standin.pods());
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Retry);
+    assert_eq!(complete(&place.shipped().manifest), 7);
+    assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_killed_in_mid_dump_leaves_what_was_there() {
+    let (standin, place) = shipped_but_one().await;
+    let before = standin.arrived("dump-cluster-profiler");
+    let slow = std::time::Duration::from_secs(3);
+    for pod in standin.pods() {
+        standin.pod_fault(&pod, Fault::Slow(slow));
+    }
+    let mut child = place.spawn_short_lease();
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") >= before + 3)
+        .await;
+    child.kill().await.expect("it runs");
+    assert_eq!(complete(&place.shipped().manifest), 7);
+}
+
+/// The manifest goes when all parts of the better archive are there, and comes back when that one never appears.
+#[tokio::test]
+async fn a_better_archive_that_never_appears_takes_no_manifest_away() {
+    let (standin, bucket) = (large().await, bucket().await);
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
+    let place = into(&bucket, &standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    window_is_open(&place).await;
+    send(&child, Signal::TERM);
+    assert_eq!(place.ended(child).await.code, 143);
+    assert_shipped(&bucket);
+    let manifest = || std::fs::read(bucket.path(&key("json"))).expect("a manifest");
+    let read = || serde_json::from_slice::<Manifest>(&manifest()).expect("a manifest");
+    let earlier = read();
+    standin.clear_faults();
+    let seen_before = bucket.seen().len();
+    let denied = Answer::Refused(403, "AccessDenied");
+    bucket.fault(BucketFault::always("POST", "uploadId=", denied));
+    let ended = place.run().await;
+    assert_eq!(ended.code, 4, "{}", ended.log);
+    assert_shipped(&bucket);
+    assert_eq!(read().archive, earlier.archive);
+    assert_eq!(complete(&read()), standin.pods().len() - 1);
+    let seen = bucket.seen().split_off(seen_before);
+    let removed = |seen: &bucket::Seen| seen.method == "DELETE" && seen.target.contains(".json");
+    let removal = seen
+        .iter()
+        .position(removed)
+        .expect("the manifest gave way");
+    let part = |seen: &bucket::Seen| seen.target.contains("partNumber=");
+    assert!(seen.iter().rposition(part).expect("parts") < removal);
+    bucket.clear_faults();
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_shipped(&bucket);
+    assert_eq!(complete(&read()), standin.pods().len());
+    assert_eq!(standin.starts(), 1);
+}
+
+/// With the exit code that it would have had without the signal.
+#[tokio::test]
+async fn a_run_that_was_told_to_stop_and_shipped_everything_is_over() {
+    for (workload, code) in [(None, 0), (Some("3\n"), 6)] {
+        let standin = standin().await;
+        let place = Place::new(&standin)
+            .with("PROFILER_SETTLE", "1h")
+            .with("PROFILER_GRACE", "10m");
+        let child = place.spawn();
+        window_is_open(&place).await;
+        for pod in standin.pods() {
+            standin.pod_fault(&pod, Fault::Slow(std::time::Duration::from_secs(1)));
+        }
+        if let Some(exit_code) = workload {
+            std::fs::write(place.signal("stop"), exit_code).expect("a stop file");
+            standin
+                .wait_until(|state| state.arrived("stop-cluster-profiler") >= 1)
+                .await;
+        }
+        send(&child, Signal::TERM);
+        let ended = place.ended(child).await;
+        assert_eq!(ended.code, 143, "{}", ended.log);
+        assert_eq!(complete(&place.shipped().manifest), 8);
+        assert_eq!(record(&standin), None);
+        let ended = place.run().await;
+        assert_eq!(ended.code, code, "{}", ended.log);
+        assert!(ended.log.contains("already there"), "{}", ended.log);
+        assert_eq!(standin.starts(), 1);
+    }
+}
+
+/// It died after its manifest, and before it could take its record away and put the gate back.
+#[tokio::test]
+async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
+    let standin = crate::lock::off().await;
+    let before = standin.configuration();
+    let place = crate::lock::long_and_restoring(&standin).with("PROFILER_GRACE", "10m");
+    let mut child = place.spawn_short_lease();
+    window_is_open(&place).await;
+    let unavailable = standin::RouteAnswer::Status(503);
+    standin.route_fault(standin::RouteFault::new(
+        "/kubevirts/kubevirt",
+        unavailable,
+        Times::Always,
+    ));
+    send(&child, Signal::TERM);
+    while place.manifest().is_none() {
+        tokio::task::yield_now().await;
+    }
+    child
+        .kill()
+        .await
+        .expect("it still tries to put the gate back");
+    assert_eq!(place.manifest().expect("a manifest").exit_code, 143);
+    standin.clear_faults();
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(standin.configuration(), before);
+    assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
