@@ -1,6 +1,7 @@
 //! The cluster: the API server, the KubeVirt in it, its component pods and their profiler.
 
 pub mod call;
+mod call_error;
 pub mod connect;
 mod credentials;
 pub mod event;

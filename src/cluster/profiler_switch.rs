@@ -15,15 +15,16 @@ mod mechanism;
 mod object;
 mod plan;
 mod schema;
+mod write_tries;
 
 pub use annotation::{
     NotAPatch, add_operation, effective_configuration, parse_operations, remove_operation,
 };
 pub use change::{Change, Owner, SwitchError};
 pub use mechanism::{Lacking, Mechanism};
-pub use object::{WriteTries, Written};
 pub use plan::{Advice, Plan, advice, plan_change};
 pub use schema::installed_mechanism;
+pub use write_tries::{WriteTries, Written};
 
 use object::{Object, Read, Write};
 use serde_json::json;

@@ -95,17 +95,14 @@ impl StopConfirmation {
     /// after a start; a warning says when they cannot be listed.
     pub async fn note_started(&mut self) {
         match pods::list_once(&self.connection, &self.namespace).await {
-            Ok(pods) => pods
-                .into_iter()
-                .filter(|pod| pod.ready)
-                .for_each(|pod| self.note(pod.pod)),
+            Ok(pods) => {
+                for ComponentPod { pod, .. } in pods.into_iter().filter(|pod| pod.ready) {
+                    self.started.retain(|started| started.pod.uid != pod.uid);
+                    self.started.push(Started::new(pod));
+                }
+            }
             Err(error) => tracing::warn!(%error, "pods that came since preflight are not known"),
         }
-    }
-
-    fn note(&mut self, pod: ExpectedPod) {
-        self.started.retain(|started| started.pod.uid != pod.uid);
-        self.started.push(Started::new(pod));
     }
 
     /// Takes note that start reached nobody.
@@ -119,11 +116,7 @@ impl StopConfirmation {
             if self.error().is_none() {
                 tracing::warn!(%error, "stop is not confirmed yet");
             }
-            self.denials = if error.is_denied() {
-                self.denials + 1
-            } else {
-                0
-            };
+            self.denials = (self.denials + 1) * usize::from(error.is_denied());
             self.change_state(|state| state.failed(error));
         }
     }
@@ -185,23 +178,18 @@ impl StopConfirmation {
     }
 
     fn may_reach_pods(&self) -> bool {
-        let outlook = self.error().map(CallError::outlook);
-        match outlook {
-            Some(Outlook::MayPass) => true,
-            Some(Outlook::Refused) => self.denials < self.connection.limits.tries,
-            Some(Outlook::Final) | None => false,
-        }
+        let is_final = |error: &CallError| error.outlook() == Outlook::Final;
+        self.denials < self.connection.limits.tries && !self.error().is_none_or(is_final)
     }
 
     /// What is waited for until the stop is confirmed.
     fn awaited(&self) -> String {
         match self.error() {
             Some(error) => format!("the stop to be answered well: {error}"),
-            None => {
-                let names: Vec<_> = self.waiting().map(|pod| pod.name.as_str()).collect();
-                let names = names.join(" ");
-                format!("these pods to be Ready, so that a stop reaches them: {names}")
-            }
+            None => format!(
+                "these pods to be Ready, so that a stop reaches them: {}",
+                self.names()
+            ),
         }
     }
 
@@ -245,6 +233,12 @@ impl StopConfirmation {
         waiting.map(|started| &started.pod)
     }
 
+    /// The names of these.
+    fn names(&self) -> String {
+        let names: Vec<_> = self.waiting().map(|pod| pod.name.as_str()).collect();
+        names.join(" ")
+    }
+
     /// The pods that this run started.
     pub fn started(&self) -> impl Iterator<Item = &ExpectedPod> {
         let own = self.started.iter().filter(|started| !started.is_carried);
@@ -265,7 +259,7 @@ impl StopConfirmation {
     /// What remains when the stop is given up, and what to do: for the log and for whoever reads why
     /// the run failed. `None` once it is confirmed.
     pub fn remains(&self) -> Option<String> {
-        let names: Vec<_> = self.waiting().map(|pod| pod.name.as_str()).collect();
+        let names = self.names();
         if self.is_confirmed() || names.is_empty() {
             return None;
         }
@@ -278,7 +272,7 @@ impl StopConfirmation {
             "these pods may still be PROFILING{error}: {}; once they are Ready, stop them with: \
              kubectl get --raw {path} (or, if they will not be, delete them: a new container \
              profiles nothing)",
-            names.join(" ")
+            names
         ))
     }
 }
