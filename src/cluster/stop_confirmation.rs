@@ -263,16 +263,12 @@ impl StopConfirmation {
         if self.is_confirmed() || names.is_empty() {
             return None;
         }
-        let error = self
-            .error()
-            .map(|error| format!(" ({error})"))
-            .unwrap_or_default();
-        let path = profiler::path("stop");
+        let error = self.error().map(|error| format!(" ({error})"));
+        let (error, path) = (error.unwrap_or_default(), profiler::path("stop"));
         Some(format!(
-            "these pods may still be PROFILING{error}: {}; once they are Ready, stop them with: \
+            "these pods may still be PROFILING{error}: {names}; once they are Ready, stop them with: \
              kubectl get --raw {path} (or, if they will not be, delete them: a new container \
-             profiles nothing)",
-            names
+             profiles nothing)"
         ))
     }
 }
