@@ -28,6 +28,15 @@ pub enum Destination {
     Bucket(Bucket),
 }
 
+/// A run that is at a destination, with all of its manifest.
+#[derive(Debug, Clone)]
+pub struct ShippedRun {
+    /// Where it is.
+    pub place: Destination,
+    /// Its manifest.
+    pub manifest: Box<Manifest>,
+}
+
 /// An archive that is being written to a destination.
 #[derive(Debug)]
 pub enum Upload {

@@ -58,26 +58,42 @@ pub async fn probe(connection: &Connection) -> Result<ProfilerState, CallError> 
     let Err(error) = answer.map_err(without_body) else {
         return Ok(ProfilerState::On);
     };
-    match &error {
-        CallError::Answer { code, message, .. } if *code == 400 && message.contains(UNREADABLE) => {
-            return Ok(ProfilerState::On);
-        }
-        CallError::Answer { message, .. } if is_off(&error) && message.contains(FEATURE_GATE) => {
-            return Ok(ProfilerState::Off);
-        }
-        CallError::Unsupported { .. } => return Err(error),
-        CallError::Answer { .. } | CallError::Transport { .. } | CallError::Nonsense { .. } => {}
+    if let Some(state) = state_told_by(&error) {
+        return Ok(state);
+    }
+    if let CallError::Unsupported { .. } = error {
+        return Err(error);
     }
     // Whoever answered it was not virt-api, or was virt-api with another fault: the same without a body tells.
     match connection.get(&dump_path, Vec::new()).await {
-        Err(CallError::Answer { code, message, .. })
-            if code == 400 && message.contains(UNREADABLE) =>
-        {
-            Err(body_refused(error))
-        }
-        Err(error) if is_off(&error) => Ok(ProfilerState::Off),
-        Ok(_) | Err(_) => Err(error),
+        Err(bare) if is_unreadable(&bare) => {}
+        Err(bare) if is_off(&bare) => return Ok(ProfilerState::Off),
+        Ok(_) | Err(_) => return Err(error),
     }
+    // Once is no proof: any server refuses for a moment.
+    match connection.get(&dump_path, NO_REQUEST.to_vec()).await {
+        Ok(_) => Ok(ProfilerState::On),
+        Err(again) => state_told_by(&again).ok_or_else(|| body_refused(error)),
+    }
+}
+
+/// The state of the profiler, where this is virt-api's answer to the probe.
+fn state_told_by(error: &CallError) -> Option<ProfilerState> {
+    match error {
+        CallError::Answer { .. } if is_unreadable(error) => Some(ProfilerState::On),
+        CallError::Answer { message, .. } if is_off(error) && message.contains(FEATURE_GATE) => {
+            Some(ProfilerState::Off)
+        }
+        CallError::Answer { .. }
+        | CallError::Transport { .. }
+        | CallError::Unsupported { .. }
+        | CallError::Nonsense { .. } => None,
+    }
+}
+
+/// Whether virt-api could not read the request, and so looked at it.
+fn is_unreadable(error: &CallError) -> bool {
+    matches!(error, CallError::Answer { code: 400, message, .. } if message.contains(UNREADABLE))
 }
 
 /// The error of a GET with a body that failed where the same without one did not. What may pass may be another
@@ -97,8 +113,8 @@ fn body_refused(error: CallError) -> CallError {
 /// The same error, or what it means that virt-api found no body.
 fn without_body(error: CallError) -> CallError {
     match &error {
-        CallError::Answer { code, message, .. }
-            if *code == 400 && message.contains(UNREADABLE) && message.ends_with(NO_BODY) =>
+        CallError::Answer { message, .. }
+            if is_unreadable(&error) && message.ends_with(NO_BODY) =>
         {
             body_refused(error)
         }

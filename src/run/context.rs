@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::earlier_archive::SetAside;
 use super::outcome::Fault;
 use super::run_lease::RunLease;
 use super::shutdown::Shutdown;
@@ -15,7 +14,7 @@ use crate::cluster::install::Install;
 use crate::cluster::profiler_switch::Change;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::{Config, EnablePolicy};
-use crate::destination::{Destination, DestinationError, Found};
+use crate::destination::{Destination, DestinationError, Found, ShippedRun};
 use crate::engine::Engine;
 use crate::manifest::Gate;
 
@@ -38,7 +37,7 @@ pub(super) struct Context {
     /// What was done about what turns the profiler on, for the manifest.
     pub(super) gate: std::sync::Mutex<Gate>,
     /// The manifest of an earlier attempt, while a better archive is about to take its archive's place.
-    pub(super) set_aside: std::sync::Mutex<Option<SetAside>>,
+    pub(super) set_aside: std::sync::Mutex<Option<ShippedRun>>,
 }
 
 /// The cluster as a run, or `undo`, works on it: under its Lease, with a journal of what was done.
@@ -128,7 +127,7 @@ impl Context {
     }
 
     /// The manifest of an earlier attempt that is to be put back if no better archive takes its place.
-    pub(super) fn set_aside(&self) -> MutexGuard<'_, Option<SetAside>> {
+    pub(super) fn set_aside(&self) -> MutexGuard<'_, Option<ShippedRun>> {
         let locked = self.set_aside.lock();
         locked.unwrap_or_else(PoisonError::into_inner)
     }

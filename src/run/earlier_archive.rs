@@ -4,9 +4,8 @@ use tokio::time::timeout;
 
 use super::context::{Context, Target};
 use super::outcome::Fault;
-use crate::destination::{Destination, DestinationError, Found, PodCounts};
+use crate::destination::{Destination, DestinationError, Found, PodCounts, ShippedRun};
 use crate::limits::ADVICE_WAIT;
-use crate::manifest::Manifest;
 
 /// What earlier attempts have left at the destinations.
 #[derive(Debug)]
@@ -28,22 +27,6 @@ enum Here {
 struct Best<'a> {
     place: &'a Destination,
     pods: PodCounts,
-}
-
-/// An archive of an earlier attempt that stays the run's.
-#[derive(Debug, Clone)]
-pub(super) struct Kept {
-    /// Where it is.
-    pub(super) place: Destination,
-    /// Its manifest.
-    pub(super) manifest: Box<Manifest>,
-}
-
-/// A manifest that gives way to a better archive's. Should that one never appear, it is put back.
-#[derive(Debug)]
-pub(super) struct SetAside {
-    place: Destination,
-    manifest: Box<Manifest>,
 }
 
 impl<'a> EarlierArchive<'a> {
@@ -97,7 +80,7 @@ impl<'a> EarlierArchive<'a> {
         &self,
         context: &Context,
         now: &PodCounts,
-    ) -> Result<Option<Kept>, DestinationError> {
+    ) -> Result<Option<ShippedRun>, DestinationError> {
         let best = self.best.as_ref();
         let Some(best) = best.filter(|best| best.pods.is_as_good_as(now)) else {
             return Ok(None);
@@ -105,7 +88,7 @@ impl<'a> EarlierArchive<'a> {
         let read = best
             .place
             .manifest(&context.config.run_id, best.pods.expected());
-        Ok(Some(Kept {
+        Ok(Some(ShippedRun {
             place: best.place.clone(),
             manifest: read.await?,
         }))
@@ -129,7 +112,7 @@ impl<'a> EarlierArchive<'a> {
                 match place.manifest(run, now.expected()).await {
                     Ok(manifest) => {
                         let place = place.clone();
-                        *context.set_aside() = Some(SetAside { place, manifest });
+                        *context.set_aside() = Some(ShippedRun { place, manifest });
                     }
                     Err(error) => {
                         tracing::warn!(%error, "an earlier manifest is removed, and could not be put back");
@@ -150,7 +133,7 @@ impl<'a> EarlierArchive<'a> {
 /// Puts a manifest back that was set aside for an archive which never appeared: the one that it describes is
 /// still there.
 pub(super) async fn put_back(context: &Context) {
-    let Some(SetAside { place, manifest }) = context.set_aside().take() else {
+    let Some(ShippedRun { place, manifest }) = context.set_aside().take() else {
         return;
     };
     let run = &context.config.run_id;

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::earlier_archive::Kept;
 use super::outcome::Fault;
 use super::pod_results::PodResults;
 use crate::cluster::install::Install;
@@ -11,7 +10,7 @@ use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
 use crate::config::MinComplete;
-use crate::destination::{Found, Summary};
+use crate::destination::{Found, ShippedRun, Summary};
 use crate::manifest::{Archive, ExpectedPod, File, Window};
 use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
@@ -116,7 +115,7 @@ pub(super) struct Dumped {
     /// The pods that may go on profiling.
     pub(super) unstopped: Vec<String>,
     /// The archive of an earlier attempt, if this is it, because it has as much.
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Option<ShippedRun>,
 }
 
 /// A dump, after which the profiler was put back as it was before the run, or left on for a reason.

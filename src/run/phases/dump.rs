@@ -7,11 +7,12 @@ use crate::archive::Spool;
 use crate::cluster::call::CallError;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
+use crate::destination::ShippedRun;
 use crate::engine::{DumpPlan, Engine, Native};
 use crate::limits::REOPENINGS;
 use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
-use crate::run::earlier_archive::{EarlierArchive, Kept};
+use crate::run::earlier_archive::EarlierArchive;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
 use crate::run::pod_results::{Expectation, PodResults};
@@ -166,7 +167,12 @@ async fn ship(
 }
 
 /// Keeps the archive of an earlier attempt, and removes what was begun of a new one.
-async fn keep(context: &Context, target: &Target<'_>, kept: Kept, now: &PodResults) -> Dumped {
+async fn keep(
+    context: &Context,
+    target: &Target<'_>,
+    kept: ShippedRun,
+    now: &PodResults,
+) -> Dumped {
     let uri = &kept.manifest.archive.uri;
     tracing::warn!(
         uri,

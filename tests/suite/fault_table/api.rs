@@ -112,15 +112,31 @@ async fn struck(strike: Strike) -> (usize, Phase, Vec<u8>) {
     (strike.row, strike.phase, codes)
 }
 
-#[tokio::test]
-async fn every_request_of_a_run() {
-    let reference = cluster(0).await;
-    let place = short_and_restoring(Place::new(&reference));
-    assert_eq!(attempt(&place).await, 0);
-    let runs = strikes(&reference.requests()).into_iter().map(struck);
-    let mut ended = stream::iter(runs).buffer_unordered(AT_ONCE);
+/// Strikes one after the other, some at once, on a thread of its own: a run is not `Send`.
+fn strike_all(strikes: Vec<Strike>) -> Vec<(usize, Phase, Vec<u8>)> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().expect("a runtime");
+    let runs = stream::iter(strikes.into_iter().map(struck));
+    runtime.block_on(runs.buffer_unordered(AT_ONCE).collect())
+}
+
+#[test]
+fn every_request_of_a_run() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let requests = runtime.block_on(async {
+        let reference = cluster(0).await;
+        let place = short_and_restoring(Place::new(&reference));
+        assert_eq!(attempt(&place).await, 0);
+        reference.requests()
+    });
+    let mut strikes = strikes(&requests);
+    let others = strikes.split_off(strikes.len() / 2);
+    let ended = std::thread::scope(|scope| {
+        let halves = [strikes, others].map(|half| scope.spawn(|| strike_all(half)));
+        halves.map(|half| half.join().expect("what must hold"))
+    });
     let mut table = Table::default();
-    while let Some((row, phase, codes)) = ended.next().await {
+    for (row, phase, codes) in ended.into_iter().flatten() {
         let column = Phase::ALL.iter().position(|other| *other == phase);
         table.note(row, column.expect("a phase"), codes);
     }
