@@ -104,6 +104,10 @@ const PLAIN: &[Case] = &[
         "the API server away for longer than a Lease lives",
         outage::longer,
     ),
+    (
+        "real outages, of 12 s in the dump and of 60 s",
+        outage::real,
+    ),
 ];
 
 const FIELD_OR_GATE: &[Case] = &[
