@@ -27,6 +27,47 @@ pub(crate) fn no_annotation(rig: &Rig) {
     assert!(!rig.is_on());
 }
 
+/// Of a version that is newer than the one which this program was written for, the API server's preferred one.
+pub(crate) fn newer_version(rig: &Rig) {
+    const CRD: &str = "hyperconvergeds.hco.kubevirt.io";
+    let old = rig.get("crd", CRD)["spec"]["versions"][0].clone();
+    let mut new = old.clone();
+    new["name"] = json!("v1");
+    new["storage"] = json!(false);
+    rig.patch("crd", CRD, &json!({ "spec": { "versions": [old, new] } }));
+    until("the new version", || {
+        let group = rig.kubectl(&["get", "--raw", "/apis/hco.kubevirt.io"]);
+        let group: Value = serde_json::from_str(&group).expect("JSON");
+        group["preferredVersion"]["version"] == "v1"
+    });
+    let before = rig.spec();
+    let place = Place::restoring(rig).with("SETTLE", "1h");
+    let mut run = place.spawn();
+    run.says("profiling is on");
+    let shown = [
+        "-n",
+        &rig.namespace,
+        "get",
+        "hyperconverged",
+        NAME,
+        "-o",
+        "json",
+        "--show-managed-fields",
+    ];
+    let object: Value = serde_json::from_str(&rig.kubectl(&shown)).expect("JSON");
+    let fields = object["metadata"]["managedFields"]
+        .as_array()
+        .expect("fields");
+    let ours = fields
+        .iter()
+        .find(|entry| entry["manager"] == "cluster-profiler-job");
+    assert_eq!(ours.expect("our write")["apiVersion"], "hco.kubevirt.io/v1");
+    place.stop_window();
+    run.end().with(0);
+    until("the KubeVirt object", || rig.spec() == before);
+    assert!(!rig.is_on());
+}
+
 pub(crate) fn foreign_operations(rig: &Rig) {
     let gates = r#"{"op":"add","path":"/spec/configuration/developerConfiguration/featureGates/-","value":"Sidecar"}"#;
     let whole = r#"{ "op": "add", "path": "/spec/configuration", "value": {"network":{}} }"#;

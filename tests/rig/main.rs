@@ -153,6 +153,10 @@ const HYPERCONVERGED: &[Case] = &[
         manners::hyperconverged,
     ),
     (
+        "HyperConverged in a newer version that is preferred",
+        hyperconverged::newer_version,
+    ),
+    (
         "a denial on admission is told from one of RBAC",
         hyperconverged::denied,
     ),
