@@ -30,6 +30,12 @@ pub trait Engine: Debug + Send + Sync {
     /// Its name in the log and the manifest.
     fn name(&self) -> &'static str;
 
+    /// The engine that dumps in its place where an attempt of the run died in this one's dump: one that takes
+    /// little memory. `None` of an engine that does itself.
+    fn substitute(&self) -> Option<Native> {
+        None
+    }
+
     /// Dumps every pod of the plan, handing over each as it comes, in any order. A pod that cannot
     /// be had is handed over as missing and is no error.
     ///
@@ -97,6 +103,12 @@ pub struct ClusterProfiler {
 impl Engine for ClusterProfiler {
     fn name(&self) -> &'static str {
         CLUSTER_PROFILER
+    }
+
+    fn substitute(&self) -> Option<Native> {
+        Some(Native {
+            concurrency: self.concurrency,
+        })
     }
 
     fn dump(

@@ -209,7 +209,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
     }
 
     let over = match resumed {
-        Some(journal) => resume::take_up(context, journal).await?,
+        Some(journal) => resume::take_up(context, *journal).await?,
         None => {
             let pods = preflight::ready_pods(context).await?;
 

@@ -56,7 +56,7 @@ pub(super) enum Locked {
     /// The run has the lock.
     Held {
         /// The journal of an attempt of this run that died after it had sent start.
-        resumed: Option<Journal>,
+        resumed: Option<Box<Journal>>,
         /// Whether the profiler may be off.
         may_be_off: bool,
     },
@@ -90,6 +90,8 @@ pub(super) struct WindowOver {
     pub(super) end: WindowEnd,
     /// When it ended, of a window that an attempt had opened which died.
     pub(super) stopped: Option<Timestamp>,
+    /// The engine in whose dump an attempt died, if it was noted.
+    pub(super) died_dumping: Option<String>,
 }
 
 /// A window whose stop was sent. In a run that was told to stop it may not be confirmed yet: it goes on during
@@ -99,6 +101,8 @@ pub(super) struct Stopped {
     pub(super) window: Window,
     pub(super) workload_exit_code: Option<u8>,
     pub(super) start_failed: Option<StartFailed>,
+    /// The engine in whose dump an attempt died, if it was noted.
+    pub(super) died_dumping: Option<String>,
     /// The pods that are expected in the dump.
     pub(super) expected: Vec<ExpectedPod>,
     /// When the stop is given up, confirmed or not.
@@ -116,6 +120,10 @@ pub(super) struct Dumped {
     pub(super) unstopped: Vec<String>,
     /// The archive of an earlier attempt, if this is it, because it has as much.
     pub(super) kept: Option<ShippedRun>,
+    /// The engine that dumped.
+    pub(super) engine: String,
+    /// Why it is not the one that was asked for, if it is not.
+    pub(super) engine_reason: Option<String>,
 }
 
 /// A dump, after which the profiler was put back as it was before the run, or left on for a reason.

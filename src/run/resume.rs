@@ -1,15 +1,18 @@
 //! An attempt that died: what it profiled lies in the pods, and its journal says in which.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
 use super::phase_results::{StartFailed, Started, WindowOver};
+use super::run_lease::unless_lost;
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{Journal, Stage, StartedPod};
+use crate::cluster::lease::{Journal, LeaseError, Stage, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::stop_confirmation::StopConfirmation;
+use crate::engine::{Engine, Native};
+use crate::limits::WRITE_LIMIT;
 use crate::manifest::{EndedBy, ExpectedPod};
 use crate::window::WindowEnd;
 
@@ -48,7 +51,84 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
             workload_exit_code: journal.workload_exit_code,
         },
         stopped: Some(journal.stopped.unwrap_or(now)),
+        died_dumping: journal.dumping,
     })
+}
+
+/// The engine that dumps.
+pub(super) struct ChosenEngine<'a> {
+    asked: &'a dyn Engine,
+    substitute: Option<Native>,
+    /// Why it is not the one that was asked for, if it is not.
+    pub(super) reason: Option<String>,
+}
+
+impl<'a> ChosenEngine<'a> {
+    /// Notes that the engine that was asked for dumps from now on, if it may take more memory than there is: the
+    /// runner dies with it then, and so would each next attempt. Its substitute dumps where an attempt died in its
+    /// dump, or where this cannot be noted.
+    ///
+    /// # Errors
+    /// The Lease is lost.
+    pub(super) async fn choose(
+        context: &'a Context,
+        died_dumping: Option<&str>,
+    ) -> Result<Self, Fault> {
+        let asked = &*context.engine;
+        let substitute = asked.substitute();
+        let reason = match (substitute, died_dumping) {
+            (None, _) => None,
+            (Some(_), Some(died)) => Some(format!(
+                "an attempt of this run ended while the {died} engine was dumping, most often for want of memory"
+            )),
+            (Some(_), None) => note_dumping(context, asked.name()).await?,
+        };
+        let substitute = substitute.filter(|_| reason.is_some());
+        if let Some((instead, why)) = substitute.zip(reason.as_ref()) {
+            tracing::warn!(why, "the {} engine dumps instead", instead.name());
+        }
+        Ok(Self {
+            asked,
+            substitute,
+            reason,
+        })
+    }
+
+    pub(super) fn engine(&self) -> &dyn Engine {
+        let substitute = self.substitute.as_ref();
+        substitute.map_or(self.asked, |substitute| substitute)
+    }
+
+    /// Notes that its dump has ended, and the runner lives. In a run that was told to stop there is no time to
+    /// write: the next attempt is the substitute's.
+    ///
+    /// # Errors
+    /// The Lease is lost.
+    pub(super) async fn note_ended(&self, context: &Context) -> Result<(), Fault> {
+        if self.substitute.is_some() || context.shutdown.is_requested() {
+            return Ok(());
+        }
+        let noted = context.cluster.lease.note(|journal| journal.dumping = None);
+        if let Ok(noted) = timeout(WRITE_LIMIT, noted).await {
+            unless_lost(noted)?;
+        }
+        Ok(())
+    }
+}
+
+/// Notes that an engine dumps from now on. Gives why not, if that could not be noted.
+async fn note_dumping(context: &Context, engine: &str) -> Result<Option<String>, Fault> {
+    let lease = &context.cluster.lease;
+    let noted = lease.note(|journal| journal.dumping = Some(engine.to_owned()));
+    let error = match timeout(WRITE_LIMIT, noted).await {
+        Ok(Ok(())) => return Ok(None),
+        Ok(Err(error @ LeaseError::Lost(_))) => return Err(error.into()),
+        Ok(Err(error)) => error,
+        Err(_) => LeaseError::unanswered(),
+    };
+    Ok(Some(format!(
+        "it could not be noted in the Lease that the {engine} engine dumps: {error}"
+    )))
 }
 
 /// The pods that a journal names.

@@ -5,18 +5,21 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bucket::{Answer, Fault as BucketFault};
 use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::{Sha256, State};
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
-use rustix::process::{Pid, Signal, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
-use standin::{Damage, Fault, Options, Standin, Times};
+use standin::{Damage, Fault, Options, RouteAnswer, RouteFault, Standin, Times};
 use tokio::sync::mpsc;
 
 use crate::harness::{Ended, Place, Shipped, example, file_name, listing, send};
+use crate::lock::{LEASE, record};
 use crate::proto_reader::timeless;
+use crate::s3::{bucket, into};
 
 async fn standin(options: Options) -> Standin {
     Standin::start(options).await.expect("a stand-in")
@@ -425,4 +428,83 @@ async fn told_to_stop_it_leaves_nothing_behind() {
     assert_eq!(ended.code, 143, "{}", ended.log);
     assert_eq!(calls(&place).len(), 1);
     assert_gone(&place);
+}
+
+/// A kill for want of memory takes the runner with the program.
+#[tokio::test]
+async fn an_attempt_after_one_that_was_killed_in_the_programs_dump_is_native() {
+    let standin = fourteen().await;
+    let place = place(&standin, "hang-after:2");
+    let mut child = place.spawn_short_lease();
+    while calls(&place).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    child.kill().await.expect("it runs");
+    let pid = calls(&place)[0]["pid"]
+        .as_i64()
+        .and_then(|pid| Pid::from_raw(pid as i32));
+    kill_process(pid.expect("a pid"), Signal::KILL).expect("it hangs");
+    assert_eq!(
+        record(&standin).expect("a record")["dumping"],
+        "cluster-profiler"
+    );
+    let ended = place.ended(place.spawn_short_lease()).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_said(&ended, "the native engine dumps instead");
+    assert_eq!(calls(&place).len(), 1, "it was called again");
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.engine, "native");
+    assert!(
+        manifest.warnings[0].contains("the cluster-profiler engine was dumping"),
+        "{:?}",
+        manifest.warnings
+    );
+    assert!(
+        manifest
+            .pods
+            .iter()
+            .all(|pod| pod.engine.as_deref() == Some("native"))
+    );
+    assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
+
+/// The runner lives when the program dies alone, or ends the run for another cause: nothing is held against it.
+#[tokio::test]
+async fn an_attempt_after_one_that_outlived_the_programs_dump_is_the_programs() {
+    let (standin, bucket) = (fourteen().await, bucket().await);
+    let place = into(&bucket, &standin)
+        .with("PROFILER_ENGINE", "cluster-profiler")
+        .with("PROFILER_PROGRAM", example("scripted-profiler").display());
+    let denied = Answer::Refused(403, "AccessDenied");
+    bucket.fault(BucketFault::always("PUT", ".tar.gz", denied));
+    let ended = place.run().await;
+    assert_eq!(ended.code, 4, "{}", ended.log);
+    assert!(!calls(&place).is_empty());
+    let left = record(&standin).expect("a record");
+    assert_eq!(left["stage"], "stopped");
+    assert_eq!(left.get("dumping"), None);
+}
+
+/// What cannot be noted is not begun.
+#[tokio::test]
+async fn the_program_is_not_called_where_that_cannot_be_noted() {
+    let standin = fourteen().await;
+    let place = place(&standin, "").with("PROFILER_SETTLE", "1h");
+    let child = place.spawn();
+    while !place.signal("ready").exists() {
+        tokio::task::yield_now().await;
+    }
+    let refused = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new(LEASE, refused, Times::Always));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let dumps = standin.arrived("dump-cluster-profiler");
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") > dumps)
+        .await;
+    standin.clear_faults();
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_said(&ended, "it could not be noted in the Lease");
+    assert!(calls(&place).is_empty());
+    assert_eq!(place.shipped().manifest.engine, "native");
 }

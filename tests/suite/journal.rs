@@ -59,6 +59,7 @@ fn ended() -> Journal {
             started("virt-handler-x7k2p", "deadbeef", 13),
         ],
         unstopped: Vec::new(),
+        dumping: None,
     }
 }
 
@@ -84,4 +85,15 @@ fn a_run_of_an_older_version_that_changed_nothing_is_read_and_written_back() {
 #[test]
 fn a_lease_without_a_journal_has_none() {
     assert_eq!(Journal::of(&BTreeMap::new()), None);
+}
+
+#[test]
+fn the_engine_that_dumps_is_read_as_it_was_written_and_left_out_when_there_is_none() {
+    let mut journal = Journal::new("a-run".to_owned());
+    let record = |journal: &Journal| journal.annotations()["cluster-profiler-job/record"].clone();
+    assert!(!record(&journal).contains("dumping"));
+    // A later version may have another.
+    journal.dumping = Some("another-engine".to_owned());
+    assert!(record(&journal).ends_with(r#","dumping":"another-engine"}"#));
+    assert_eq!(Journal::of(&journal.annotations()), Some(journal));
 }

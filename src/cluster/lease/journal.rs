@@ -67,6 +67,9 @@ pub struct Journal {
     pub workload_exit_code: Option<u8>,
     /// A pod that could not be started, and why.
     pub start_failed: Option<(String, String)>,
+    /// The engine that is dumping, of those that may take more memory than there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dumping: Option<String>,
     /// The pods that were started.
     #[serde(skip)]
     pub pods: Vec<StartedPod>,
@@ -126,6 +129,7 @@ impl Journal {
             ended_by: None,
             workload_exit_code: None,
             start_failed: None,
+            dumping: None,
             pods: Vec::new(),
             unstopped: Vec::new(),
         }

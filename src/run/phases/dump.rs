@@ -17,6 +17,7 @@ use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
 use crate::run::pod_results::{Expectation, PodResults};
 use crate::run::profiler_switch;
+use crate::run::resume::ChosenEngine;
 
 /// Dumps the expected pods into a new archive at the target. The stop of a run that was told to stop goes
 /// on beside it, for there is no time to wait for one before.
@@ -132,7 +133,19 @@ async fn ship(
         pods,
         spool,
     };
-    let ended = dump_pods(context, plan, &mut writer, expectation, &mut results).await?;
+    let chosen = ChosenEngine::choose(context, stopped.died_dumping.as_deref()).await?;
+    let engine = chosen.engine();
+    let ended = dump_pods(
+        context,
+        engine,
+        plan,
+        &mut writer,
+        expectation,
+        &mut results,
+    )
+    .await;
+    chosen.note_ended(context).await?;
+    let ended = ended?;
     let request = context.shutdown.request();
     // An empty archive would be final for nothing: the pods have what a next attempt can bring. So have they
     // where the API server is away.
@@ -163,6 +176,8 @@ async fn ship(
         pods: results,
         unstopped: Vec::new(),
         kept: None,
+        engine: engine.name().to_owned(),
+        engine_reason: chosen.reason,
     })
 }
 
@@ -187,6 +202,8 @@ async fn keep(
         cluster_file: kept.manifest.cluster_file.clone(),
         pods: PodResults::of_earlier(&kept.manifest, now),
         unstopped: Vec::new(),
+        engine: kept.manifest.engine.clone(),
+        engine_reason: None,
         kept: Some(kept),
     }
 }
@@ -214,6 +231,7 @@ impl From<CallError> for Ended {
 /// The destination failed.
 async fn dump_pods(
     context: &Context,
+    mut engine: &dyn Engine,
     mut plan: DumpPlan,
     writer: &mut ArchiveWriter,
     expectation: &Expectation,
@@ -223,7 +241,6 @@ async fn dump_pods(
     let again = Native {
         concurrency: context.config.concurrency,
     };
-    let mut engine: &dyn Engine = &*context.engine;
     for _ in 0..=REOPENINGS {
         let passed = pass(context, engine, plan.clone(), writer, expectation, results);
         let Some(error) = passed.await? else {

@@ -30,7 +30,7 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
     };
     if begun.resumed.is_some() {
         return Ok(Locked::Held {
-            resumed: begun.resumed,
+            resumed: begun.resumed.map(Box::new),
             may_be_off: true,
         });
     }

@@ -130,7 +130,7 @@ fn manifest(
         run_id: config.run_id.to_string(),
         labels: config.labels.clone(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        engine: context.engine.name().to_owned(),
+        engine: dumped.engine,
         kubevirt: context.install()?.kubevirt(),
         components: config.components.iter().copied().collect(),
         gate: context.gate().clone(),
@@ -144,7 +144,7 @@ fn manifest(
         archive: dumped.archive,
         fallback_reason: target.fallback_reason.clone(),
         phases,
-        warnings: Vec::new(),
+        warnings: Vec::from_iter(dumped.engine_reason),
         workload_exit_code: stopped.workload_exit_code,
         peak_memory_bytes: peak_memory(),
         exit_code: finished.code.number(),
@@ -163,8 +163,9 @@ async fn write(
     if context.shutdown.is_requested() {
         return Ok(());
     }
-    manifest.warnings = retention::retain(context, destination).await;
-    if !manifest.warnings.is_empty() {
+    let warnings = retention::retain(context, destination).await;
+    if !warnings.is_empty() {
+        manifest.warnings.extend(warnings);
         put_warnings(context, destination, &manifest).await;
     }
     Ok(())

@@ -27,6 +27,7 @@ pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<
         started,
         end,
         stopped: None,
+        died_dumping: None,
     })
 }
 
