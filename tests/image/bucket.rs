@@ -76,5 +76,5 @@ pub(crate) fn told(_: &Image) {
     let manifest = in_bucket(&bucket, &run.environment("collector")["PROFILER_RUN_ID"]);
     assert_eq!(manifest.window.ended_by, EndedBy::Signal);
     assert_eq!(ended.termination["exit_code"], 143, "{}", ended.termination);
-    ended.tell(&manifest, "cluster-profiler");
+    ended.tell(&manifest, "native");
 }

@@ -9,6 +9,7 @@ use crate::volume::on_volume;
 /// The plain Job, by upstream's program.
 pub(crate) fn job(rig: &Rig) {
     let deploy = Deploy::copied();
+    deploy.set("job", "PROFILER_ENGINE", "cluster-profiler");
     run(rig, &deploy, "job", RANGED, "cluster-profiler");
 }
 

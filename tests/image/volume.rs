@@ -9,11 +9,12 @@ use crate::pod::Pod;
 use crate::standing::Standing;
 use crate::unpacked;
 
-/// As a person does it: wait for `ready`, then `stop`, then fetch.
+/// As a person does it: wait for `ready`, then `stop`, then fetch. By upstream's program, which the image has.
 pub(crate) fn openshift(_: &Image) {
     let standing = Standing::openshift();
     let cluster = standing.cluster(RESTRICTED);
     let deploy = Deploy::copied();
+    deploy.set("openshift-pvc", "PROFILER_ENGINE", "cluster-profiler");
     let run = Pod::new(
         &cluster,
         deploy.rendered("overlays/openshift-pvc"),

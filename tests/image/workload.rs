@@ -35,7 +35,7 @@ pub(crate) fn beside(_: &Image) {
     let manifest = on_volume(&run, &run.environment("collector")["PROFILER_RUN_ID"]);
     assert_eq!(manifest.window.ended_by, EndedBy::StopFile);
     assert_eq!(manifest.workload_exit_code, Some(0));
-    ended.tell(&manifest, "cluster-profiler");
+    ended.tell(&manifest, "native");
 }
 
 /// An image out of Debian's busybox, which is static.
