@@ -79,14 +79,14 @@ variables! {
         default "1h" ", or SETTLE where that is longer",
         "profiling ends after this time, whatever happens";
     engine: EngineName, one_of([("native", EngineName::Native), ("cluster-profiler", EngineName::ClusterProfiler)]),
-        default "native" "; the image sets cluster-profiler",
-        "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program; what that does not deliver is fetched natively";
+        default "native",
+        "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program, which the image has; what that does not deliver is fetched natively";
     program: PathBuf, absolute_path,
         unset "cluster-profiler on PATH",
         "upstream's program";
     page_size: u32, number(1..=20),
         default "2",
-        "pods that upstream's program fetches in one page, 1 to 20: its memory grows by 110 MB for each";
+        "pods that upstream's program fetches in one page, 1 to 20: its memory grows by 110 MB for each, and by twice that for the largest";
     namespace: String, namespace,
         unset "the first of openshift-cnv, kubevirt-hyperconverged, kubevirt with a KubeVirt in it",
         "KubeVirt's install namespace";
