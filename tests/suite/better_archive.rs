@@ -188,6 +188,8 @@ async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
     standin.clear_faults();
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
+    // Nothing is dumped once more, for nothing could be better.
+    assert!(ended.log.contains("already there"), "{}", ended.log);
     assert_eq!(standin.configuration(), before);
     assert_eq!((standin.starts(), record(&standin)), (1, None));
 }
