@@ -56,15 +56,22 @@ impl CallError {
                 code: 401 | 429 | 500 | 502..=504,
                 ..
             } => Outlook::MayPass,
+            // What is wrong with the call itself, that the profiler is off, and a list that begins anew.
             Self::Answer {
-                code: 403 | 404 | 409 | 410,
-                status: true,
-                continue_token: None,
-                ..
-            } => Outlook::Refused,
-            Self::Answer { .. } | Self::Unsupported { .. } | Self::Nonsense { .. } => {
-                Outlook::Final
+                code: 400 | 422, ..
             }
+            | Self::Answer {
+                code: 403,
+                status: false,
+                ..
+            }
+            | Self::Answer {
+                continue_token: Some(_),
+                ..
+            }
+            | Self::Unsupported { .. }
+            | Self::Nonsense { .. } => Outlook::Final,
+            Self::Answer { .. } => Outlook::Refused,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::{Config, EnablePolicy};
 use crate::destination::{Destination, DestinationError, Found, ShippedRun};
 use crate::engine::Engine;
-use crate::manifest::{Gate, Manifest};
+use crate::manifest::Gate;
 
 /// A configured run. The phases and whoever rolls them back share it.
 #[derive(Debug)]

@@ -133,7 +133,8 @@ impl<'a> EarlierArchive<'a> {
 /// Puts a manifest back that was set aside for an archive which never appeared: the one that it describes is
 /// still there.
 pub(super) async fn put_back(context: &Context) {
-    let Some(ShippedRun { place, manifest }) = context.set_aside().take() else {
+    let set_aside = context.set_aside().clone();
+    let Some(ShippedRun { place, manifest }) = set_aside else {
         return;
     };
     let run = &context.config.run_id;
@@ -149,7 +150,10 @@ pub(super) async fn put_back(context: &Context) {
         );
         Ok::<_, Fault>(())
     };
-    if let Err(error) = put.await {
-        tracing::warn!(%error, "the archive of an earlier attempt stays without its manifest");
+    match put.await {
+        Ok(()) => *context.set_aside() = None,
+        Err(error) => {
+            tracing::warn!(%error, "the archive of an earlier attempt stays without its manifest");
+        }
     }
 }

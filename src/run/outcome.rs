@@ -9,6 +9,7 @@ use crate::cluster::connect::ConnectError;
 use crate::cluster::install::InstallError;
 use crate::cluster::lease::LeaseError;
 use crate::cluster::profiler_switch::SwitchError;
+use crate::cluster::retry::Outlook;
 use crate::cluster::rights::RightsError;
 use crate::destination::DestinationError;
 use crate::outcome::ExitCode;
@@ -69,15 +70,31 @@ pub struct Fault {
     pub message: String,
     /// Whether it was the destination that failed.
     pub(super) of_destination: bool,
+    /// What it says of another try.
+    pub(super) outlook: Outlook,
 }
 
 impl Fault {
     /// A failure with this exit code.
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
+        let outlook = match code {
+            ExitCode::Retry => Outlook::MayPass,
+            ExitCode::Complete
+            | ExitCode::Finding
+            | ExitCode::Usage
+            | ExitCode::NotAllowed
+            | ExitCode::DestinationRefused
+            | ExitCode::Incomplete
+            | ExitCode::Workload
+            | ExitCode::Panic
+            | ExitCode::Interrupted
+            | ExitCode::Terminated => Outlook::Final,
+        };
         Self {
             code,
             message: message.into(),
             of_destination: false,
+            outlook,
         }
     }
 
@@ -181,7 +198,12 @@ impl From<CallError> for Fault {
         } else {
             Self::may_pass
         };
-        fault(error.to_string())
+        let mut fault = fault(error.to_string());
+        // What somebody has to change may be said for a moment only, such as by a rule that is not there yet.
+        if error.is_definite() && error.outlook() != Outlook::Final {
+            fault.outlook = Outlook::Refused;
+        }
+        fault
     }
 }
 
@@ -206,9 +228,11 @@ impl From<LeaseError> for Fault {
 impl From<SwitchError> for Fault {
     fn from(error: SwitchError) -> Self {
         match error {
-            SwitchError::Refused { .. }
-            | SwitchError::Denied { .. }
-            | SwitchError::NoPatch { .. } => Self::not_allowed(error.to_string()),
+            SwitchError::Refused { .. } | SwitchError::Denied { .. } => Self {
+                outlook: error.outlook(),
+                ..Self::not_allowed(error.to_string())
+            },
+            SwitchError::NoPatch { .. } => Self::not_allowed(error.to_string()),
             SwitchError::Busy { .. } => Self::may_pass(error.to_string()),
             SwitchError::Call(error) => error.into(),
         }

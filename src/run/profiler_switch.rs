@@ -50,13 +50,7 @@ pub(super) async fn switch_on_patiently(
 ) -> Result<Option<SwitchedOn>, Fault> {
     let Connection { limits, waits, .. } = &cluster.connection;
     let given_up = sleep(limits.gate);
-    let outlook = |fault: &Fault| {
-        if fault.is_passing() {
-            Outlook::MayPass
-        } else {
-            Outlook::Final
-        }
-    };
+    let outlook = |fault: &Fault| fault.outlook;
     let switched = persist(limits, waits, given_up, outlook, || {
         switch_on(cluster, install)
     });

@@ -31,10 +31,11 @@ impl Tries {
     }
 
     /// Whether a failure may pass. Preflight was neither refused nor sent elsewhere, so one that is may be one
-    /// server's of many: it is believed when it is repeated.
+    /// server's of many: it is believed when it is repeated. So it is that an upload is gone.
     fn may_pass(&mut self, failed: &RequestError) -> bool {
-        self.refusals += u32::from(failed.error.permanent);
-        !failed.error.permanent || self.refusals < S3_REFUSALS
+        let is_refusal = failed.error.permanent || failed.is_absent();
+        self.refusals += u32::from(is_refusal);
+        !is_refusal || self.refusals < S3_REFUSALS
     }
 
     /// Whether to try again, once it is time to. A server that says when is not asked before.
@@ -44,7 +45,9 @@ impl Tries {
         }
         let asked_for = failed.retry_after.unwrap_or_default();
         let pause = asked_for.max(self.next_pause());
-        if self.left == Some(0) || Instant::now() + pause >= self.end {
+        // A server may ask for any time.
+        let left = self.end.saturating_duration_since(Instant::now());
+        if self.left == Some(0) || pause >= left {
             return false;
         }
         if std::mem::take(&mut self.is_first) {

@@ -172,12 +172,14 @@ async fn close_own_journal(context: &Context) -> Result<Option<Remains>, Fault> 
     if !left.is_some_and(|left| left.is_open() && left.run_id == cluster.run_id) {
         return Ok(None);
     }
-    let remains = clean_up_if_dead(cluster, &install).await?;
+    let cleaned_up = clean_up_if_dead(cluster, &install).await;
     let left = cluster.lease.journal();
     let keep = left.is_some_and(|left| {
         left.is_to_be_undone() || (left.is_open() && left.run_id != cluster.run_id)
     });
-    cluster.lease.release(keep).await?;
+    let released = cluster.lease.release(keep).await;
+    let remains = cleaned_up?;
+    released?;
     Ok(remains)
 }
 

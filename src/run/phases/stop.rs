@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use crate::cluster::lease::LeaseError;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::limits::WRITE_LIMIT;
@@ -29,7 +30,8 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
     let confirmation = slot.as_mut().ok_or_else(Fault::stop_before_start)?;
     send_stop(context, confirmation, stop_until).await?;
     if confirmation.is_confirmed() {
-        // The restore phase tries again.
+        // What could not be noted before the stop is now. The restore phase tries again.
+        unless_lost(note_end(context, &over, stopped).await)?;
         unless_lost(context.cluster.lease.note_stopped().await)?;
         tracing::info!(ended_by = ?over.end.by, "profiling is off");
     }
@@ -53,11 +55,7 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
     // The clock may have been set meanwhile.
     let length = SignedDuration::try_from(over.started.since.elapsed()).unwrap_or_default();
     let now = over.started.at + length;
-    let noted = context.cluster.lease.note(|journal| {
-        journal.stopped = Some(now);
-        journal.ended_by = Some(over.end.by);
-        journal.workload_exit_code = over.end.workload_exit_code;
-    });
+    let noted = note_end(context, over, now);
     // The stop waits for nobody: should this not be written, it is sent all the same.
     match tokio::time::timeout(WRITE_LIMIT, noted).await {
         Ok(Ok(())) => {}
@@ -65,6 +63,19 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
         Err(_) => tracing::warn!("the journal of this run is not written yet"),
     }
     now
+}
+
+async fn note_end(
+    context: &Context,
+    over: &WindowOver,
+    stopped: Timestamp,
+) -> Result<(), LeaseError> {
+    let noted = context.cluster.lease.note(|journal| {
+        journal.stopped = Some(stopped);
+        journal.ended_by = Some(over.end.by);
+        journal.workload_exit_code = over.end.workload_exit_code;
+    });
+    noted.await
 }
 
 async fn send_stop(

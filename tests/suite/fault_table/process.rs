@@ -24,16 +24,20 @@ const ROWS: [&str; 5] = [
 
 /// The codes of a run that is told to stop. Late in a run the order may come when the end is decided.
 async fn told_to_stop(phase: Phase, times: usize) -> Vec<Vec<u8>> {
-    told(phase, times).await;
+    let (ended, _) = told(phase, times).await;
+    let code = u8::try_from(ended.code).expect("an exit code");
     match phase {
-        Phase::Restore | Phase::Report => vec![vec![0], vec![143]],
+        Phase::Restore | Phase::Report => {
+            assert!([0, 143].contains(&code), "{}", ended.log);
+            vec![vec![0], vec![143]]
+        }
         Phase::Preflight
         | Phase::Lock
         | Phase::Gate
         | Phase::Start
         | Phase::Window
         | Phase::Stop
-        | Phase::Dump => vec![vec![143]],
+        | Phase::Dump => vec![vec![code]],
     }
 }
 
@@ -62,7 +66,7 @@ async fn killed(phase: Phase) -> Vec<Vec<u8>> {
     assert_eq!(record(&standin), None, "{what}");
     assert_eq!(place.shipped().manifest.pods.len(), 8, "{what}");
     assert!(place.leftovers().is_empty(), "{what}");
-    vec![vec![137, 0]]
+    vec![vec![137, u8::try_from(ended.code).expect("an exit code")]]
 }
 
 thread_local! {
