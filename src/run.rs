@@ -5,6 +5,7 @@
 mod archive_writer;
 pub(crate) mod context;
 mod dry_run;
+mod dump_pass;
 mod earlier_archive;
 mod outcome;
 pub mod phase;

@@ -1,10 +1,8 @@
 //! Dump: the pods' profiles are fetched, and go into the archive as they come.
 
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::archive::Spool;
-use crate::cluster::call::CallError;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::destination::ShippedRun;
@@ -12,6 +10,7 @@ use crate::engine::{DumpPlan, Engine, Native};
 use crate::limits::REOPENINGS;
 use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
+use crate::run::dump_pass::{Ended, pass};
 use crate::run::earlier_archive::EarlierArchive;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
@@ -58,24 +57,6 @@ pub(in crate::run) async fn prepare_again(context: &Context) -> Result<(), Fault
         request = context.shutdown.requested() => Err(Fault::no_time_to_ship(request)),
         turned_on = turn_on_again(context) => turned_on,
     }
-}
-
-async fn turn_on_again(context: &Context) -> Result<(), Fault> {
-    let cluster = &context.cluster;
-    let changed = profiler_switch::turn_on(cluster, context.install()?).await?;
-    if changed.is_none() {
-        return Ok(());
-    }
-    context.gate().changed = changed;
-    let limits = &cluster.connection.limits;
-    let end = Instant::now() + limits.gate;
-    while let Err(error) = profiler::stop(&cluster.connection).await {
-        if !profiler::is_spreading(&error, true) || Instant::now() >= end {
-            break;
-        }
-        sleep(limits.longest_pause).await;
-    }
-    Ok(())
 }
 
 /// Goes on with the stop of a run that was told to stop, until it would have ended anyway or the time is
@@ -208,22 +189,6 @@ async fn keep(
     }
 }
 
-/// What ended a dump early.
-struct Ended {
-    fault: Fault,
-    /// Why a pod is missing, in a few words.
-    why: String,
-}
-
-impl From<CallError> for Ended {
-    fn from(error: CallError) -> Self {
-        Self {
-            why: error.to_string(),
-            fault: error.into(),
-        }
-    }
-}
-
 /// Dumps the pods of a plan. Where somebody turns the profiler off meanwhile, and the run may turn it on, it
 /// does so, and dumps the rest. Gives what ended the dump early, if anything did.
 ///
@@ -271,37 +236,24 @@ async fn dump_pods(
     }))
 }
 
-/// Dumps the pods of a plan and writes them, until the dump ends, for the error that is returned, or because
-/// the time of a run that was told to stop is over. What the writer has begun, it finishes.
+/// Turns the profiler on, if it is off, and waits until every component knows it.
 ///
 /// # Errors
-/// The destination failed.
-async fn pass(
-    context: &Context,
-    engine: &dyn Engine,
-    plan: DumpPlan,
-    writer: &mut ArchiveWriter,
-    expectation: &Expectation,
-    results: &mut PodResults,
-) -> Result<Option<CallError>, Fault> {
-    // One that waits beside those in flight: enough, since the destination takes them in turn.
-    let (sender, mut dumps) = mpsc::channel(1);
-    let dump = async {
-        let ended = tokio::select! {
-            dumped = engine.dump(plan, sender) => dumped.err(),
-            () = context.shutdown.dump_time_is_over() => None,
-        };
-        Ok(ended)
-    };
-    let write = async {
-        while let Some(dump) = dumps.recv().await {
-            let bytes = writer.write_pod(dump, expectation, results).await?;
-            if let Some(bytes) = bytes {
-                context.progress.count_pod(bytes);
-            }
+/// It cannot be turned on, or the API server failed.
+async fn turn_on_again(context: &Context) -> Result<(), Fault> {
+    let cluster = &context.cluster;
+    let changed = profiler_switch::turn_on(cluster, context.install()?).await?;
+    if changed.is_none() {
+        return Ok(());
+    }
+    context.gate().changed = changed;
+    let limits = &cluster.connection.limits;
+    let end = Instant::now() + limits.gate;
+    while let Err(error) = profiler::stop(&cluster.connection).await {
+        if !profiler::is_spreading(&error, true) || Instant::now() >= end {
+            break;
         }
-        Ok::<_, Fault>(())
-    };
-    let (ended, ()) = tokio::try_join!(dump, write)?;
-    Ok(ended)
+        sleep(limits.longest_pause).await;
+    }
+    Ok(())
 }

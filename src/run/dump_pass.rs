@@ -1,0 +1,61 @@
+//! One pass over the pods of a dump: they are written into the archive as the engine brings them.
+
+use tokio::sync::mpsc;
+
+use super::archive_writer::ArchiveWriter;
+use super::context::Context;
+use super::outcome::Fault;
+use super::pod_results::{Expectation, PodResults};
+use crate::cluster::call::CallError;
+use crate::engine::{DumpPlan, Engine};
+
+/// What ended a dump early.
+pub(super) struct Ended {
+    pub(super) fault: Fault,
+    /// Why a pod is missing, in a few words.
+    pub(super) why: String,
+}
+
+impl From<CallError> for Ended {
+    fn from(error: CallError) -> Self {
+        Self {
+            why: error.to_string(),
+            fault: error.into(),
+        }
+    }
+}
+
+/// Dumps the pods of a plan and writes them, until the dump ends, for the error that is returned, or because
+/// the time of a run that was told to stop is over. What the writer has begun, it finishes.
+///
+/// # Errors
+/// The destination failed.
+pub(super) async fn pass(
+    context: &Context,
+    engine: &dyn Engine,
+    plan: DumpPlan,
+    writer: &mut ArchiveWriter,
+    expectation: &Expectation,
+    results: &mut PodResults,
+) -> Result<Option<CallError>, Fault> {
+    // One that waits beside those in flight: enough, since the destination takes them in turn.
+    let (sender, mut dumps) = mpsc::channel(1);
+    let dump = async {
+        let ended = tokio::select! {
+            dumped = engine.dump(plan, sender) => dumped.err(),
+            () = context.shutdown.dump_time_is_over() => None,
+        };
+        Ok(ended)
+    };
+    let write = async {
+        while let Some(dump) = dumps.recv().await {
+            let bytes = writer.write_pod(dump, expectation, results).await?;
+            if let Some(bytes) = bytes {
+                context.progress.count_pod(bytes);
+            }
+        }
+        Ok::<_, Fault>(())
+    };
+    let (ended, ()) = tokio::try_join!(dump, write)?;
+    Ok(ended)
+}
