@@ -1,5 +1,6 @@
 //! Engines: how the profiles of the expected pods are fetched once profiling has stopped.
 
+mod base64_value;
 mod bounded_names;
 mod native;
 mod page;
@@ -9,7 +10,7 @@ mod upstream;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -134,6 +135,7 @@ pub fn read_page(
         pod: pod.to_owned(),
         dumped_at: Timestamp::UNIX_EPOCH,
     };
-    let page = page::read(body, &wanted, spool).map_err(|error| error.to_string())?;
+    let page =
+        page::read(BufReader::new(body), &wanted, spool).map_err(|error| error.to_string())?;
     Ok((page.bundle, page.unexpected_names))
 }

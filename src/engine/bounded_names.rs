@@ -1,6 +1,7 @@
 //! A filter before the JSON reader, which keeps every name whole in memory: it cuts long ones.
 
-use std::io::{self, Read};
+use std::cell::RefCell;
+use std::io::{self, BufRead, Read};
 
 use memchr::memchr2;
 
@@ -47,52 +48,104 @@ enum Escape {
     Pair,
 }
 
-impl<R: Read> BoundedNames<R> {
+/// The filter as the JSON reader has it, while others take values out of it.
+#[derive(Debug)]
+pub(super) struct Shared<'a, R>(pub(super) &'a RefCell<BoundedNames<R>>);
+
+impl<R: BufRead> Read for Shared<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().read(buffer)
+    }
+}
+
+/// How far a piece of the input was filtered.
+#[derive(Debug, Default)]
+struct Filtered {
+    /// Bytes of the input that are done with.
+    read: usize,
+    /// Bytes that were passed on.
+    kept: usize,
+}
+
+impl<R: BufRead> BoundedNames<R> {
     pub(super) fn new(input: R) -> Self {
         let place = Place::Outside { after_colon: false };
         Self { input, place }
     }
-}
 
-impl<R: Read> Read for BoundedNames<R> {
+    /// What comes next of the value in which the reader is, as it lies in the input: at most so many bytes, and
+    /// none where the value ends or has a backslash.
+    ///
+    /// Nothing after a value's opening quote is passed on in the same read as the quote, so a JSON reader that
+    /// has come to the value has none of this yet. It finds an empty string once all of it is consumed.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(super) fn value(&mut self, most: usize) -> io::Result<&[u8]> {
+        if self.place != (Place::Value { escaped: false }) {
+            return Ok(&[]);
+        }
+        let here = self.input.fill_buf()?;
+        let here = here.get(..most).unwrap_or(here);
+        Ok(plain(here))
+    }
+
+    /// Takes so many bytes of the value out, so that they are not passed on.
+    pub(super) fn consume_value(&mut self, bytes: usize) {
+        self.input.consume(bytes);
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let read = self.input.read(buffer)?;
-            let kept = self.filter(&mut buffer[..read]);
-            if kept > 0 || read == 0 {
+            let here = self.input.fill_buf()?;
+            let is_over = here.is_empty() || buffer.is_empty();
+            let Filtered { read, kept } = self.place.filter(here, buffer);
+            self.input.consume(read);
+            if kept > 0 || is_over {
                 return Ok(kept);
             }
         }
     }
 }
 
-impl<R> BoundedNames<R> {
-    /// Takes out what is cut. Gives how much is left, at the beginning.
-    fn filter(&mut self, bytes: &mut [u8]) -> usize {
-        let (mut at, mut kept) = (0, 0);
-        while let Some(byte) = bytes.get(at).copied() {
-            if self.place == (Place::Value { escaped: false }) {
-                // Profiles are values, and nearly all that there is: they are passed on at once.
-                let rest = bytes.get(at..).unwrap_or_default();
-                let length = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-                if length > 0 {
-                    bytes.copy_within(at..at + length, kept);
-                    (at, kept) = (at + length, kept + length);
-                    continue;
-                }
-            }
-            self.place = self.place.after(byte);
-            if !matches!(self.place, Place::Rest { .. }) {
-                bytes[kept] = byte;
-                kept += 1;
-            }
-            at += 1;
-        }
-        kept
-    }
+/// The bytes before the first quote or backslash.
+fn plain(bytes: &[u8]) -> &[u8] {
+    let length = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
+    bytes.get(..length).unwrap_or(bytes)
 }
 
 impl Place {
+    /// Passes on what is not cut, up to and with the opening quote of a value.
+    fn filter(&mut self, input: &[u8], output: &mut [u8]) -> Filtered {
+        let mut done = Filtered::default();
+        while let Some(byte) = input.get(done.read).copied()
+            && done.kept < output.len()
+        {
+            if *self == (Self::Value { escaped: false }) {
+                let rest = &input[done.read..];
+                let room = &mut output[done.kept..];
+                let passed = plain(rest.get(..room.len()).unwrap_or(rest));
+                if !passed.is_empty() {
+                    room[..passed.len()].copy_from_slice(passed);
+                    done.read += passed.len();
+                    done.kept += passed.len();
+                    continue;
+                }
+            }
+            let was_outside = matches!(self, Self::Outside { .. });
+            *self = self.after(byte);
+            done.read += 1;
+            if !matches!(self, Self::Rest { .. }) {
+                output[done.kept] = byte;
+                done.kept += 1;
+            }
+            if was_outside && matches!(self, Self::Value { .. }) {
+                break;
+            }
+        }
+        done
+    }
+
     /// The place of the byte after this one.
     fn after(self, byte: u8) -> Self {
         let outside = Self::Outside { after_colon: false };

@@ -1,14 +1,14 @@
 //! A page: virt-api's answer to a dump, read as it streams in:
 //! `{"componentResults":{"POD":{"pprofData":{"cpu.pprof":"BASE64",…}}},"continue":"TOKEN"}`.
 
-use std::io::Read;
+use std::cell::RefCell;
+use std::io::BufRead;
 
-use base64::engine::general_purpose::STANDARD;
-use base64::read::DecoderReader;
 use jiff::Timestamp;
 use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 
-use super::bounded_names::BoundedNames;
+use super::base64_value::Base64Value;
+use super::bounded_names::{BoundedNames, Shared};
 use super::pod_dump::note_unexpected_name;
 use crate::archive::{PodBundle, ProfileError, Spool};
 use crate::manifest::UnexpectedName;
@@ -50,8 +50,9 @@ pub(super) struct Wanted {
 ///
 /// # Errors
 /// The page cannot be used; nothing of it counts.
-pub(super) fn read(body: impl Read, wanted: &Wanted, spool: &Spool) -> Result<Page, PageError> {
-    let mut json = JsonStreamReader::new(BoundedNames::new(body));
+pub(super) fn read(body: impl BufRead, wanted: &Wanted, spool: &Spool) -> Result<Page, PageError> {
+    let body = RefCell::new(BoundedNames::new(body));
+    let mut json = JsonStreamReader::new(Shared(&body));
     let mut page = Page::default();
     json.begin_object()?;
     while json.has_next()? {
@@ -65,10 +66,10 @@ pub(super) fn read(body: impl Read, wanted: &Wanted, spool: &Spool) -> Result<Pa
     Ok(page)
 }
 
-type Json<R> = JsonStreamReader<R>;
+type Json<'a, R> = JsonStreamReader<Shared<'a, R>>;
 
 /// Enters an object; Go writes an empty map as null.
-fn enter<R: Read>(json: &mut Json<R>) -> Result<bool, ReaderError> {
+fn enter<R: BufRead>(json: &mut Json<'_, R>) -> Result<bool, ReaderError> {
     if json.peek()? == ValueType::Null {
         json.next_null()?;
         return Ok(false);
@@ -78,8 +79,8 @@ fn enter<R: Read>(json: &mut Json<R>) -> Result<bool, ReaderError> {
 }
 
 /// Reads the results of all pods of the page.
-fn results<R: Read>(
-    json: &mut Json<R>,
+fn results<R: BufRead>(
+    json: &mut Json<'_, R>,
     wanted: &Wanted,
     spool: &Spool,
     page: &mut Page,
@@ -104,8 +105,8 @@ fn results<R: Read>(
 }
 
 /// Reads the result of the pod that was asked for.
-fn result<R: Read>(
-    json: &mut Json<R>,
+fn result<R: BufRead>(
+    json: &mut Json<'_, R>,
     wanted: &Wanted,
     spool: &Spool,
     unexpected_names: &mut Vec<UnexpectedName>,
@@ -126,8 +127,8 @@ fn result<R: Read>(
 }
 
 /// Reads the profiles of a pod.
-fn profiles<R: Read>(
-    json: &mut Json<R>,
+fn profiles<R: BufRead>(
+    json: &mut Json<'_, R>,
     pod: &str,
     spool: &Spool,
     bundle: &mut PodBundle,
@@ -144,8 +145,9 @@ fn profiles<R: Read>(
             json.skip_value()?;
             continue;
         };
-        let base64 = DecoderReader::new(json.next_string_reader()?, &STANDARD);
-        bundle.add_profile(pod, kind, base64, spool)?;
+        let body = json.reader_mut().0;
+        let content = Base64Value::new(body, json.next_string_reader()?);
+        bundle.add_profile(pod, kind, content, spool)?;
     }
     Ok(json.end_object()?)
 }

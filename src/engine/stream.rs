@@ -3,7 +3,7 @@
 //! The async side owns the timeout and is what gets cancelled; the reader then sees an error, and never takes
 //! that for the end.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -68,8 +68,8 @@ impl BodySender {
     }
 }
 
-impl Read for BodyReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl BufRead for BodyReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.current.is_empty() && !self.ended {
             match self.pieces.blocking_recv() {
                 Some(Piece::Data(data)) => self.current = data,
@@ -80,8 +80,18 @@ impl Read for BodyReader {
                 None => return Err(io::Error::other("the dump was given up")),
             }
         }
-        let length = buffer.len().min(self.current.len());
-        self.current.copy_to_slice(&mut buffer[..length]);
-        Ok(length)
+        Ok(&self.current)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.current.advance(bytes);
+    }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
     }
 }

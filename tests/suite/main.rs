@@ -28,6 +28,7 @@ mod lease;
 mod left_behind;
 mod lock;
 mod names;
+mod page_strings;
 mod panics;
 mod patience;
 mod pod_faults;
