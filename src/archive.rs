@@ -29,7 +29,8 @@ pub struct Spool {
     root: String,
     temporary: PathBuf,
     keep_originals: bool,
-    compressors: Compressors,
+    compressing: Compressors,
+    storing: Compressors,
 }
 
 /// An entry that cannot be made.
@@ -51,7 +52,8 @@ impl Spool {
             root,
             temporary,
             keep_originals,
-            compressors: Compressors::default(),
+            compressing: Compressors::compressing(),
+            storing: Compressors::storing(),
         }
     }
 
@@ -65,7 +67,12 @@ impl Spool {
     /// # Errors
     /// The temporary file cannot be written.
     pub fn begin(&self) -> io::Result<EntryWriter> {
-        EntryWriter::new(&self.temporary, &self.compressors)
+        EntryWriter::new(&self.temporary, &self.compressing)
+    }
+
+    /// Begins an entry whose content is packed already, and so is stored as it is.
+    fn begin_packed(&self) -> io::Result<EntryWriter> {
+        EntryWriter::new(&self.temporary, &self.storing)
     }
 
     /// Ends an entry, at a path below the archive's top directory.
@@ -185,7 +192,7 @@ impl PodBundle {
 
     /// The entry of a profile that was made out of a text.
     fn converted(&self, profile: &Profile, path: &str, spool: &Spool) -> Result<Entry, EntryError> {
-        let mut writer = spool.begin()?;
+        let mut writer = spool.begin_packed()?;
         profile.write(self.dumped_at, &mut writer)?;
         let mut entry = spool.finish(writer, path)?;
         entry.file.samples = Some(profile.samples());

@@ -22,6 +22,9 @@ const MEMORY: usize = 1 << 20;
 /// zlib's level 3: within a tenth of level 6 in size on profile text, at twice its speed.
 const LEVEL: Compression = Compression::new(3);
 
+/// For what is packed already: it is stored as it is.
+const STORED: Compression = Compression::none();
+
 /// A gzip header: magic, deflate, no flags, no time, no hint, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
@@ -100,9 +103,12 @@ impl Entry {
 
 type Encoder = DeflateEncoder<SpooledTempFile>;
 
-/// Compressors that are not in use.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Compressors(Arc<Mutex<Vec<Encoder>>>);
+/// Compressors of one level that are not in use.
+#[derive(Debug, Clone)]
+pub(super) struct Compressors {
+    level: Compression,
+    idle: Arc<Mutex<Vec<Encoder>>>,
+}
 
 /// A member being written.
 #[derive(Debug)]
@@ -113,12 +119,30 @@ pub(super) struct Member {
 }
 
 impl Compressors {
+    /// Those that compress.
+    pub(super) fn compressing() -> Self {
+        Self::of_level(LEVEL)
+    }
+
+    /// Those that store what they are given.
+    pub(super) fn storing() -> Self {
+        Self::of_level(STORED)
+    }
+
+    fn of_level(level: Compression) -> Self {
+        Self {
+            level,
+            idle: Arc::default(),
+        }
+    }
+
     /// Begins a member in an empty file.
     pub(super) fn begin(&self, mut file: SpooledTempFile) -> io::Result<Member> {
         file.write_all(&HEADER)?;
-        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock();
+        let idle = idle.unwrap_or_else(PoisonError::into_inner).pop();
         let encoder = match idle {
-            None => DeflateEncoder::new(file, LEVEL),
+            None => DeflateEncoder::new(file, self.level),
             Some(mut encoder) => {
                 encoder.reset(file)?;
                 encoder
@@ -144,7 +168,7 @@ impl Member {
         let mut file = encoder.reset(tempfile::spooled_tempfile(PLACEHOLDER))?;
         file.write_all(&crc.sum().to_le_bytes())?;
         file.write_all(&crc.amount().to_le_bytes())?;
-        idle.0
+        idle.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(encoder);
