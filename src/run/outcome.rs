@@ -210,7 +210,11 @@ impl From<CallError> for Fault {
 impl From<InstallError> for Fault {
     fn from(error: InstallError) -> Self {
         match error {
-            InstallError::NotFound { .. } => Self::not_allowed(error.to_string()),
+            // One answer that is not believed elsewhere makes it not found.
+            InstallError::NotFound { .. } => Self {
+                outlook: Outlook::Refused,
+                ..Self::not_allowed(error.to_string())
+            },
             InstallError::Call(error) => error.into(),
         }
     }
