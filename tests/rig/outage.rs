@@ -4,7 +4,7 @@ use cluster_profiler_job::manifest::State;
 
 use crate::engines::by_upstream;
 use crate::place::Place;
-use crate::setup::{Rig, until};
+use crate::setup::Rig;
 
 const HANDLERS: [&str; 2] = ["virt-handler-4gv9r", "virt-handler-tq6ls"];
 
