@@ -77,18 +77,10 @@ pub struct Fault {
 impl Fault {
     /// A failure with this exit code.
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
-        let outlook = match code {
-            ExitCode::Retry => Outlook::MayPass,
-            ExitCode::Complete
-            | ExitCode::Finding
-            | ExitCode::Usage
-            | ExitCode::NotAllowed
-            | ExitCode::DestinationRefused
-            | ExitCode::Incomplete
-            | ExitCode::Workload
-            | ExitCode::Panic
-            | ExitCode::Interrupted
-            | ExitCode::Terminated => Outlook::Final,
+        let outlook = if code == ExitCode::Retry {
+            Outlook::MayPass
+        } else {
+            Outlook::Final
         };
         Self {
             code,
