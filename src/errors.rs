@@ -1,8 +1,9 @@
 //! Errors and texts of others: told in one line with their causes, without characters that change what a
-//! person sees, and panics that are passed on.
+//! person sees, panics that are passed on, and locks that one left.
 
 use std::error::Error;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls::{AlertDescription, CertificateError};
 use tokio::task::JoinError;
@@ -133,4 +134,9 @@ fn written_out(text: &str, allowed: &[char]) -> String {
 /// a thread.
 pub fn joined<T>(result: Result<T, JoinError>) -> T {
     result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// Locks what a panic elsewhere may have left locked: what is behind these locks is whole after each change.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,13 +6,14 @@
 
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use sha2::Digest;
 use tempfile::SpooledTempFile;
 
+use crate::errors::lock;
 use crate::manifest::{File, Sha256};
 
 /// Compressed bytes kept in memory before a temporary file takes them. Heap text of 25 MB
@@ -139,8 +140,7 @@ impl Compressors {
     /// Begins a member in an empty file.
     pub(super) fn begin(&self, mut file: SpooledTempFile) -> io::Result<Member> {
         file.write_all(&HEADER)?;
-        let idle = self.idle.lock();
-        let idle = idle.unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = lock(&self.idle).pop();
         let encoder = match idle {
             None => DeflateEncoder::new(file, self.level),
             Some(mut encoder) => {
@@ -168,10 +168,7 @@ impl Member {
         let mut file = encoder.reset(tempfile::spooled_tempfile(PLACEHOLDER))?;
         file.write_all(&crc.sum().to_le_bytes())?;
         file.write_all(&crc.amount().to_le_bytes())?;
-        idle.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(encoder);
+        lock(&idle.idle).push(encoder);
         Ok(file)
     }
 }

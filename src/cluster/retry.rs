@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
+use crate::errors::lock;
 use crate::limits::{Limits, SHOWN_WAITS};
 
 /// What the loops of this process wait for now, for a person who asks why it takes so long. Clones share it.
@@ -46,7 +47,7 @@ impl Waits {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -153,7 +154,6 @@ where
             Outlook::Refused => !patience.is_zero(),
             Outlook::Final => false,
         };
-        wait.tell(format_args!("the API server: {error}"));
         let pause = match pauses.next() {
             Some(pause) if is_tried_again => {
                 tracing::debug!(%error, ?pause, "trying again");
@@ -166,6 +166,7 @@ where
             }
             Some(_) | None => return Err(error),
         };
+        wait.tell(format_args!("the API server: {error}"));
         tokio::time::sleep(pause).await;
     }
 }

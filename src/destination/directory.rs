@@ -5,7 +5,7 @@ mod temporary;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use super::error::DestinationError;
 use super::runs::{Found, Listed, check_manifest, from_files, invalid};
 use super::summary::{Summary, read_whole};
 use crate::config::{RunFile, RunId};
-use crate::errors::joined;
+use crate::errors::{joined, lock};
 use crate::file;
 use crate::manifest::{Archive, Manifest, Sha256};
 
@@ -164,9 +164,7 @@ impl Directory {
     }
 
     fn unfinished(&self) -> MutexGuard<'_, Option<PathBuf>> {
-        self.unfinished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.unfinished)
     }
 
     pub(super) async fn put_manifest(

@@ -1,6 +1,6 @@
 //! The context of a run: everything that its phases and its rollback are given.
 
-use std::sync::{MutexGuard, OnceLock, PoisonError};
+use std::sync::{MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -16,6 +16,7 @@ use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::{Config, EnablePolicy};
 use crate::destination::{Destination, DestinationError, Found, ShippedRun};
 use crate::engine::Engine;
+use crate::errors::lock;
 use crate::manifest::Gate;
 
 /// A configured run. The phases and whoever rolls them back share it.
@@ -123,12 +124,11 @@ impl Context {
 
     /// What was done about what turns the profiler on, so far.
     pub(super) fn gate(&self) -> MutexGuard<'_, Gate> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.gate)
     }
 
     /// The manifest of an earlier attempt that is to be put back if no better archive takes its place.
     pub(super) fn set_aside(&self) -> MutexGuard<'_, Option<ShippedRun>> {
-        let locked = self.set_aside.lock();
-        locked.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.set_aside)
     }
 }

@@ -1,6 +1,6 @@
 //! The cluster's Lease while a run holds it, and the run's journal that lies in it.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use crate::cluster::call::Connection;
 use crate::cluster::lease::{HeldLease, Journal, LeaseError, Stage};
 use crate::cluster::retry::{Waits, persist};
+use crate::errors::lock;
 use crate::limits::Limits;
 
 /// The Lease, from when it is taken until it is released or lost. Before that, nothing is written to
@@ -176,7 +177,7 @@ impl RunLease {
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.held)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The Lease while this run holds it: renewed, written to, given up.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::journal::Journal;
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::retry::{self, Backoff, Outlook};
+use crate::errors::lock;
 
 /// The Lease's name.
 pub const NAME: &str = "cluster-profiler-job";
@@ -246,10 +247,6 @@ impl HeldLease {
             "somebody has taken its holder out".to_owned(),
         ))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The Lease, if there is one, by one try.

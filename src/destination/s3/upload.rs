@@ -1,7 +1,7 @@
 //! An archive that is being written into a bucket: in parts, of which two are in flight while the next one
 //! fills, or in one request where it fits into one part.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Buf, Bytes};
@@ -14,7 +14,7 @@ use super::objects::{Mark, Objects};
 use super::patience::{check, patiently, until_it_appears};
 use crate::config::RunFile;
 use crate::destination::error::DestinationError;
-use crate::errors::joined;
+use crate::errors::{joined, lock};
 use crate::manifest::{Archive, Sha256};
 
 /// The least that S3 takes for any part but the last.
@@ -48,7 +48,7 @@ impl Unfinished {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<UnfinishedUpload>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::log::BARS;
 use crate::cluster::retry::Waits;
+use crate::errors::lock;
 use crate::limits::BAR_TICK;
 use crate::run::phase::Phase;
 
@@ -135,8 +136,6 @@ impl Progress {
     }
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
-        self.bar
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.bar)
     }
 }
