@@ -9,6 +9,7 @@ mod parsed;
 mod profile;
 pub mod proto;
 mod records;
+mod scanner;
 mod stack;
 mod tables;
 mod text;

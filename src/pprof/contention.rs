@@ -7,8 +7,9 @@ use std::io::{self, BufRead};
 use super::parsed::{Ending, ParseError, Parsed, accept_damage};
 use super::profile::{Profile, ValueType};
 use super::records::Records;
+use super::scanner::{Scanner, decimal};
 use super::stack::{CUT, DEEPEST};
-use super::text::{Lines, Scanner, decimal};
+use super::text::Lines;
 
 /// Parses a text of block or mutex, with this name in its header.
 ///

@@ -7,8 +7,9 @@ use std::io::{self, BufRead};
 use super::parsed::{Ending, LeftOut, ParseError, Parsed, accept_damage};
 use super::profile::{Label, Profile, ValueType};
 use super::records::Records;
+use super::scanner::Scanner;
 use super::stack::DEEPEST;
-use super::text::{Lines, Scanner};
+use super::text::Lines;
 
 /// The most statistics that are kept. Go 1.26 writes 25.
 const MOST_STATS: usize = 100;

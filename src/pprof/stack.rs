@@ -4,14 +4,16 @@
 //! nothing else.
 //! `printStackRecord`, <https://github.com/golang/go/blob/go1.26.0/src/runtime/pprof/pprof.go>
 
+use std::hash::BuildHasher;
 use std::io::BufRead;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use memchr::{memchr, memrchr};
 
 use super::parsed::{ParseError, Parsed};
 use super::profile::{Frame, Profile};
-use super::text::{Line, Lines, file_and_line, hexadecimal};
+use super::scanner::{file_and_line, hexadecimal};
+use super::text::{Line, Lines};
 
 /// The number of PCs at which Go may have cut a stack.
 pub(super) const DEEPEST: usize = 128;
@@ -29,26 +31,53 @@ const LINE_COST: usize = 40;
 /// times, and to find a line is cheaper than to take it apart.
 #[derive(Debug, Default)]
 pub(super) struct LocationCache {
-    ids: HashMap<Box<[u8]>, u64>,
+    lines: HashTable<CachedLine>,
+    hasher: DefaultHashBuilder,
     text_bytes: usize,
+}
+
+#[derive(Debug)]
+struct CachedLine {
+    text: Box<[u8]>,
+    /// The id of its location.
+    id: u64,
 }
 
 impl LocationCache {
     /// The id of the location of a line that was read before.
     pub(super) fn find(&self, line: &[u8]) -> Option<u64> {
-        self.ids.get(line).copied()
+        let hash = self.hasher.hash_one(line);
+        let known = self.lines.find(hash, |known| is_equal(&known.text, line))?;
+        Some(known.id)
     }
 
     /// Adds a line that is new.
     pub(super) fn add(&mut self, line: &[u8], id: u64) {
         self.text_bytes += line.len();
-        self.ids.insert(line.into(), id);
+        let new = CachedLine {
+            text: line.into(),
+            id,
+        };
+        let hash = |line: &CachedLine| self.hasher.hash_one(&*line.text);
+        self.lines.insert_unique(hash(&new), new, hash);
     }
 
     /// About how many bytes of memory it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.text_bytes + self.ids.len() * LINE_COST
+        self.text_bytes + self.lines.len() * LINE_COST
     }
+}
+
+/// Whether two texts are the same, a word at a time: musl compares byte by byte.
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    let (words, rest) = one.as_chunks::<8>();
+    let (other_words, other_rest) = other.as_chunks::<8>();
+    one.len() == other.len()
+        && words
+            .iter()
+            .zip(other_words)
+            .all(|(one, other)| one == other)
+        && rest.iter().eq(other_rest)
 }
 
 /// A reader of stacks, one after another.
@@ -77,7 +106,7 @@ impl StackReader {
         self.last.clear();
         let room = profile.check_room(self.cache.bytes());
         room.map_err(|why| lines.end_of_room(why))?;
-        lines.keep();
+        lines.keep()?;
         let mut has_names = false;
         let ends = loop {
             let Some(line) = lines.next()? else {

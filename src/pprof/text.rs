@@ -1,6 +1,6 @@
-//! Reading a text: its lines, one at a time, and the words and numbers of a line.
+//! Reading a text: its lines, one at a time.
 
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead};
 
 use memchr::memchr;
 
@@ -55,10 +55,17 @@ impl Line<'_> {
 }
 
 /// A reader of lines, in memory that does not depend on the text's size. Lines may end in CR LF.
+///
+/// A line that is all in the input's buffer is read where it lies there.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
+    /// How many bytes the last line takes of the input's buffer, with its end. Zero if it is in ours.
+    in_input: usize,
+    /// The last line, if it lay in two pieces of the input.
     buffer: Vec<u8>,
+    /// The length of the last line, without its end.
+    length: usize,
     /// A line that was kept.
     kept: Vec<u8>,
     number: u64,
@@ -74,7 +81,9 @@ impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R) -> Self {
         Self {
             input,
+            in_input: 0,
             buffer: Vec::new(),
+            length: 0,
             kept: Vec::new(),
             number: 0,
             bytes: 0,
@@ -89,10 +98,10 @@ impl<R: BufRead> Lines<R> {
     /// # Errors
     /// The input cannot be read, or the line is not text; the next may be.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ParseError> {
-        if std::mem::take(&mut self.again) {
-            return Ok(Some(self.line()));
+        if std::mem::take(&mut self.again) || self.advance()? {
+            return Ok(Some(self.line()?));
         }
-        Ok(self.advance()?.then(|| self.line()))
+        Ok(None)
     }
 
     /// Lets the last line come again.
@@ -101,8 +110,15 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// Keeps the last line until another is kept.
-    pub(super) fn keep(&mut self) {
-        std::mem::swap(&mut self.buffer, &mut self.kept);
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(super) fn keep(&mut self) -> io::Result<()> {
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.clear();
+        kept.extend_from_slice(self.line()?.text);
+        self.kept = kept;
+        Ok(())
     }
 
     /// The line that was kept.
@@ -133,10 +149,9 @@ impl<R: BufRead> Lines<R> {
 
     /// Reads a line; whether there was one.
     fn advance(&mut self) -> Result<bool, ParseError> {
-        self.buffer.clear();
         self.number = self.number.saturating_add(1);
         let read = self.read_until_end(LONGEST)?;
-        let is_whole = self.buffer.pop_if(|last| *last == b'\n').is_some();
+        let is_whole = self.line()?.text.ends_with(b"\n");
         if !is_whole && read == LONGEST {
             return Err(self.pass_over_long()?);
         }
@@ -145,34 +160,56 @@ impl<R: BufRead> Lines<R> {
             self.is_over = true;
             return Ok(false);
         }
-        if is_whole {
-            self.buffer.pop_if(|last| *last == b'\r');
-        }
         self.is_cut = !is_whole;
-        let line = self.line();
+        if is_whole {
+            self.length -= 1;
+            let is_dos = self.line()?.text.ends_with(b"\r");
+            self.length -= usize::from(is_dos);
+        }
+        let line = self.line()?;
         if memchr(0, line.text).is_some() {
             return Err(line.damage("it has a NUL"));
         }
         Ok(true)
     }
 
-    /// Reads to the line's end, but at most so many bytes.
-    fn read_until_end(&mut self, most: usize) -> Result<usize, ParseError> {
-        let read = (&mut self.input)
-            .take(most as u64)
-            .read_until(b'\n', &mut self.buffer)?;
-        self.bytes = self.bytes.saturating_add(read as u64);
-        Ok(read)
+    /// Reads to the line's end, but at most so many bytes. The line has its end then.
+    fn read_until_end(&mut self, most: usize) -> io::Result<usize> {
+        self.input.consume(std::mem::take(&mut self.in_input));
+        self.buffer.clear();
+        loop {
+            let here = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                here => here?,
+            };
+            let here = here.get(..most - self.buffer.len()).unwrap_or(here);
+            let end = memchr(b'\n', here).map(|at| at + 1);
+            if let Some(length) = end
+                && self.buffer.is_empty()
+            {
+                self.in_input = length;
+                self.length = length;
+                break;
+            }
+            let length = end.unwrap_or(here.len());
+            self.buffer.extend_from_slice(&here[..length]);
+            self.input.consume(length);
+            if end.is_some() || length == 0 {
+                self.length = self.buffer.len();
+                break;
+            }
+        }
+        self.bytes = self.bytes.saturating_add(self.length as u64);
+        Ok(self.length)
     }
 
     /// Passes over the rest of a line that is too long. Gives the error that it is.
     fn pass_over_long(&mut self) -> Result<ParseError, ParseError> {
         let reason = format!("it is longer than {LONGEST} bytes");
         for _ in 0..LONGEST_PASSED_OVER / LONGEST {
-            self.buffer.clear();
             let read = self.read_until_end(LONGEST)?;
-            if read < LONGEST || self.buffer.ends_with(b"\n") {
-                return Ok(self.line().damage(reason));
+            if read < LONGEST || self.line()?.text.ends_with(b"\n") {
+                return Ok(self.damage_at_end(reason));
             }
         }
         Err(ParseError::Whole {
@@ -181,9 +218,24 @@ impl<R: BufRead> Lines<R> {
         })
     }
 
-    fn line(&self) -> Line<'_> {
+    /// The last line. What was read of the input is still there.
+    fn line(&mut self) -> io::Result<Line<'_>> {
+        let place = self.place();
+        let here = if self.in_input > 0 {
+            self.input.fill_buf()?
+        } else {
+            &self.buffer
+        };
+        Ok(Line {
+            text: here.get(..self.length).unwrap_or(here),
+            ..place
+        })
+    }
+
+    /// The last line's place.
+    fn place(&self) -> Line<'static> {
         Line {
-            text: &self.buffer,
+            text: b"",
             is_cut: self.is_cut,
             number: self.number,
         }
@@ -191,12 +243,12 @@ impl<R: BufRead> Lines<R> {
 
     /// The error that the text ends where it must not, or lacks something.
     pub(super) fn damage_at_end(&self, reason: impl Into<String>) -> ParseError {
-        self.line().damage(reason)
+        self.place().damage(reason)
     }
 
     /// The error that there is no room for more of the text.
     pub(super) fn end_of_room(&self, why: &str) -> ParseError {
-        self.line().end_of_room(why)
+        self.place().end_of_room(why)
     }
 
     /// Whether the line that was read last lacks its end, and so is the text's last.
@@ -208,70 +260,4 @@ impl<R: BufRead> Lines<R> {
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
-}
-
-/// A line that is taken apart from its left. It holds what is left of it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scanner<'a>(pub(super) &'a [u8]);
-
-impl Scanner<'_> {
-    /// Takes exactly this text.
-    pub(super) fn literal(&mut self, text: &[u8]) -> Option<()> {
-        self.0 = self.0.strip_prefix(text)?;
-        Some(())
-    }
-
-    /// Takes a decimal number of at most 64 bits.
-    pub(super) fn number(&mut self) -> Option<i64> {
-        let sign = usize::from(self.0.first() == Some(&b'-'));
-        let digits = self.0.iter().skip(sign).take_while(|b| b.is_ascii_digit());
-        let (number, rest) = self.0.split_at_checked(sign + digits.count())?;
-        self.0 = rest;
-        decimal(number)
-    }
-
-    /// Takes the PCs of a record, to the line's end: `@ 0x401000 0x402000`. Gives their number.
-    pub(super) fn addresses(&mut self) -> Option<usize> {
-        self.literal(b"@")?;
-        let known = |b: &u8| matches!(b, b' ' | b'x' | b'0'..=b'9' | b'a'..=b'f');
-        // Without an early end this is done many bytes at once.
-        let all = self.0.iter().fold(true, |all, byte| all & known(byte));
-        if !all || matches!(self.0, [_, .., b' ' | b'x']) {
-            return None;
-        }
-        let count = self.0.iter().filter(|b| **b == b' ').count();
-        self.0 = &[];
-        Some(count)
-    }
-
-    /// Demands that nothing is left.
-    pub(super) fn end(self) -> Option<()> {
-        self.0.is_empty().then_some(())
-    }
-}
-
-/// A decimal number that is all of a text.
-pub(super) fn decimal(text: &[u8]) -> Option<i64> {
-    if text.starts_with(b"+") {
-        return None;
-    }
-    str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// A hexadecimal number, without its `0x`, that is all of a text.
-pub(super) fn hexadecimal(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || text.len() > 16 {
-        return None;
-    }
-    text.iter().try_fold(0, |number: u64, byte| {
-        let digit = char::from(*byte).to_digit(16)?;
-        Some(number << 4 | u64::from(digit))
-    })
-}
-
-/// The two parts of `FILE:LINE`.
-pub(super) fn file_and_line(text: &[u8]) -> Option<(&[u8], i64)> {
-    let colon = text.iter().rposition(|b| *b == b':')?;
-    let (file, line) = text.split_at_checked(colon)?;
-    Some((file, decimal(line.get(1..)?)?))
 }

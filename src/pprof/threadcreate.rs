@@ -6,8 +6,9 @@ use std::io::{self, BufRead};
 use super::parsed::{Ending, ParseError, Parsed, accept_damage};
 use super::profile::{Profile, ValueType};
 use super::records::Records;
+use super::scanner::Scanner;
 use super::stack::CUT;
-use super::text::{Lines, Scanner};
+use super::text::Lines;
 
 /// Parses a text of threadcreate.
 ///

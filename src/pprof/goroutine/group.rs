@@ -6,8 +6,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::labels;
 use crate::pprof::profile::{Label, Profile};
+use crate::pprof::scanner::{Scanner, decimal};
 use crate::pprof::tables::Strings;
-use crate::pprof::text::{Scanner, decimal};
 
 /// About how many bytes a group, and a stack, take beside their content.
 const COST: usize = 150;
