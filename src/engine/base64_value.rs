@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, DecodeSliceError, Engine};
+use base64_simd::AsOut;
 use memchr::memchr;
 
 use super::bounded_names::BoundedNames;
@@ -128,11 +129,16 @@ impl Decoder {
             return Err(invalid(DecodeError::InvalidByte(padding, b'=')));
         }
         let before = self.characters;
-        let decoded = STANDARD.decode_slice(text, buffer);
-        let decoded = decoded.map_err(|error| match error {
-            DecodeSliceError::DecodeError(error) => invalid(moved(error, before)),
-            DecodeSliceError::OutputSliceTooSmall => io::Error::other(error),
-        })?;
+        let decoded = match base64_simd::STANDARD.decode(text, buffer.as_out()) {
+            Ok(decoded) => decoded.len(),
+            // It does not say what is wrong, and where.
+            Err(_) => STANDARD
+                .decode_slice(text, buffer)
+                .map_err(|error| match error {
+                    DecodeSliceError::DecodeError(error) => invalid(moved(error, before)),
+                    DecodeSliceError::OutputSliceTooSmall => io::Error::other(error),
+                })?,
+        };
         let last = text.len().saturating_sub(GROUP);
         self.padding = memchr(b'=', &text[last..]).map(|at| before + last + at);
         self.characters += text.len();
