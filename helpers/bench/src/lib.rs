@@ -118,3 +118,49 @@ pub async fn run(
     let manifest = std::fs::read(place.path(&format!("profile-{RUN_ID}.json")))?;
     Ok(serde_json::from_slice(&manifest)?)
 }
+
+/// What processes that were waited for have used.
+#[derive(Debug, Clone, Copy)]
+pub struct Used {
+    /// Seconds in programs.
+    pub user: f64,
+    /// Seconds in the kernel.
+    pub system: f64,
+    /// Page faults that took no disk.
+    pub faults: f64,
+}
+
+impl Used {
+    /// What all of them have used so far: the fields cminflt, cutime and cstime in proc(5).
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn by_children() -> Result<Self> {
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string("/proc/self/stat")?;
+        let after_name = stat.rsplit_once(')').context("a stat line")?.1;
+        let fields: Vec<_> = after_name.split_whitespace().collect();
+        let field = |at: usize| -> Result<f64> { Ok(fields.get(at).context("a field")?.parse()?) };
+        Ok(Self {
+            user: field(13)? / TICKS_PER_SECOND,
+            system: field(14)? / TICKS_PER_SECOND,
+            faults: field(8)?,
+        })
+    }
+
+    /// What was used since then.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            user: self.user - before.user,
+            system: self.system - before.system,
+            faults: self.faults - before.faults,
+        }
+    }
+
+    /// Seconds of processor.
+    #[must_use]
+    pub fn cpu(&self) -> f64 {
+        self.user + self.system
+    }
+}

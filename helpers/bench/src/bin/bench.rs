@@ -1,10 +1,11 @@
 //! What a run costs, by the number of pods.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bench::{Build, Place};
+use bench::{Build, Place, Used};
 use bucket::Bucket;
 use clap::Parser;
 use standin::{Options, Profiles};
@@ -12,7 +13,7 @@ use standin::{Options, Profiles};
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Run the build that ships, static (musl) and optimised, against stand-ins of these sizes, one after another, and print what each
-/// run cost. Exits with 1 if a limit that was given is exceeded.
+/// run cost. Exits with 1 if a limit that was given is exceeded. The runner's other settings may be given as variables.
 #[derive(Parser)]
 struct Cli {
     /// Pods of each run
@@ -21,6 +22,12 @@ struct Cli {
     /// Into a bucket, by TLS, and not into a directory
     #[arg(long)]
     s3: bool,
+    /// Other builds to run in turns, in place of the one that ships
+    #[arg(long)]
+    binary: Vec<PathBuf>,
+    /// Runs of each
+    #[arg(long, default_value_t = 1)]
+    runs: usize,
     /// Time that a pod takes to answer, in ms
     #[arg(long, default_value_t = 0)]
     pod_latency: u64,
@@ -34,44 +41,80 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
-    let cli = Cli::parse();
-    let binary = bench::build(Build::Release).await?;
+    let mut cli = Cli::parse();
+    if cli.binary.is_empty() {
+        cli.binary.push(bench::build(Build::Release).await?);
+    }
     let mut peaks = Vec::new();
     let mut rows = Vec::new();
     for &pods in &cli.pods {
-        let latency = Duration::from_millis(cli.pod_latency);
-        let options = Options {
-            pods,
-            pod_latency: latency,
-            profiles: Profiles::Large,
-            remembered: 0,
-            ..Options::default()
-        };
-        let out = tempfile::tempdir()?;
-        let place = if cli.s3 {
-            Place::Bucket(Bucket::start().await?)
-        } else {
-            Place::Directory(out.path().to_owned())
-        };
-        let (cpu, begin) = (children_cpu()?, Instant::now());
-        let manifest = bench::run(&binary, &place, Duration::from_secs(1), options).await?;
-        let (wall, cpu) = (begin.elapsed(), children_cpu()? - cpu);
-        let peak = manifest["peak_memory_bytes"].as_f64().context("no peak")? / MIB;
-        let archive = manifest["archive"]["bytes"]
-            .as_f64()
-            .context("no archive")?
-            / MIB;
-        let text = text_bytes(&manifest) / MIB;
-        peaks.push(peak);
-        rows.push(format!(
-            "{pods:>6}{text:>12.0}{archive:>13.1}{:>10.1}{cpu:>10.1}{:>11.0}{peak:>12.1}",
-            wall.as_secs_f64(),
-            text / cpu,
-        ));
+        for number in 0..cli.runs * cli.binary.len() {
+            let binary = number % cli.binary.len();
+            let run = measured(&cli, &cli.binary[binary], pods).await?;
+            peaks.push(run.peak);
+            rows.push(format!("{binary:>6}{pods:>6}{run}"));
+        }
     }
-    println!("\n  pods    text MiB  archive MiB    wall s     CPU s  MiB/CPU s    peak MiB");
+    println!(
+        "\nbinary  pods  text MiB  archive MiB   wall s    CPU s  (system)  MiB/CPU s  faults/pod  peak MiB"
+    );
     rows.iter().for_each(|row| println!("{row}"));
     Ok(verdict(&cli, &peaks))
+}
+
+/// What a run gave and took. Sizes are in MiB, times in seconds.
+struct Measured {
+    text: f64,
+    archive: f64,
+    peak: f64,
+    wall: f64,
+    used: Used,
+    pods: usize,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cpu = self.used.cpu();
+        write!(
+            f,
+            "{:>10.0}{:>13.1}{:>9.1}{cpu:>9.1}{:>10.1}{:>11.0}{:>12.0}{:>10.1}",
+            self.text,
+            self.archive,
+            self.wall,
+            self.used.system,
+            self.text / cpu,
+            self.used.faults / self.pods as f64,
+            self.peak,
+        )
+    }
+}
+
+async fn measured(cli: &Cli, binary: &Path, pods: usize) -> Result<Measured> {
+    let options = Options {
+        pods,
+        pod_latency: Duration::from_millis(cli.pod_latency),
+        profiles: Profiles::Large,
+        remembered: 0,
+        ..Options::default()
+    };
+    let out = tempfile::tempdir()?;
+    let place = if cli.s3 {
+        Place::Bucket(Bucket::start().await?)
+    } else {
+        Place::Directory(out.path().to_owned())
+    };
+    let (before, begin) = (Used::by_children()?, Instant::now());
+    let manifest = bench::run(binary, &place, Duration::from_secs(1), options).await?;
+    let (wall, after) = (begin.elapsed(), Used::by_children()?);
+    let bytes = |value: &serde_json::Value| value.as_f64().map(|bytes| bytes / MIB);
+    Ok(Measured {
+        text: text_bytes(&manifest) / MIB,
+        archive: bytes(&manifest["archive"]["bytes"]).context("no archive")?,
+        peak: bytes(&manifest["peak_memory_bytes"]).context("no peak")?,
+        wall: wall.as_secs_f64(),
+        used: after.since(before),
+        pods,
+    })
 }
 
 fn verdict(cli: &Cli, peaks: &[f64]) -> ExitCode {
@@ -100,14 +143,4 @@ fn text_bytes(manifest: &serde_json::Value) -> f64 {
     let is_given = |path: &str| path.contains("/original/") || path.ends_with("/cpu.pprof");
     let given = files.filter(|file| file["path"].as_str().is_some_and(is_given));
     given.filter_map(|file| file["bytes"].as_f64()).sum()
-}
-
-/// CPU seconds of the processes that were waited for (cutime and cstime in proc(5)).
-fn children_cpu() -> Result<f64> {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = stat.rsplit_once(')').context("a stat line")?.1;
-    let mut fields = after_name.split_whitespace().skip(13);
-    let mut next = || -> Result<f64> { Ok(fields.next().context("a field")?.parse()?) };
-    Ok((next()? + next()?) / TICKS_PER_SECOND)
 }
