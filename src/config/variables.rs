@@ -97,8 +97,8 @@ variables! {
         default "keep",
         "`keep` or `drop` the texts that profiles with names were made of";
     concurrency: u32, number(1..=64),
-        default "8",
-        "pods fetched at once (native), 1 to 64";
+        default "16",
+        "pods asked for at once (native), 1 to 64";
     min_complete: MinComplete, min_complete,
         default "100%",
         "the share of each component's pods that is enough for exit code 0, such as `95%` or `95%,virt-handler=90%`";

@@ -1,10 +1,11 @@
 //! The native engine: it fetches each pod by a token of its own, several at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::page::{self, Page, Wanted};
@@ -20,11 +21,22 @@ use crate::errors::joined;
 use crate::limits::{DUMP_ROUNDS, FRESH_TOKENS};
 use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
 
+/// Pages that are received at once. More may be asked for: a page that is not received yet takes no memory here.
+const RECEIVED_AT_ONCE: usize = 8;
+
 /// Why a pod has no dump.
 const GONE: &str = "the pod was gone when it was to be dumped";
 
-/// Dumps a plan's pods except those that are `delivered` already, component after component. A pod's slot is
-/// free again once its dump was received, so memory is bounded by `concurrency` whatever the destination's
+/// Where pages are received.
+#[derive(Debug, Clone)]
+struct Landing {
+    spool: Spool,
+    /// A permit for each page that is received.
+    room: Arc<Semaphore>,
+}
+
+/// Dumps a plan's pods except those that are `delivered` already, component after component, and asks for
+/// `concurrency` at once. Memory is bounded by the pages that are received at once, whatever the destination's
 /// speed.
 ///
 /// It walks all of the plan's components, so it hands over the same pods that do not count whatever is
@@ -38,6 +50,10 @@ pub(super) async fn dump(
     delivered: &BTreeSet<String>,
     out: &mpsc::Sender<PodDump>,
 ) -> Result<BTreeSet<String>, CallError> {
+    let landing = Landing {
+        spool: plan.spool.clone(),
+        room: Arc::new(Semaphore::new(RECEIVED_AT_ONCE)),
+    };
     let mut tasks = JoinSet::new();
     let mut uncounted = BTreeSet::new();
     for component in Component::ALL {
@@ -75,7 +91,7 @@ pub(super) async fn dump(
             tasks.spawn(dump_and_send(
                 list.clone(),
                 step,
-                plan.spool.clone(),
+                landing.clone(),
                 out.clone(),
             ));
         }
@@ -128,11 +144,11 @@ enum Fault {
 async fn dump_and_send(
     list: PodList,
     step: Step,
-    spool: Spool,
+    landing: Landing,
     out: mpsc::Sender<PodDump>,
 ) -> Result<(), CallError> {
     let pod = step.pod.clone();
-    let dump = match fetch_page(&list, step, &spool).await {
+    let dump = match fetch_page(&list, step, &landing).await {
         Ok(Page {
             bundle,
             unexpected_names,
@@ -157,14 +173,14 @@ fn why_not_in_page(unexpected_names: &[UnexpectedName]) -> String {
 }
 
 /// Fetches one pod's page, and tries again after every fault: a page that fails leaves nothing behind.
-async fn fetch_page(list: &PodList, mut step: Step, spool: &Spool) -> Result<Page, Fault> {
+async fn fetch_page(list: &PodList, mut step: Step, landing: &Landing) -> Result<Page, Fault> {
     let mut pauses: ExponentialBackoff = retry::pauses(&list.connection.limits).build();
     let mut fresh_tokens = 0;
     let mut rounds = 1;
     let mut tries = 1;
     loop {
         let (mut outage, mut refused) = (None, None);
-        let fault = match try_page(list, &step, spool).await {
+        let fault = match try_page(list, &step, landing).await {
             // Without a token a page begins with whatever is first by now.
             Try::Done(Page { bundle: None, .. }) if step.token.is_empty() && tries == 1 => {
                 step.token = find_token(list, &step.pod).await?;
@@ -248,7 +264,7 @@ enum Try {
     Unanswered(CallError),
 }
 
-async fn try_page(list: &PodList, step: &Step, spool: &Spool) -> Try {
+async fn try_page(list: &PodList, step: &Step, landing: &Landing) -> Try {
     let request = DumpRequest {
         label_selector: list.selector.clone(),
         continue_token: step.token.clone(),
@@ -267,8 +283,10 @@ async fn try_page(list: &PodList, step: &Step, spool: &Spool) -> Try {
         pod: step.pod.clone(),
         dumped_at: Timestamp::now(),
     };
+    // Nobody closes it.
+    let _permit = landing.room.acquire().await;
     let (sender, reader) = stream::channel();
-    let spool = spool.clone();
+    let spool = landing.spool.clone();
     let parse = tokio::task::spawn_blocking(move || page::read(reader, &wanted, &spool));
     sender.send(body, list.connection.limits.idle).await;
     match joined(parse.await) {
