@@ -65,6 +65,11 @@ impl<'a> EarlierArchive<'a> {
         Ok(earlier)
     }
 
+    /// Whether no archive is known that could stay.
+    pub(super) fn is_absent(&self) -> bool {
+        self.best.is_none()
+    }
+
     fn consider(&mut self, place: &'a Destination, pods: PodCounts) {
         let best = self.best.as_ref();
         if best.is_none_or(|best| !best.pods.is_as_good_as(&pods)) {

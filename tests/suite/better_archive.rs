@@ -65,13 +65,53 @@ async fn an_attempt_that_brings_less_leaves_what_was_there() {
     assert_eq!(standin.starts(), 1);
 }
 
+/// What is there cannot become better by this attempt, and so it is final, as it is where an attempt brings less:
+/// repeated, the Job would end without a result though there is one.
 #[tokio::test]
-async fn an_attempt_that_brings_nothing_leaves_what_was_there() {
+async fn an_attempt_that_brings_nothing_leaves_what_was_there_for_good() {
+    let all_fail = |standin: &Standin| dumps_fail(standin, &standin.pods());
+    let all_are_gone = |standin: &Standin| {
+        for pod in standin.pods() {
+            standin.replace(&pod);
+        }
+    };
+    for break_all in [all_fail, all_are_gone] {
+        let (standin, place) = shipped_but_one().await;
+        let before = place.shipped().manifest;
+        break_all(&standin);
+        assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Incomplete);
+        let after = place.shipped().manifest;
+        assert_eq!(complete(&after), 7);
+        assert_eq!(after.archive, before.archive);
+        assert_eq!(after.exit_code, 5);
+        assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
+        assert_eq!(record(&standin), None);
+        // No other attempt dumps again.
+        let dumps = standin.arrived("dump-cluster-profiler");
+        assert_eq!(place.run().await.code, 5);
+        assert_eq!(standin.arrived("dump-cluster-profiler"), dumps);
+        assert_eq!(standin.starts(), 1);
+    }
+}
+
+/// An archive that is enough, by PROFILER_MIN_COMPLETE, ends the run well.
+#[tokio::test]
+async fn an_attempt_that_brings_nothing_ends_as_what_was_there_is_due_to() {
     let (standin, place) = shipped_but_one().await;
     dumps_fail(&standin, &standin.pods());
-    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Retry);
+    let place = place.with("PROFILER_MIN_COMPLETE", "50%");
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
     assert_eq!(complete(&place.shipped().manifest), 7);
-    assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
+}
+
+/// The pods have it still, and the next attempt may fetch it.
+#[tokio::test]
+async fn an_attempt_without_an_earlier_archive_that_brings_nothing_is_repeated() {
+    let standin = standin().await;
+    dumps_fail(&standin, &standin.pods());
+    let place = Place::new(&standin);
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Retry);
+    assert_eq!(place.manifest().map(|manifest| manifest.exit_code), None);
 }
 
 #[tokio::test]

@@ -128,20 +128,20 @@ async fn ship(
     chosen.note_ended(context).await?;
     let ended = ended?;
     let request = context.shutdown.request();
-    // An empty archive would be final for nothing: the pods have what a next attempt can bring. So have they
-    // where the API server is away.
+    // Nothing at all would be final for nothing, where no earlier attempt has brought anything: the pods have what
+    // a next one can bring. So have they where the API server is away.
+    let is_empty = results.nothing_because().is_some() && earlier.is_absent();
     if let Some(Ended { fault, why }) = ended {
-        let is_lost = fault.is_passing() || results.nothing_because().is_some();
-        if request.is_none() && is_lost {
+        if request.is_none() && (fault.is_passing() || is_empty) {
             return Err(fault);
         }
         tracing::error!(%fault, "the dump ends here: shipping what there is");
         results.explain_missing(&why);
     }
-    if let Some(why) = results.nothing_because().filter(|_| request.is_none()) {
+    results.explain_missing(request.map_or("the engine never told of it", |told| told.why()));
+    if let Some(why) = results.nothing_because().filter(|_| request.is_none() && is_empty) {
         return Err(Fault::may_pass(format!("no pod could be dumped: {why}")));
     }
-    results.explain_missing(request.map_or("the engine never told of it", |told| told.why()));
     let counts = results.counts();
     if let Some(kept) = earlier.if_as_good(context, &counts).await? {
         drop(writer);
