@@ -33,6 +33,8 @@ pub enum Destination {
 pub struct ShippedRun {
     /// Where it is.
     pub place: Destination,
+    /// The id that it has there.
+    pub run_id: RunId,
     /// Its manifest.
     pub manifest: Box<Manifest>,
 }

@@ -6,6 +6,9 @@ use jiff::tz::TimeZone;
 /// A Job's name of 63 characters, a hyphen and a UID of 36 make 100.
 const MAX_LENGTH: usize = 100;
 
+/// What is added to the id of a run that lies beside what has its name.
+const BESIDE: &str = ".beside";
+
 /// A run's id: fit for a file name, an object key and a label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(String);
@@ -62,6 +65,13 @@ impl RunId {
         Self(format!("{time}-{:06x}", random & 0x00ff_ffff))
     }
 
+    /// The id under which the run is kept where something that is not to be overwritten has its own.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let kept = self.0.len().min(MAX_LENGTH - BESIDE.len());
+        Self(format!("{}{BESIDE}", &self.0[..kept]))
+    }
+
     /// The names of the run's files without their extensions, `profile-RUN_ID`. The archive's one top
     /// directory has this name, too.
     pub fn stem(&self) -> String {
@@ -97,6 +107,15 @@ impl std::fmt::Display for RunId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_beside_another_has_a_name_of_its_own() {
+        for id in ["nightly.3-x".to_owned(), "x".repeat(MAX_LENGTH)] {
+            let beside = RunId::parse(&id).expect("an id").beside();
+            assert_ne!(beside.as_str(), id);
+            assert_eq!(RunId::parse(beside.as_str()), Ok(beside.clone()));
+        }
+    }
 
     #[test]
     fn a_name_stands_for_the_run_and_the_file_that_have_it() {

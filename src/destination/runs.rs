@@ -30,6 +30,11 @@ pub enum Found {
 }
 
 impl Found {
+    /// Whether it has the run's name, is not the run, and is not to be overwritten.
+    pub fn is_in_the_way(&self) -> bool {
+        matches!(self, Self::Invalid(_) | Self::Mismatched(_))
+    }
+
     /// The same for a cluster with this identity: another cluster's run is none of this one's.
     #[must_use]
     pub fn of_cluster(self, own: Option<&str>) -> Self {

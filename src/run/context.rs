@@ -13,7 +13,7 @@ use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
 use crate::cluster::profiler_switch::Change;
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::config::{Config, EnablePolicy};
+use crate::config::{Config, EnablePolicy, RunId};
 use crate::destination::{Destination, DestinationError, Found, ShippedRun};
 use crate::engine::Engine;
 use crate::errors::lock;
@@ -108,7 +108,18 @@ impl Context {
     /// # Errors
     /// None has the run complete, and one cannot be read or has a manifest that cannot be understood.
     pub(super) async fn find(&self) -> Result<Found, DestinationError> {
-        let found = Destination::find_among(self.destinations(), &self.config.run_id).await;
+        let found = self.find_as(&self.config.run_id).await?;
+        if !found.is_in_the_way() {
+            return Ok(found);
+        }
+        match self.find_as(&self.config.run_id.beside()).await {
+            Ok(beside @ Found::Complete(_)) => Ok(beside),
+            Ok(_) | Err(_) => Ok(found),
+        }
+    }
+
+    async fn find_as(&self, run: &RunId) -> Result<Found, DestinationError> {
+        let found = Destination::find_among(self.destinations(), run).await;
         Ok(found?.0.of_cluster(self.cluster_uid()))
     }
 

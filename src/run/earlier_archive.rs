@@ -4,99 +4,106 @@ use tokio::time::timeout;
 
 use super::context::{Context, Target};
 use super::outcome::Fault;
+use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found, PodCounts, ShippedRun};
 use crate::limits::ADVICE_WAIT;
 
 /// What earlier attempts have left at the destinations.
 #[derive(Debug)]
-pub(super) struct EarlierArchive<'a> {
+pub(super) struct EarlierArchive {
+    /// The id that the new archive has.
+    run_id: RunId,
+    /// Why that is not the run's own.
+    pub(super) why_beside: Option<String>,
     /// What there is under the name of the new archive's manifest.
     here: Here,
-    /// The archive that has the most, wherever it is.
-    best: Option<Best<'a>>,
+    /// The archives at the run's other places.
+    elsewhere: Vec<Earlier>,
 }
 
 #[derive(Debug)]
 enum Here {
     Nothing,
-    Manifest,
+    Manifest(Earlier),
     Unknown,
 }
 
+/// An archive that an earlier attempt has shipped.
 #[derive(Debug)]
-struct Best<'a> {
-    place: &'a Destination,
+struct Earlier {
     pods: PodCounts,
+    shipped: ShippedRun,
 }
 
-impl<'a> EarlierArchive<'a> {
-    /// Looks for it where the new archive goes, and at the run's other places, as far as those can be read.
+impl EarlierArchive {
+    /// Looks for it where the new archive goes, and at the run's other places, as far as those can be read. Each
+    /// manifest is read now, whole: once the pods are dumped, none that cannot be read may stand in the way. What
+    /// cannot be understood is not overwritten, and nobody knows what it is worth: the new archive goes beside it.
     ///
     /// # Errors
-    /// The target cannot be read, or what bears the manifest's name there is not to be overwritten.
+    /// The target cannot be read now, or cannot be understood beside the run's name, too.
     pub(super) async fn find(
-        context: &'a Context,
-        target: &Target<'a>,
+        context: &Context,
+        target: &Target<'_>,
     ) -> Result<Self, DestinationError> {
-        let run = &context.config.run_id;
-        let mut earlier = Self {
-            here: Here::Nothing,
-            best: None,
+        let cluster = context.cluster_uid();
+        let place = target.destination;
+        let mut run_id = context.config.run_id.clone();
+        let mut why_beside = None;
+        let here = match look(place, &run_id, cluster).await {
+            Err(error) if error.permanent => {
+                run_id = run_id.beside();
+                let Ok(here) = look(place, &run_id, cluster).await else {
+                    return Err(error);
+                };
+                let why = format!("the run is shipped under the id {run_id}: {error}");
+                tracing::warn!("{why}");
+                why_beside = Some(why);
+                here
+            }
+            here => here?,
         };
-        let found = target.destination.find(run).await?;
-        match found.of_cluster(context.cluster_uid()) {
-            Found::Absent | Found::Unfinished(_) => {}
-            Found::Invalid(error) | Found::Mismatched(error) => return Err(error),
-            Found::Unknown => earlier.here = Here::Unknown,
-            Found::Complete(manifest) => {
-                earlier.here = Here::Manifest;
-                earlier.consider(target.destination, manifest.pods);
-            }
-        }
-        let is_other = |place: &&Destination| !std::ptr::eq(*place, target.destination);
+        let is_other = |other: &&Destination| !std::ptr::eq(*other, place);
+        let mut elsewhere = Vec::new();
         for place in context.destinations().filter(is_other) {
-            let found = timeout(ADVICE_WAIT, place.find(run)).await;
-            let found =
-                found.map(|found| found.map(|found| found.of_cluster(context.cluster_uid())));
-            if let Ok(Ok(Found::Complete(manifest))) = found {
-                earlier.consider(place, manifest.pods);
+            let looked = timeout(ADVICE_WAIT, look(place, &context.config.run_id, cluster)).await;
+            if let Ok(Ok(Here::Manifest(earlier))) = looked {
+                elsewhere.push(earlier);
             }
         }
-        Ok(earlier)
+        Ok(Self {
+            run_id,
+            why_beside,
+            here,
+            elsewhere,
+        })
+    }
+
+    /// The id that the new archive has.
+    pub(super) fn new_run_id(&self) -> &RunId {
+        &self.run_id
     }
 
     /// Whether no archive is known that could stay.
     pub(super) fn is_absent(&self) -> bool {
-        self.best.is_none()
+        self.best().is_none()
     }
 
-    fn consider(&mut self, place: &'a Destination, pods: PodCounts) {
-        let best = self.best.as_ref();
-        if best.is_none_or(|best| !best.pods.is_as_good_as(&pods)) {
-            self.best = Some(Best { place, pods });
-        }
+    /// The archive that has the most, wherever it is.
+    fn best(&self) -> Option<&Earlier> {
+        let here = match &self.here {
+            Here::Manifest(earlier) => Some(earlier),
+            Here::Nothing | Here::Unknown => None,
+        };
+        let better = |best: &Earlier, other: &Earlier| !best.pods.is_as_good_as(&other.pods);
+        let all = here.into_iter().chain(&self.elsewhere);
+        all.reduce(|best, other| if better(best, other) { other } else { best })
     }
 
     /// The earlier archive, where what was dumped now is no better.
-    ///
-    /// # Errors
-    /// Its manifest cannot be read.
-    pub(super) async fn if_as_good(
-        &self,
-        context: &Context,
-        now: &PodCounts,
-    ) -> Result<Option<ShippedRun>, DestinationError> {
-        let best = self.best.as_ref();
-        let Some(best) = best.filter(|best| best.pods.is_as_good_as(now)) else {
-            return Ok(None);
-        };
-        let read = best
-            .place
-            .manifest(&context.config.run_id, best.pods.expected());
-        Ok(Some(ShippedRun {
-            place: best.place.clone(),
-            manifest: read.await?,
-        }))
+    pub(super) fn if_as_good(&self, now: &PodCounts) -> Option<ShippedRun> {
+        let best = self.best().filter(|best| best.pods.is_as_good_as(now))?;
+        Some(best.shipped.clone())
     }
 
     /// Removes the manifest that is where the new archive goes, for it would vouch for that one. It is
@@ -108,25 +115,16 @@ impl<'a> EarlierArchive<'a> {
         &self,
         context: &Context,
         target: &Target<'_>,
-        now: &PodCounts,
     ) -> Result<(), DestinationError> {
-        let (run, place) = (&context.config.run_id, target.destination);
-        match self.here {
+        let removed = || target.destination.remove_manifest(&self.run_id);
+        match &self.here {
             Here::Nothing => Ok(()),
-            Here::Manifest => {
-                match place.manifest(run, now.expected()).await {
-                    Ok(manifest) => {
-                        let place = place.clone();
-                        *context.set_aside() = Some(ShippedRun { place, manifest });
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "an earlier manifest is removed, and could not be put back");
-                    }
-                }
-                place.remove_manifest(run).await
+            Here::Manifest(earlier) => {
+                *context.set_aside() = Some(earlier.shipped.clone());
+                removed().await
             }
             Here::Unknown => {
-                if let Err(error) = place.remove_manifest(run).await {
+                if let Err(error) = removed().await {
                     tracing::warn!(%error, "a manifest that may be there stays until it is replaced");
                 }
                 Ok(())
@@ -135,21 +133,52 @@ impl<'a> EarlierArchive<'a> {
     }
 }
 
+/// Looks under a run's name, for a cluster.
+///
+/// # Errors
+/// The place cannot be read, or what is there cannot be understood, or is not the run of this cluster.
+async fn look(
+    place: &Destination,
+    run_id: &RunId,
+    cluster: Option<&str>,
+) -> Result<Here, DestinationError> {
+    match place.find(run_id).await?.of_cluster(cluster) {
+        Found::Absent | Found::Unfinished(_) => Ok(Here::Nothing),
+        Found::Invalid(error) | Found::Mismatched(error) => Err(error),
+        Found::Unknown => Ok(Here::Unknown),
+        Found::Complete(summary) => {
+            let manifest = place.manifest(run_id, summary.pods.expected()).await?;
+            Ok(Here::Manifest(Earlier {
+                pods: summary.pods,
+                shipped: ShippedRun {
+                    place: place.clone(),
+                    run_id: run_id.clone(),
+                    manifest,
+                },
+            }))
+        }
+    }
+}
+
 /// Puts a manifest back that was set aside for an archive which never appeared: the one that it describes is
 /// still there.
 pub(super) async fn put_back(context: &Context) {
     let set_aside = context.set_aside().clone();
-    let Some(ShippedRun { place, manifest }) = set_aside else {
+    let Some(ShippedRun {
+        place,
+        run_id,
+        manifest,
+    }) = set_aside
+    else {
         return;
     };
-    let run = &context.config.run_id;
     let put = async {
-        let found = place.find(run).await?;
+        let found = place.find(&run_id).await?;
         if !matches!(found, Found::Unfinished(bytes) if bytes == manifest.archive.bytes) {
             return Ok(());
         }
         let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
-        place.put_manifest(run, json).await?;
+        place.put_manifest(&run_id, json).await?;
         tracing::info!(
             "the archive of an earlier attempt is there still: its manifest is put back"
         );

@@ -9,7 +9,7 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
-use crate::config::MinComplete;
+use crate::config::{MinComplete, RunId};
 use crate::destination::{Found, ShippedRun, Summary};
 use crate::manifest::{Archive, ExpectedPod, File, Window};
 use crate::outcome::ExitCode;
@@ -113,6 +113,8 @@ pub(super) struct Stopped {
 #[derive(Debug, Clone)]
 pub(super) struct Dumped {
     pub(super) archive: Archive,
+    /// The id that the run has at its destination.
+    pub(super) run_id: RunId,
     /// `cluster.json`, as it lies in the archive.
     pub(super) cluster_file: File,
     pub(super) pods: PodResults,
@@ -122,8 +124,8 @@ pub(super) struct Dumped {
     pub(super) kept: Option<ShippedRun>,
     /// The engine that dumped.
     pub(super) engine: String,
-    /// Why it is not the one that was asked for, if it is not.
-    pub(super) engine_reason: Option<String>,
+    /// What the manifest warns of: that another engine dumped than was asked for, or that the run has another id.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A dump, after which the profiler was put back as it was before the run, or left on for a reason.

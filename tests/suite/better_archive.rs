@@ -1,12 +1,14 @@
 //! What an attempt shipped is not lost to the next one.
 
+use std::path::Path;
+
 use bucket::{Answer, Fault as BucketFault};
 use cluster_profiler_job::manifest::{Manifest, State};
 use cluster_profiler_job::outcome::ExitCode;
 use rustix::process::Signal;
 use standin::{Fault, Standin, Times};
 
-use crate::harness::{Place, send, standin};
+use crate::harness::{Place, RUN_ID, Shipped, send, standin};
 use crate::lock::record;
 use crate::patience::{run, window_is_open};
 use crate::s3::{assert_shipped, bucket, into, key, large};
@@ -112,6 +114,103 @@ async fn an_attempt_without_an_earlier_archive_that_brings_nothing_is_repeated()
     let place = Place::new(&standin);
     assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Retry);
     assert_eq!(place.manifest().map(|manifest| manifest.exit_code), None);
+}
+
+fn edit(manifest: &Path, edit: impl FnOnce(&mut serde_json::Value)) {
+    let json = std::fs::read(manifest).expect("a manifest");
+    let mut json = serde_json::from_slice(&json).expect("JSON");
+    edit(&mut json);
+    std::fs::write(manifest, json.to_string()).expect("a file");
+}
+
+/// It is not overwritten, for nobody knows what it is worth, and what is dumped is not thrown away for it. Of one
+/// without a window only the counts can be read, which say that it has more.
+#[tokio::test]
+async fn what_is_dumped_goes_beside_an_earlier_manifest_that_cannot_be_understood() {
+    type Damage = fn(&mut serde_json::Value);
+    let cut: Damage = |json| *json = serde_json::json!({});
+    let without_window: Damage = |json| json["window"] = serde_json::Value::Null;
+    let of_another_run: Damage = |json| json["run_id"] = "another".into();
+    let of_another_cluster: Damage = |json| json["kubevirt"]["uid"] = "another".into();
+    for damage in [cut, without_window, of_another_run, of_another_cluster] {
+        let (standin, place) = shipped_but_one().await;
+        let manifest = place.out().join(format!("profile-{RUN_ID}.json"));
+        edit(&manifest, damage);
+        let read =
+            || [&manifest, &place.archive()].map(|file| std::fs::read(file).expect("a file"));
+        let before = read();
+        dumps_fail(&standin, &standin.pods()[1..]);
+        assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Incomplete);
+        assert!(read() == before, "what was there stays as it is");
+        let file = |ending| {
+            place
+                .out()
+                .join(format!("profile-{RUN_ID}.beside.{ending}"))
+        };
+        let json = std::fs::read(file("json")).expect("a manifest");
+        let archive = std::fs::read(file("tar.gz")).expect("an archive");
+        let beside = serde_json::from_slice(&json).expect("a manifest");
+        let beside = Shipped::held_against(beside, &archive).manifest;
+        assert_eq!((complete(&beside), beside.exit_code), (1, 5));
+        assert_eq!(beside.run_id, format!("{RUN_ID}.beside"));
+        assert!(beside.warnings[0].contains(RUN_ID), "{:?}", beside.warnings);
+        assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
+        assert_eq!(record(&standin), None);
+        let listed = place.run_with(&["ls"]).await.log;
+        assert!(listed.contains(&format!("{RUN_ID}.beside")), "{listed}");
+        assert_eq!(standin.starts(), 1);
+    }
+}
+
+/// The run that lies beside what cannot be understood is there, too.
+#[tokio::test]
+async fn what_was_shipped_beside_it_is_found_by_the_next_attempt() {
+    let (standin, place) = shipped_but_one().await;
+    let manifest = place.out().join(format!("profile-{RUN_ID}.json"));
+    edit(&manifest, |json| *json = serde_json::json!({}));
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("already there"), "{}", ended.log);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// It was read before anything was dumped.
+#[tokio::test]
+async fn an_earlier_manifest_that_cannot_be_read_any_more_costs_no_dump() {
+    let (standin, bucket) = (large().await, bucket().await);
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
+    let place = into(&bucket, &standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    window_is_open(&place).await;
+    send(&child, Signal::TERM);
+    assert_eq!(place.ended(child).await.code, 143);
+    let begun = bucket.seen().len();
+    let dumps = standin.arrived("dump-cluster-profiler");
+    for pod in &standin.pods()[1..] {
+        standin.pod_fault(pod, Fault::Slow(std::time::Duration::from_secs(1)));
+    }
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") > dumps + 1)
+        .await;
+    assert!(
+        !bucket.seen()[begun..]
+            .iter()
+            .any(|seen| seen.target.contains("partNumber="))
+    );
+    bucket.fault(BucketFault::always(
+        "GET",
+        ".json",
+        Answer::Refused(403, "AccessDenied"),
+    ));
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    bucket.clear_faults();
+    assert_shipped(&bucket);
+    assert_eq!(record(&standin), None);
 }
 
 #[tokio::test]

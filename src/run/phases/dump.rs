@@ -103,7 +103,7 @@ async fn ship(
         pods.retain(|expected| expected.name != failed.pod);
     }
     let earlier = EarlierArchive::find(context, target).await?;
-    let upload = target.destination.begin(&config.run_id).await?;
+    let upload = target.destination.begin(earlier.new_run_id()).await?;
     let mut writer = ArchiveWriter::new(upload);
     context.progress.show_dump(pods.len());
     let opened_at = stopped.window.start;
@@ -139,26 +139,34 @@ async fn ship(
         results.explain_missing(&why);
     }
     results.explain_missing(request.map_or("the engine never told of it", |told| told.why()));
-    if let Some(why) = results.nothing_because().filter(|_| request.is_none() && is_empty) {
+    if let Some(why) = results
+        .nothing_because()
+        .filter(|_| request.is_none() && is_empty)
+    {
         return Err(Fault::may_pass(format!("no pod could be dumped: {why}")));
     }
     let counts = results.counts();
-    if let Some(kept) = earlier.if_as_good(context, &counts).await? {
+    if let Some(kept) = earlier.if_as_good(&counts) {
         drop(writer);
         return Ok(keep(context, target, kept, &results).await);
     }
     let upload = writer.close().await?;
-    earlier.give_way(context, target, &counts).await?;
+    earlier.give_way(context, target).await?;
     let archive = upload.finish().await?;
     context.set_aside().take();
     Ok(Dumped {
         archive,
+        run_id: earlier.new_run_id().clone(),
         cluster_file,
         pods: results,
         unstopped: Vec::new(),
         kept: None,
         engine: engine.name().to_owned(),
-        engine_reason: chosen.reason,
+        warnings: chosen
+            .reason
+            .into_iter()
+            .chain(earlier.why_beside)
+            .collect(),
     })
 }
 
@@ -180,11 +188,12 @@ async fn keep(
     }
     Dumped {
         archive: kept.manifest.archive.clone(),
+        run_id: kept.run_id.clone(),
         cluster_file: kept.manifest.cluster_file.clone(),
         pods: PodResults::of_earlier(&kept.manifest, now),
         unstopped: Vec::new(),
         engine: kept.manifest.engine.clone(),
-        engine_reason: None,
+        warnings: Vec::new(),
         kept: Some(kept),
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use crate::archive::check_path;
 use crate::cluster::call::Connection;
 use crate::cluster::install::{self, Install, InstallError};
-use crate::cluster::lease::{self, Stage};
+use crate::cluster::lease::{self, Journal, Stage};
 use crate::cluster::pods::{self, ComponentPod};
 use crate::cluster::profiler::{self, ProfilerState};
 use crate::cluster::retry::{Backoff, Outlook, Wait};
@@ -155,30 +155,30 @@ async fn prove_once(
         // A run that is there for good needs nothing more of any destination.
         Ok(Found::Complete(manifest)) if manifest.is_final() => {
             let own = cluster_uid(connection, config).await;
-            let found = Found::Complete(manifest).of_cluster(own.as_deref());
-            if let Found::Complete(manifest) = found {
-                return Ok(Preflight::AlreadyThere(manifest));
+            match Found::Complete(manifest).of_cluster(own.as_deref()) {
+                Found::Complete(manifest) => return Ok(Preflight::AlreadyThere(manifest)),
+                other => Ok(other),
             }
-            Ok(found)
         }
-        Ok(Found::Invalid(error) | Found::Mismatched(error)) => Err(error.into()),
+        Ok(found) if found.is_in_the_way() => Ok(found),
         Ok(found) => probe_destinations(context).await.map(|()| found),
         Err(error) => Err(error.into()),
     };
     let installed = find_install(connection, config).await;
     *known = installed.as_ref().ok().cloned();
+    let uid = known.as_ref().and_then(|install| install.uid.as_deref());
+    let destination = match destination.map(|found| found.of_cluster(uid)) {
+        Ok(Found::Invalid(error) | Found::Mismatched(error)) => Err(error.into()),
+        destination => destination,
+    };
     let found = match (destination, &installed) {
         (Err(fault), Ok(install)) if may_be_shipped(context, install).await => {
-            tracing::warn!(%fault, "going on, for there is room for what an attempt left, or will be");
+            tracing::warn!(%fault, "going on, for what an attempt left can be shipped all the same");
             Found::Unknown
         }
         (found, _) => found?,
     };
     let install = installed?;
-    let found = found.of_cluster(install.uid.as_deref());
-    if let Found::Mismatched(error) = found {
-        return Err(error.into());
-    }
     let profiler = profiler::probe(connection).await?;
     if profiler == ProfilerState::Off && !config.enable_policy.may_enable() {
         return Err(profiler_switch::is_off(&context.cluster, &install).await);
@@ -200,18 +200,20 @@ async fn probe_destinations(context: &Context) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether the pods have what an attempt of this run left, and it can be shipped: to the fallback, or where
-/// that attempt's unfinished archive is in the way.
+/// Whether the pods have what an attempt of this run left, and it can be shipped: to the fallback, beside what
+/// cannot be understood, or where that attempt's unfinished archive takes the room.
 async fn may_be_shipped(context: &Context, install: &Install) -> bool {
     let run_id = &context.config.run_id;
     let journal = lease::peek(&context.cluster.connection, &install.namespace).await;
-    let Ok(Some(journal)) = journal else {
-        return false;
-    };
-    if journal.run_id != run_id.as_str() || journal.stage <= Stage::Begun {
+    let is_left = |left: Journal| left.run_id == run_id.as_str() && left.stage > Stage::Begun;
+    if !journal.is_ok_and(|left| left.is_some_and(is_left)) {
         return false;
     }
     if context.destination.has_room_after(run_id).await {
+        return true;
+    }
+    let is_in_the_way = |found: Found| found.of_cluster(install.uid.as_deref()).is_in_the_way();
+    if context.find().await.is_ok_and(is_in_the_way) && probe_destinations(context).await.is_ok() {
         return true;
     }
     match &context.fallback {

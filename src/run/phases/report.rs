@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::cluster::profiler;
+use crate::config::RunId;
 use crate::destination::{Destination, Found};
 use crate::manifest::{Manifest, PhaseSeconds, SCHEMA_VERSION};
 use crate::run::context::{Context, Target};
@@ -23,9 +24,10 @@ pub(in crate::run) async fn report(
 ) -> Result<Finished, Fault> {
     let finished = finish(context, stopped, &restored, target);
     let kept = restored.dumped.kept.as_ref().map(|kept| kept.place.clone());
+    let run = restored.dumped.run_id.clone();
     let manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
     let destination = kept.as_ref().unwrap_or(target.destination);
-    let write = write(context, destination, manifest);
+    let write = write(context, destination, &run, manifest);
     let written = Box::pin(context.shutdown.within(write)).await;
     written.map_err(Fault::no_time_to_ship)??;
     Ok(finished)
@@ -127,7 +129,7 @@ fn manifest(
     }
     Ok(Manifest {
         schema_version: SCHEMA_VERSION,
-        run_id: config.run_id.to_string(),
+        run_id: dumped.run_id.to_string(),
         labels: config.labels.clone(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         engine: dumped.engine,
@@ -144,7 +146,7 @@ fn manifest(
         archive: dumped.archive,
         fallback_reason: target.fallback_reason.clone(),
         phases,
-        warnings: Vec::from_iter(dumped.engine_reason),
+        warnings: dumped.warnings,
         workload_exit_code: stopped.workload_exit_code,
         peak_memory_bytes: peak_memory(),
         exit_code: finished.code.number(),
@@ -156,9 +158,10 @@ fn manifest(
 async fn write(
     context: &Context,
     destination: &Destination,
+    run: &RunId,
     mut manifest: Manifest,
 ) -> Result<(), Fault> {
-    put(context, destination, &manifest).await?;
+    put(destination, run, &manifest).await?;
     // Nothing older goes before this one is there, and a run that was told to stop has no time for it.
     if context.shutdown.is_requested() {
         return Ok(());
@@ -166,16 +169,16 @@ async fn write(
     let warnings = retention::retain(context, destination).await;
     if !warnings.is_empty() {
         manifest.warnings.extend(warnings);
-        put_warnings(context, destination, &manifest).await;
+        put_warnings(destination, run, &manifest).await;
     }
     Ok(())
 }
 
 /// Writes the manifest once more, unless another cluster's run has removed this one by now.
-async fn put_warnings(context: &Context, destination: &Destination, manifest: &Manifest) {
-    let found = destination.find(&context.config.run_id).await;
+async fn put_warnings(destination: &Destination, run: &RunId, manifest: &Manifest) {
+    let found = destination.find(run).await;
     let written = match found {
-        Ok(Found::Complete(_)) => put(context, destination, manifest).await,
+        Ok(Found::Complete(_)) => put(destination, run, manifest).await,
         Ok(_) => return,
         Err(error) => Err(error.into()),
     };
@@ -184,15 +187,9 @@ async fn put_warnings(context: &Context, destination: &Destination, manifest: &M
     }
 }
 
-async fn put(
-    context: &Context,
-    destination: &Destination,
-    manifest: &Manifest,
-) -> Result<(), Fault> {
+async fn put(destination: &Destination, run: &RunId, manifest: &Manifest) -> Result<(), Fault> {
     let json = serde_json::to_vec_pretty(manifest).map_err(io::Error::from)?;
-    Ok(destination
-        .put_manifest(&context.config.run_id, json)
-        .await?)
+    Ok(destination.put_manifest(run, json).await?)
 }
 
 /// The peak of resident memory so far in bytes, as Linux tells it (VmHWM in proc(5)).
