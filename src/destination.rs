@@ -210,15 +210,23 @@ impl Destination {
         }
     }
 
-    /// Removes an archive that was begun and not finished. If this process is alone, so that no other one can
-    /// be writing the same archive, it also removes what a request began whose answer was lost.
+    /// Removes an archive that was begun and not finished.
     ///
     /// # Errors
     /// The unfinished archive cannot be removed.
-    pub async fn abort(&self, is_alone: bool) -> Result<(), DestinationError> {
+    pub async fn abort(&self) -> Result<(), DestinationError> {
         match self {
             Self::Directory(directory) => directory.abort().await,
-            Self::Bucket(bucket) => bucket.abort(is_alone).await,
+            Self::Bucket(bucket) => bucket.abort().await,
+        }
+    }
+
+    /// Removes what requests for an archive that was aborted have begun, and whose answers were lost. No other
+    /// process may be writing the same archive.
+    pub async fn abort_unanswered(&self) {
+        match self {
+            Self::Directory(_) => {}
+            Self::Bucket(bucket) => bucket.abort_unanswered().await,
         }
     }
 

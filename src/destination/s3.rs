@@ -131,18 +131,17 @@ impl Bucket {
         Ok(BucketUpload::new(objects, key, unfinished))
     }
 
-    pub(super) async fn abort(&self, is_alone: bool) -> Result<(), DestinationError> {
-        let Some(UnfinishedUpload { key, id }) = self.unfinished.take() else {
-            return Ok(());
-        };
-        let aborted = match id {
-            Some(id) => multipart::abort(&self.objects, &key, &id).await,
+    pub(super) async fn abort(&self) -> Result<(), DestinationError> {
+        match self.unfinished.take_id() {
+            Some((key, id)) => multipart::abort(&self.objects, &key, &id).await,
             None => Ok(()),
-        };
-        if is_alone {
+        }
+    }
+
+    pub(super) async fn abort_unanswered(&self) {
+        if let Some(UnfinishedUpload { key, .. }) = self.unfinished.take() {
             multipart::abort_all(&self.objects, &key).await;
         }
-        aborted
     }
 
     pub(super) async fn put_manifest(

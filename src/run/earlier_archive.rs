@@ -162,16 +162,12 @@ async fn look(
 
 /// Puts a manifest back that was set aside for an archive which never appeared: the one that it describes is
 /// still there.
-pub(super) async fn put_back(context: &Context) {
-    let set_aside = context.set_aside().clone();
-    let Some(ShippedRun {
+pub(super) async fn put_back(context: &Context, set_aside: ShippedRun) {
+    let ShippedRun {
         place,
         run_id,
         manifest,
-    }) = set_aside
-    else {
-        return;
-    };
+    } = set_aside;
     let put = async {
         let found = place.find(&run_id).await?;
         if !matches!(found, Found::Unfinished(bytes) if bytes == manifest.archive.bytes) {

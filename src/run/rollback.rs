@@ -9,6 +9,7 @@ use super::{earlier_archive, profiler_off, profiler_switch};
 use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
+use crate::destination::Destination;
 use crate::limits::ABORT_RESERVE;
 
 /// Undoes one thing, as far as it can be. Returns a message for a person about what could not be undone.
@@ -39,16 +40,28 @@ pub(super) async fn remove_upload(context: &Context) {
         sleep(ABORT_RESERVE).await;
     };
     let stays = "what was uploaded of the archive stays, unfinished";
-    let all = async {
-        let is_alone = context.cluster.lease.is_held();
-        for destination in context.destinations() {
-            if let Err(error) = destination.abort(is_alone).await {
-                tracing::warn!(%error, "{stays}");
-            }
+    let abort = async |destination: &Destination| {
+        if let Err(error) = destination.abort().await {
+            tracing::warn!(%error, "{stays}");
         }
-        // Without the Lease another attempt may be replacing it.
+    };
+    let all = async {
+        // Without the Lease another attempt may be at it.
+        let is_alone = context.cluster.lease.is_held();
+        let set_aside = context.set_aside().clone();
+        if let Some(earlier) = set_aside.filter(|_| is_alone) {
+            // The upload that was to take the earlier archive's place could still be completed. What else is to be
+            // removed may take all the time that there is.
+            abort(&earlier.place).await;
+            earlier_archive::put_back(context, earlier).await;
+        }
+        for destination in context.destinations() {
+            abort(destination).await;
+        }
         if is_alone {
-            earlier_archive::put_back(context).await;
+            for destination in context.destinations() {
+                destination.abort_unanswered().await;
+            }
         }
     };
     tokio::select! {

@@ -270,6 +270,36 @@ async fn a_better_archive_that_never_appears_takes_no_manifest_away() {
     assert_eq!(standin.starts(), 1);
 }
 
+/// It comes back before anything else is removed, for a run that was told to stop has little time.
+#[tokio::test]
+async fn a_manifest_comes_back_before_what_else_is_removed() {
+    let (standin, bucket) = (large().await, bucket().await);
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
+    let place = into(&bucket, &standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    window_is_open(&place).await;
+    send(&child, Signal::TERM);
+    assert_eq!(place.ended(child).await.code, 143);
+    standin.clear_faults();
+    bucket.fault(BucketFault::always("POST", "uploadId=", Answer::Hangs));
+    let begun = bucket.seen().len();
+    let completing =
+        |seen: &bucket::Seen| seen.method == "POST" && seen.target.contains("uploadId=");
+    let place = place.with("PROFILER_GRACE", "2s");
+    let child = place.spawn();
+    bucket
+        .wait_until(|state| state.seen[begun..].iter().any(completing))
+        .await;
+    assert_eq!(bucket.keys(), [key("tar.gz")]);
+    bucket.fault(BucketFault::always("GET", "?uploads", Answer::Hangs));
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert_shipped(&bucket);
+}
+
 /// With the exit code that it would have had without the signal.
 #[tokio::test]
 async fn a_run_that_was_told_to_stop_and_shipped_everything_is_over() {

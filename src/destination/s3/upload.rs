@@ -40,6 +40,14 @@ impl Unfinished {
         self.lock().take()
     }
 
+    /// Takes the id out, if it is known, and leaves the key: there may be others.
+    pub(super) fn take_id(&self) -> Option<(String, String)> {
+        let mut unfinished = self.lock();
+        let unfinished = unfinished.as_mut()?;
+        let id = unfinished.id.take()?;
+        Some((unfinished.key.clone(), id))
+    }
+
     fn set(&self, key: &str, id: Option<&str>) {
         *self.lock() = Some(UnfinishedUpload {
             key: key.to_owned(),

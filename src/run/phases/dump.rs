@@ -182,9 +182,11 @@ async fn keep(
         uri,
         "an earlier attempt has shipped as much as was dumped now: its archive stays"
     );
-    let is_alone = context.cluster.lease.is_held();
-    if let Err(error) = target.destination.abort(is_alone).await {
+    if let Err(error) = target.destination.abort().await {
         tracing::warn!(%error, "what was uploaded of the new archive stays, unfinished");
+    }
+    if context.cluster.lease.is_held() {
+        target.destination.abort_unanswered().await;
     }
     Dumped {
         archive: kept.manifest.archive.clone(),
