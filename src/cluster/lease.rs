@@ -36,12 +36,14 @@ pub struct Acquired {
 /// # Errors
 /// The API server failed.
 pub async fn peek(connection: &Connection, namespace: &str) -> Result<Option<Journal>, CallError> {
-    let object = look(connection, &leases(connection, namespace)).await?;
+    let api = leases(connection, namespace);
+    let object = look(connection, &api, Duration::ZERO).await?;
     Ok(object.as_ref().and_then(journal_of))
 }
 
 /// Waits for the Lease until then. A holder is dead once the Lease has not changed for as long as it
-/// lives, by this process's own clock. What the last holder left comes beside the Lease.
+/// lives, by this process's own clock. What the last holder left comes beside the Lease: that may be pods that
+/// profile, so an API server that is away is waited for.
 ///
 /// # Errors
 /// A live holder keeps it, or the API server failed.
@@ -61,7 +63,7 @@ pub async fn acquire(
     let wait = connection.waits.begin();
     let mut conflicts = Backoff::new(&connection.limits);
     loop {
-        let object = look(connection, &api).await?;
+        let object = look(connection, &api, connection.limits.outage).await?;
         // Its own holder took it by a try whose answer was lost.
         let is_own = |object: &Object| holder_of(object) == Some(&identity);
         let other = object.as_ref().filter(|object| !is_own(object));
@@ -89,8 +91,7 @@ pub async fn acquire(
         let taken = if object.as_ref().is_some_and(is_own) {
             object
         } else {
-            sent = Instant::now();
-            take(connection, &api, &identity, object).await?
+            take(connection, &api, &identity, object, &mut sent).await?
         };
         if let Some(object) = taken {
             let lease = HeldLease::new(connection.clone(), api, identity, object, sent);
@@ -123,19 +124,15 @@ fn leases(connection: &Connection, namespace: &str) -> Api<Object> {
     Api::namespaced(connection.client.clone(), namespace)
 }
 
-/// The Lease, if there is one, by as many tries as a call has.
-async fn look(connection: &Connection, api: &Api<Object>) -> Result<Option<Object>, CallError> {
-    let tries = || get(connection, api);
-    tried(connection, tries).await
-}
-
-/// Tries as often as one call is tried.
-async fn tried<T, F>(connection: &Connection, attempt: impl FnMut() -> F) -> Result<T, CallError>
-where
-    F: Future<Output = Result<T, CallError>>,
-{
+/// The Lease, if there is one, by as many tries as a call has, and then for as long as `patience` goes.
+async fn look(
+    connection: &Connection,
+    api: &Api<Object>,
+    patience: Duration,
+) -> Result<Option<Object>, CallError> {
     let Connection { limits, waits, .. } = connection;
-    retry::tries(limits, waits, Duration::ZERO, CallError::outlook, attempt).await
+    let tries = || get(connection, api);
+    retry::tries(limits, waits, patience, CallError::outlook, tries).await
 }
 
 fn journal_of(object: &Object) -> Option<Journal> {
@@ -180,12 +177,13 @@ fn since(object: &Object) -> Option<String> {
 }
 
 /// Writes this holder into the Lease, which is made if there is none; `None` if somebody else wrote
-/// first.
+/// first. An API server that is away is waited for. When the last try was sent is noted in `sent`.
 async fn take(
     connection: &Connection,
     api: &Api<Object>,
     identity: &str,
     found: Option<Object>,
+    sent: &mut Instant,
 ) -> Result<Option<Object>, CallError> {
     let now = MicroTime(Timestamp::now());
     let transition = i32::from(found.is_some());
@@ -204,10 +202,16 @@ async fn take(
     spec.lease_transitions = Some(spec.lease_transitions.unwrap_or(0) + transition);
     let call = format!("take the Lease {NAME}");
     // A try whose answer was lost is a conflict with itself: who holds it is looked at anew.
-    let tries = || put(connection, api, &call, &object);
-    match tried(connection, tries).await {
-        Ok(object) => Ok(Some(object)),
-        Err(CallError::Answer { code: 409, .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let take_once = || {
+        *sent = Instant::now();
+        async {
+            match put(connection, api, &call, &object).await {
+                Ok(object) => Ok(Some(object)),
+                Err(CallError::Answer { code: 409, .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        }
+    };
+    let Connection { limits, waits, .. } = connection;
+    retry::tries(limits, waits, limits.outage, CallError::outlook, take_once).await
 }

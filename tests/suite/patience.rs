@@ -86,6 +86,28 @@ async fn what_a_dead_run_left_is_put_back_however_often_that_fails_at_first() {
     assert_eq!(standin.configuration(), before);
 }
 
+/// The Lease is looked at and taken, the next attempt's and anybody else's, before anything can be stopped.
+#[tokio::test]
+async fn what_a_dead_run_left_profiling_is_stopped_however_often_the_lease_cannot_be_had() {
+    for answer in [RouteAnswer::Status(503), RouteAnswer::Hangup] {
+        // Only what takes it has a body.
+        for of_body in ["", "holderIdentity"] {
+            let standin = off().await;
+            let before = standin.configuration();
+            let dead = long_and_restoring(&standin);
+            crate::lock::killed(&standin, &dead).await;
+            let path = format!("/leases/{}", crate::lock::LEASE);
+            let fault = RouteFault::new(path, answer.clone(), Times::First(MANY));
+            standin.route_fault(fault.of_body(of_body));
+            let code = run(&dead, async |_signals| {}).await;
+            assert_eq!(code, ExitCode::Complete, "{answer:?} {of_body}");
+            assert!(standin.profiling().is_empty());
+            assert_eq!(standin.configuration(), before);
+            assert_eq!((standin.starts(), record(&standin)), (1, None));
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_manifest_of_a_run_that_was_told_to_stop_comes_before_a_gate_that_does_not_go() {
     let standin = off().await;
