@@ -105,9 +105,12 @@ impl Fault {
         Self::new(ExitCode::Retry, message)
     }
 
-    /// The run was told to stop before it started anything.
-    pub(super) fn before_start(request: ShutdownRequest) -> Self {
-        let message = format!("{} before profiling had begun", request.why());
+    /// The run was told to stop before it started anything, or took up what was left by one that died.
+    pub(super) fn before_start(request: ShutdownRequest, left: Option<String>) -> Self {
+        let mut message = format!("{} before this attempt had started anything", request.why());
+        if let Some(left) = left {
+            message = format!("{message}; {left}");
+        }
         Self::new(request.code, message)
     }
 

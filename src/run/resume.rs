@@ -6,9 +6,10 @@ use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
 use super::phase_results::{StartFailed, Started, WindowOver};
 use super::run_lease::unless_lost;
+use super::shutdown::ShutdownRequest;
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{Journal, LeaseError, Stage, StartedPod};
+use crate::cluster::lease::{self, Journal, LeaseError, Stage, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::engine::{Engine, Native};
@@ -53,6 +54,54 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
         stopped: Some(journal.stopped.unwrap_or(now)),
         died_dumping: journal.dumping,
     })
+}
+
+/// The fault of a run that was told to stop before it started anything, or took up what was left by one that died.
+/// It says what that is, as far as the Lease tells while there is time.
+pub(super) async fn told(context: &Context, request: ShutdownRequest) -> Fault {
+    let cluster = &context.cluster;
+    let journal = match (cluster.lease.journal(), context.install.get()) {
+        (Some(held), _) => Some(held),
+        (None, None) => None,
+        // Somebody else's may be that of a run that lives.
+        (None, Some(install)) => {
+            let peek = lease::peek(&cluster.connection, &install.namespace);
+            let peeked = timeout(WRITE_LIMIT, context.shutdown.within(peek)).await;
+            let journal = peeked.ok().and_then(Result::ok).and_then(Result::ok);
+            journal
+                .flatten()
+                .filter(|left| left.run_id == cluster.run_id)
+        }
+    };
+    Fault::before_start(
+        request,
+        journal.and_then(|left| left_by(&left, &cluster.run_id)),
+    )
+}
+
+/// What a run that died has left, for a person, and who deals with it.
+fn left_by(left: &Journal, own_run_id: &str) -> Option<String> {
+    let is_own = left.run_id == own_run_id;
+    let whose = if is_own {
+        "an earlier attempt of this run".to_owned()
+    } else {
+        format!("the run {}", left.run_id)
+    };
+    if left.may_be_profiling() {
+        let pods = left.pods.len() + left.unstopped.len();
+        return Some(format!(
+            "{whose} left {pods} pods that may still be PROFILING, and their stop is not confirmed: the next attempt \
+             of this run, any other run or cluster-profiler-job undo stops them"
+        ));
+    }
+    let next = if is_own { "this run" } else { "that run" };
+    match left.stage {
+        Stage::Begun | Stage::Started => None,
+        Stage::Stopped => Some(format!(
+            "what {whose} profiled is not shipped: the pods have it until the next start, and the next attempt of \
+             {next} ships it"
+        )),
+    }
 }
 
 /// The engine that dumps.

@@ -9,14 +9,17 @@ use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::EndedBy;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use standin::Fault::StartFails;
 use standin::{Options, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::{Place, RUN_ID, standin};
+use crate::harness::{Ended, Place, RUN_ID, send, standin};
 
 pub(crate) const LEASE: &str = "cluster-profiler-job";
+
+const RECORD: &str = "cluster-profiler-job/record";
 
 pub(crate) fn limits() -> Limits {
     Limits {
@@ -34,7 +37,7 @@ pub(crate) async fn run(place: &Place) -> ExitCode {
 
 pub(crate) fn record(standin: &Standin) -> Option<Value> {
     let lease = standin.lease(LEASE)?;
-    let record = lease["metadata"]["annotations"]["cluster-profiler-job/record"].as_str()?;
+    let record = lease["metadata"]["annotations"][RECORD].as_str()?;
     Some(serde_json::from_str(record).expect("JSON"))
 }
 
@@ -149,7 +152,7 @@ async fn a_run_that_was_told_to_stop_is_resumed_from_what_the_pods_keep() {
     standin
         .wait_until(|state| state.profiling().len() == 8)
         .await;
-    crate::harness::send(&child, rustix::process::Signal::TERM);
+    send(&child, Signal::TERM);
     assert_eq!(place.ended(child).await.code, 143);
     assert_eq!(record(&standin).expect("a record")["stage"], "stopped");
     assert_eq!(run(&place).await, ExitCode::Complete);
@@ -379,4 +382,59 @@ async fn a_run_that_died_between_its_manifest_and_its_lock_is_shipped() {
     assert_eq!(standin.starts(), 1);
     let next = Place::new(&standin).with("PROFILER_RUN_ID", "another");
     assert_eq!(next.run().await.code, 0);
+}
+
+/// What an attempt says that was told to stop while it waits for the Lease, or at the gate.
+#[tokio::test]
+async fn an_attempt_that_was_told_to_stop_says_what_a_dead_one_left() {
+    async fn until_told(standin: &Standin, place: &Place, hold_up: impl Fn(&Standin)) -> Ended {
+        killed(standin, place).await;
+        hold_up(standin);
+        let before = standin.arrived(LEASE);
+        let child = place.spawn();
+        let gate_is_on = |state: &standin::State| state.gate() && state.arrived(LEASE) > before;
+        standin.wait_until(gate_is_on).await;
+        send(&child, Signal::TERM);
+        place.ended(child).await
+    }
+    let waits_for_the_lease = |standin: &Standin| {
+        let mut lease = standin.lease(LEASE).expect("a Lease");
+        lease["spec"]["leaseDurationSeconds"] = json!(3600);
+        standin.set_lease(LEASE, lease);
+    };
+    let waits_for_the_gate = |standin: &Standin| {
+        standin.set_gate(false);
+        standin.set_unobserved(true);
+    };
+    for hold_up in [waits_for_the_lease, waits_for_the_gate] {
+        for (stage, words) in [
+            (
+                "started",
+                ["left 8 pods that may still be PROFILING", "undo stops them"],
+            ),
+            (
+                "stopped",
+                ["is not shipped", "next attempt of this run ships it"],
+            ),
+        ] {
+            let standin = off().await;
+            let place = long_and_restoring(&standin).with("PROFILER_GRACE", "2s");
+            let ended = until_told(&standin, &place, |standin| {
+                let mut lease = standin.lease(LEASE).expect("a Lease");
+                let annotations = &mut lease["metadata"]["annotations"];
+                let record = annotations[RECORD].as_str().expect("a record");
+                let record = record.replace("\"started\",", &format!("\"{stage}\","));
+                annotations[RECORD] = record.into();
+                standin.set_lease(LEASE, lease);
+                hold_up(standin);
+            });
+            let ended = ended.await;
+            assert_eq!(ended.code, 143, "{}", ended.log);
+            let reason = ended.termination["reason"].as_str().unwrap_or_default();
+            for word in words {
+                assert!(reason.contains(word), "{reason}");
+            }
+            assert_eq!(record(&standin).expect("a record")["stage"], stage);
+        }
+    }
 }

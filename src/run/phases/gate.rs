@@ -10,6 +10,7 @@ use crate::manifest::Gate;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::profiler_switch::{self, SwitchedOn};
+use crate::run::resume;
 use crate::run::shutdown::{Shutdown, ShutdownRequest};
 
 /// Sees that the profiler is on. A run that takes up what an attempt left has to be able to stop it, and
@@ -23,7 +24,7 @@ pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Resu
     // A write that is under way when the run is told to stop is let come to its end.
     let switched = tokio::select! {
         request = given_up(&context.shutdown, is_resumed, WRITE_LIMIT) => {
-            return Err(Fault::before_start(request));
+            return Err(resume::told(context, request).await);
         }
         switched = switch_on(context, install, is_resumed) => switched?,
     };
@@ -40,7 +41,7 @@ pub(in crate::run) async fn turn_on(context: &Context, is_resumed: bool) -> Resu
     if let Some(switched) = switched {
         tokio::select! {
             request = given_up(&context.shutdown, is_resumed, Duration::ZERO) => {
-                return Err(Fault::before_start(request));
+                return Err(resume::told(context, request).await);
             }
             spread = profiler_switch::wait_until_on(cluster, install, &switched) => spread?,
         }

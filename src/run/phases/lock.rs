@@ -25,7 +25,7 @@ use crate::run::{profiler_off, profiler_switch};
 pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Locked, Fault> {
     let shutdown = &context.shutdown;
     let begun = tokio::select! {
-        request = shutdown.requested() => return Err(Fault::before_start(request)),
+        request = shutdown.requested() => return Err(resume::told(context, request).await),
         begun = begin(context) => begun?,
     };
     if begun.resumed.is_some() {
@@ -38,7 +38,7 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
     if begun.was_contended {
         // Whoever had the lock before may have shipped this run.
         found = tokio::select! {
-            request = shutdown.requested() => return Err(Fault::before_start(request)),
+            request = shutdown.requested() => return Err(resume::told(context, request).await),
             found = context.find() => found?,
         };
     }

@@ -35,7 +35,7 @@ pub(in crate::run) async fn prove(context: &Context) -> Result<Preflight, Refuse
         biased;
         request = context.shutdown.requested() => {
             return Err(Refused {
-                fault: Fault::before_start(request),
+                fault: Fault::before_start(request, None),
                 clean_up_in: None,
             });
         }
