@@ -143,6 +143,43 @@ async fn faults_in_mid_upload_that_stay_leave_no_upload_open() {
     }
 }
 
+/// No other try brings it back, but another upload does.
+#[tokio::test]
+async fn an_upload_that_has_lost_a_part_is_given_up_soon() {
+    for with_fallback in [false, true] {
+        let (standin, bucket) = (large().await, bucket().await);
+        let gone = Answer::Refused(400, "InvalidPart");
+        bucket.fault(Fault::always("POST", "uploadId=", gone));
+        let mut place = into(&bucket, &standin);
+        if with_fallback {
+            place.set(
+                "PROFILER_FALLBACK",
+                format!("file://{}", place.out().display()),
+            );
+        }
+        let completes =
+            |seen: &&bucket::Seen| seen.method == "POST" && seen.target.contains("uploadId=");
+        let ended = tokio::select! {
+            ended = place.run() => ended,
+            () = bucket.wait_until(|state| state.seen.iter().filter(completes).count() > 4) => {
+                panic!("it is asked a fifth time");
+            }
+        };
+        assert_eq!(bucket.seen().iter().filter(completes).count(), 4);
+        assert_nothing(&bucket);
+        if with_fallback {
+            assert_eq!(ended.code, 0, "{}", ended.log);
+            assert!(place.shipped().manifest.fallback_reason.is_some());
+        } else {
+            assert_says(&ended, 75, &["InvalidPart"]);
+            bucket.clear_faults();
+            assert_eq!(place.run().await.code, 0);
+            assert_shipped(&bucket);
+        }
+        assert_eq!(standin.starts(), 1);
+    }
+}
+
 /// The upload that the client never heard of is nobody's, and goes with the one that it knows.
 #[tokio::test]
 async fn an_upload_whose_beginning_was_not_heard_is_not_left_open() {

@@ -64,6 +64,12 @@ impl RequestError {
         self.status == Some(404) && self.code != "NoSuchBucket"
     }
 
+    /// Whether a part of the upload is gone, or is not the one that was sent: no other try brings it back, but
+    /// another upload may.
+    pub(super) fn lacks_part(&self) -> bool {
+        self.code == "InvalidPart"
+    }
+
     /// Whether this account may not do this. AWS says so of what is not there, too.
     pub(super) fn is_denied(&self) -> bool {
         let of_credentials = CREDENTIALS.contains(&&*self.code) || self.code == SKEWED;

@@ -31,9 +31,9 @@ impl Tries {
     }
 
     /// Whether a failure may pass. Preflight was neither refused nor sent elsewhere, so one that is may be one
-    /// server's of many: it is believed when it is repeated. So it is that an upload is gone.
+    /// server's of many: it is believed when it is repeated. So it is that an upload, or a part of it, is gone.
     fn may_pass(&mut self, failed: &RequestError) -> bool {
-        let is_refusal = failed.error.permanent || failed.is_absent();
+        let is_refusal = failed.error.permanent || failed.is_absent() || failed.lacks_part();
         self.refusals += u32::from(is_refusal);
         !is_refusal || self.refusals < S3_REFUSALS
     }
