@@ -76,6 +76,36 @@ pub enum Outlook {
     Final,
 }
 
+/// The refusals that one loop has met. A refusal is believed when it was repeated as often as one call is tried,
+/// whatever else was met in between.
+#[derive(Debug)]
+pub struct Doubt {
+    refusals: usize,
+    believed_at: usize,
+}
+
+impl Doubt {
+    /// The doubt of a loop that begins.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            refusals: 0,
+            believed_at: limits.tries,
+        }
+    }
+
+    /// Takes note of an error with this outlook, and tells whether another try may succeed.
+    pub fn may_pass(&mut self, outlook: Outlook) -> bool {
+        match outlook {
+            Outlook::MayPass => true,
+            Outlook::Refused => {
+                self.refusals += 1;
+                self.refusals < self.believed_at
+            }
+            Outlook::Final => false,
+        }
+    }
+}
+
 /// The pauses between the tries of one loop: `first_pause`, then each twice as long as the one before,
 /// up to `longest_pause`.
 #[derive(Debug, Clone)]
@@ -126,7 +156,7 @@ pub fn pauses(limits: &Limits) -> ExponentialBuilder {
 }
 
 /// Tries again after errors that may pass: as often as one call is tried, and then for as long as `patience`
-/// goes. With patience, what is refused is tried as often as one call, too.
+/// goes. With patience refusals are doubted.
 ///
 /// # Errors
 /// The last try's error.
@@ -141,6 +171,7 @@ where
     F: Future<Output = Result<T, E>>,
 {
     let end = Instant::now() + patience;
+    let mut doubt = Doubt::new(limits);
     let mut pauses = pauses(limits).build();
     let wait = waits.begin();
     loop {
@@ -149,17 +180,17 @@ where
             Err(error) => error,
         };
         let outlook = outlook(&error);
-        let is_tried_again = match outlook {
-            Outlook::MayPass => true,
-            Outlook::Refused => !patience.is_zero(),
-            Outlook::Final => false,
+        let may_pass = if patience.is_zero() {
+            outlook == Outlook::MayPass
+        } else {
+            doubt.may_pass(outlook)
         };
         let pause = match pauses.next() {
-            Some(pause) if is_tried_again => {
+            Some(pause) if may_pass => {
                 tracing::debug!(%error, ?pause, "trying again");
                 pause
             }
-            None if outlook == Outlook::MayPass && Instant::now() < end => {
+            None if may_pass && Instant::now() < end => {
                 let pause = limits.longest_pause;
                 tracing::warn!(%error, ?pause, "waiting for the API server");
                 pause
@@ -195,8 +226,8 @@ where
     }
 }
 
-/// Tries again after errors that may pass, with growing pauses in between, until `given_up` resolves. What is
-/// refused is tried as often as one call.
+/// Tries again after errors that may pass, with growing pauses in between, until `given_up` resolves. Refusals
+/// are doubted.
 ///
 /// # Errors
 /// The last error; `None` if no try had come to its end by then.
@@ -212,7 +243,7 @@ where
 {
     let mut given_up = pin!(given_up);
     let mut backoff = Backoff::new(limits);
-    let mut refusals = 0;
+    let mut doubt = Doubt::new(limits);
     let wait = waits.begin();
     let mut last = None;
     loop {
@@ -224,15 +255,7 @@ where
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        let is_believed = match outlook(&error) {
-            Outlook::MayPass => false,
-            Outlook::Refused => {
-                refusals += 1;
-                refusals >= limits.tries
-            }
-            Outlook::Final => true,
-        };
-        if is_believed {
+        if !doubt.may_pass(outlook(&error)) {
             return Err(Some(error));
         }
         let pause = backoff.next_pause();

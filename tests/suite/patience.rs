@@ -138,6 +138,59 @@ async fn the_manifest_of_a_run_that_was_told_to_stop_comes_before_a_gate_that_do
     assert!(!manifest.gate.after && !manifest.reason.contains("STILL"));
 }
 
+/// By preflight, when the Lease is looked at, and when the gate is put back: at the fourth. What passes in between
+/// does not count.
+#[tokio::test]
+async fn a_refusal_is_believed_at_the_same_number_everywhere() {
+    let lease = format!("/leases/{}", crate::lock::LEASE);
+    for refusals in [3, 4] {
+        for at in ["/kubevirts", &lease, "/kubevirts/kubevirt"] {
+            let standin = off().await;
+            let before = standin.configuration();
+            let place = long_and_restoring(&standin)
+                .with("PROFILER_NAMESPACE", "kubevirt")
+                .with("PROFILER_PREFLIGHT_RETRY", "10m");
+            let refuse = || {
+                for (status, times) in [(503, MANY), (403, refusals)] {
+                    let times = Times::First(times);
+                    standin.route_fault(RouteFault::new(at, RouteAnswer::Status(status), times));
+                }
+            };
+            let is_of_gate = at == "/kubevirts/kubevirt";
+            if !is_of_gate {
+                refuse();
+            }
+            let code = run(&place, async |signals| {
+                while standin.starts() == 0 && !signals.is_closed() {
+                    tokio::task::yield_now().await;
+                }
+                if signals.is_closed() {
+                    return;
+                }
+                window_is_open(&place).await;
+                if is_of_gate {
+                    refuse();
+                }
+                assert_eq!(place.run_with(&["stop"]).await.code, 0);
+            });
+            let believed = if is_of_gate {
+                ExitCode::Incomplete
+            } else {
+                ExitCode::NotAllowed
+            };
+            let expected = if refusals == 4 {
+                believed
+            } else {
+                ExitCode::Complete
+            };
+            assert_eq!(code.await, expected, "{refusals} at {at}");
+            if refusals == 3 {
+                assert_eq!(standin.configuration(), before, "{at}");
+            }
+        }
+    }
+}
+
 /// A run that dumps one pod after the other, and the stand-in it dumps from.
 async fn slow(gate: bool) -> (Standin, Place) {
     let options = Options {

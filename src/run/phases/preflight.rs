@@ -11,7 +11,7 @@ use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::lease::{self, Journal, Stage};
 use crate::cluster::pods::{self, ComponentPod};
 use crate::cluster::profiler::{self, ProfilerState};
-use crate::cluster::retry::{Backoff, Outlook, Wait};
+use crate::cluster::retry::{Backoff, Doubt, Wait};
 use crate::cluster::rights;
 use crate::config::Config;
 use crate::destination::Found;
@@ -104,8 +104,8 @@ async fn ready_pods_now(context: &Context) -> Result<ReadyPods, Fault> {
 /// Tries of what may pass.
 struct Tries {
     end: Instant,
-    /// How often a refusal is believed to be one that passes.
-    refusals_left: usize,
+    /// An attempt before may have left pods profiling, which only one that goes on can stop.
+    doubt: Doubt,
     backoff: Backoff,
     wait: Wait,
 }
@@ -114,7 +114,7 @@ impl Tries {
     fn new(context: &Context) -> Self {
         Self {
             end: Instant::now() + context.config.patience.preflight_retry,
-            refusals_left: context.cluster.connection.limits.tries - 1,
+            doubt: Doubt::new(&context.cluster.connection.limits),
             backoff: Backoff::new(&context.cluster.connection.limits),
             wait: context.cluster.connection.waits.begin(),
         }
@@ -122,16 +122,7 @@ impl Tries {
 
     /// Whether to try again, once it is time to.
     async fn again(&mut self, fault: &Fault) -> bool {
-        let may_pass = match fault.outlook {
-            Outlook::MayPass => true,
-            // An attempt before may have left pods profiling, which only one that goes on can stop.
-            Outlook::Refused => {
-                self.refusals_left = self.refusals_left.saturating_sub(1);
-                self.refusals_left > 0
-            }
-            Outlook::Final => false,
-        };
-        if !may_pass || Instant::now() >= self.end {
+        if !self.doubt.may_pass(fault.outlook) || Instant::now() >= self.end {
             return false;
         }
         let pause = self.backoff.next_pause();
