@@ -100,7 +100,7 @@ pub async fn run_with(
     let ended = match prepared {
         Ok(()) => {
             let engine = engine(&config);
-            supervised(config, signals, limits, engine, watched).await
+            Box::pin(supervised(config, signals, limits, engine, watched)).await
         }
         Err(fault) => Err(fault),
     };

@@ -146,10 +146,11 @@ async fn prove_once(
         // A run that is there for good needs nothing more of any destination.
         Ok(Found::Complete(manifest)) if manifest.is_final() => {
             let own = cluster_uid(connection, config).await;
-            match Found::Complete(manifest).of_cluster(own.as_deref()) {
-                Found::Complete(manifest) => return Ok(Preflight::AlreadyThere(manifest)),
-                other => Ok(other),
+            let found = Found::Complete(manifest).of_cluster(own.as_deref());
+            if let Found::Complete(manifest) = found {
+                return Ok(Preflight::AlreadyThere(manifest));
             }
+            Ok(found)
         }
         Ok(found) if found.is_in_the_way() => Ok(found),
         Ok(found) => probe_destinations(context).await.map(|()| found),
