@@ -36,7 +36,7 @@ async fn fourteen() -> Standin {
 }
 
 /// A place for a run with the program, which fails as `script` says.
-fn place(standin: &Standin, script: &str) -> Place {
+pub(crate) fn place(standin: &Standin, script: &str) -> Place {
     let place = Place::new(standin)
         .with("PROFILER_ENGINE", "cluster-profiler")
         .with("PROFILER_PROGRAM", example("scripted-profiler").display());
@@ -45,7 +45,7 @@ fn place(standin: &Standin, script: &str) -> Place {
 }
 
 /// What the program was called with, call after call.
-fn calls(place: &Place) -> Vec<Value> {
+pub(crate) fn calls(place: &Place) -> Vec<Value> {
     let calls = std::fs::read_to_string(place.path("calls")).unwrap_or_default();
     let parse = |line| serde_json::from_str(line).expect("a line of JSON");
     calls.lines().map(parse).collect()

@@ -2,6 +2,7 @@
 
 mod goldens;
 mod harness;
+mod in_phase;
 mod proto_reader;
 
 mod beside;

@@ -1,113 +1,12 @@
 //! Being told to stop, in every phase.
 
-use std::time::Duration;
-
 use cluster_profiler_job::manifest::{EndedBy, State};
 use cluster_profiler_job::run::phase::Phase;
 use rustix::process::Signal;
-use serde_json::json;
 use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
-use tokio::process::Child;
 
 use crate::harness::{Ended, Place, send, standin};
-
-/// Longer than anything in a test takes, shorter than virt-api waits for a pod.
-const SLOW: Duration = Duration::from_secs(3);
-
-fn slow_pods(standin: &Standin) {
-    standin
-        .pods()
-        .iter()
-        .for_each(|pod| standin.pod_fault(pod, Fault::Slow(SLOW)));
-}
-
-/// Lets a run, which is begun so, come into a phase and stay there for a while.
-pub(crate) async fn enter(
-    phase: Phase,
-    standin: &Standin,
-    place: &Place,
-    spawn: impl Fn(&Place) -> Child,
-) -> Child {
-    let arrived = |request: &'static str, times| {
-        standin.wait_until(move |state| state.arrived(request) >= times)
-    };
-    match phase {
-        Phase::Preflight => {
-            let unavailable = RouteAnswer::Status(503);
-            standin.route_fault(RouteFault::new("/kubevirts", unavailable, Times::Always));
-            let child = spawn(place);
-            arrived("kubevirts", 1).await;
-            child
-        }
-        Phase::Lock => {
-            let spec = json!({ "holderIdentity": "other/1", "leaseDurationSeconds": 3600 });
-            standin.set_lease(
-                "cluster-profiler-job",
-                json!({ "metadata": {}, "spec": spec }),
-            );
-            let child = spawn(place);
-            arrived("cluster-profiler-job", 1).await;
-            child
-        }
-        Phase::Gate => {
-            standin.set_gate(false);
-            standin.set_unobserved(true);
-            let child = spawn(place);
-            standin.wait_until(|state| state.gate()).await;
-            child
-        }
-        Phase::Start => {
-            slow_pods(standin);
-            let child = spawn(place);
-            arrived("start-cluster-profiler", 1).await;
-            child
-        }
-        Phase::Window => {
-            let child = spawn(place);
-            standin
-                .wait_until(|state| state.profiling().len() == 8)
-                .await;
-            slow_pods(standin);
-            child
-        }
-        Phase::Stop => {
-            let child = enter_window_and_end_it(standin, place, spawn).await;
-            arrived("stop-cluster-profiler", 1).await;
-            child
-        }
-        Phase::Dump => {
-            let child = enter_window_and_end_it(standin, place, spawn).await;
-            // The first was the probe.
-            arrived("dump-cluster-profiler", 2).await;
-            child
-        }
-        Phase::Restore | Phase::Report => {
-            let child = spawn(place);
-            standin
-                .wait_until(|state| state.profiling().len() == 8)
-                .await;
-            assert_eq!(place.run_with(&["stop"]).await.code, 0);
-            while !place.archive().exists() {
-                tokio::task::yield_now().await;
-            }
-            child
-        }
-    }
-}
-
-async fn enter_window_and_end_it(
-    standin: &Standin,
-    place: &Place,
-    spawn: impl Fn(&Place) -> Child,
-) -> Child {
-    let child = spawn(place);
-    standin
-        .wait_until(|state| state.profiling().len() == 8)
-        .await;
-    slow_pods(standin);
-    assert_eq!(place.run_with(&["stop"]).await.code, 0);
-    child
-}
+use crate::in_phase::{SLOW, enter, has_gate_off, let_go};
 
 /// Tells a run in this phase to stop, so many times, and checks what must always hold.
 pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
@@ -123,17 +22,17 @@ pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     for _ in 0..times {
         send(&child, Signal::TERM);
     }
+    if phase == Phase::Report {
+        let_go(phase, &standin);
+    }
     let ended = place.ended(child).await;
     let what = format!("{phase:?}, told {times} times: {}", ended.log);
     assert_eq!(standin.profiling().len(), 0, "{what}");
+    let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
+    assert_eq!(gate, !has_gate_off(phase), "{what}");
     match phase {
         Phase::Preflight | Phase::Lock | Phase::Gate => {
             assert_eq!(ended.code, 143, "{what}");
-            assert_eq!(
-                standin.configuration()["developerConfiguration"]["clusterProfiler"],
-                phase != Phase::Gate,
-                "{what}"
-            );
             assert!(place.manifest().is_none(), "{what}");
             assert_eq!(standin.starts(), 0, "{what}");
         }
@@ -148,12 +47,14 @@ pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
             let mut told = missing.filter_map(|pod| pod.why.as_deref());
             assert!(told.any(|why| why.contains("told to stop")), "{what}");
         }
-        // Told before the manifest says how it ended, or after that.
+        // Told before it is decided how the run ends, and after that.
         Phase::Restore | Phase::Report => {
-            assert!([0, 143].contains(&ended.code), "{what}");
-            assert_eq!(
-                i32::from(place.shipped().manifest.exit_code),
-                ended.code,
+            let code = if phase == Phase::Restore { 143 } else { 0 };
+            assert_eq!(ended.code, code, "{what}");
+            let manifest = place.shipped().manifest;
+            assert_eq!(i32::from(manifest.exit_code), code, "{what}");
+            assert!(
+                manifest.pods.iter().all(|pod| pod.state == State::Complete),
                 "{what}"
             );
         }

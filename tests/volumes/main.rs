@@ -7,6 +7,14 @@
 #[path = "../suite/harness.rs"]
 mod harness;
 
+#[path = "../suite/in_phase.rs"]
+mod in_phase;
+
+#[path = "../suite/fault_table/table.rs"]
+mod table;
+
+mod disks;
+
 use std::process::Stdio;
 
 use harness::{BINARY, Place, listing};

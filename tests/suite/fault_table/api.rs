@@ -110,7 +110,12 @@ async fn struck(strike: Strike) -> (usize, Phase, Vec<u8>) {
     let place = short_and_restoring(Place::new(&standin));
     let times = Times::Only(strike.number);
     standin.route_fault(RouteFault::new("", strike.answer, times));
-    let codes = attempts(|| attempt(&place), || standin.clear_faults()).await;
+    let codes = attempts(
+        attempt(&place).await,
+        || attempt(&place),
+        || standin.clear_faults(),
+    )
+    .await;
     let what = format!("{}: {codes:?}", strike.what);
     assert_eq!(codes.last(), Some(&0), "{what}");
     assert_complete(&place.shipped().manifest, &what);

@@ -97,7 +97,12 @@ async fn struck(strike: Strike) -> (usize, usize, Vec<u8>) {
     let before = standin.configuration();
     let place = short_and_restoring(into(&there, &standin));
     there.fault(strike.fault);
-    let codes = attempts(|| of_program(&place), || there.clear_faults()).await;
+    let codes = attempts(
+        of_program(&place).await,
+        || of_program(&place),
+        || there.clear_faults(),
+    )
+    .await;
     let what = format!("{}: {codes:?}", strike.what);
     assert_nothing_left(&standin, &before, &what);
     assert_shipped(&there, &what);
@@ -124,7 +129,7 @@ async fn every_request_to_the_bucket() {
 }
 
 /// The archive and its manifest are there, agree, and nothing else is.
-fn assert_shipped(bucket: &Bucket, what: &str) {
+pub(super) fn assert_shipped(bucket: &Bucket, what: &str) {
     let mut keys = bucket.keys();
     // One that may not be deleted stays.
     keys.retain(|key| !key.contains("probe"));

@@ -2,47 +2,42 @@
 
 use std::cell::Cell;
 
+use bucket::{Answer, Fault, Seen};
 use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::run::phase::Phase;
 use cluster_profiler_job::run::run_with;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 
-use super::{AT_ONCE, Table, assert_documented, phases, scaled};
+use super::{AT_ONCE, Table, assert_documented, assert_nothing_left, phases, scaled};
+use crate::engines;
 use crate::harness::{Place, standin};
+use crate::in_phase::{enter, has_gate_off, let_go};
 use crate::lock::record;
-use crate::signals::{enter, told};
+use crate::s3::{bucket, into};
+use crate::signals::told;
 
-const ROWS: [&str; 5] = [
+const ROWS: [&str; 7] = [
     "SIGTERM",
     "SIGTERM twice",
     "kill -9, and another attempt",
+    "the kernel kills upstream's program for memory",
+    "the same, and the runner with it (`memory.oom.group`)",
     "the clock steps an hour ahead",
     "the clock steps an hour back",
 ];
 
-/// The codes of a run that is told to stop. Late in a run the order may come when the end is decided.
-async fn told_to_stop(phase: Phase, times: usize) -> Vec<Vec<u8>> {
+/// The codes of a run that is told to stop.
+async fn told_to_stop(phase: Phase, times: usize) -> Vec<u8> {
     let (ended, _) = told(phase, times).await;
-    let code = u8::try_from(ended.code).expect("an exit code");
-    match phase {
-        Phase::Restore | Phase::Report => {
-            assert!([0, 143].contains(&code), "{}", ended.log);
-            vec![vec![0], vec![143]]
-        }
-        Phase::Preflight
-        | Phase::Lock
-        | Phase::Gate
-        | Phase::Start
-        | Phase::Window
-        | Phase::Stop
-        | Phase::Dump => vec![vec![code]],
-    }
+    vec![u8::try_from(ended.code).expect("an exit code")]
 }
 
 /// The codes of a run that is killed, and of its next attempt.
-async fn killed(phase: Phase) -> Vec<Vec<u8>> {
+async fn killed(phase: Phase) -> Vec<u8> {
     let standin = standin().await;
     let mut place = Place::new(&standin)
         .with("PROFILER_SETTLE", "1h")
@@ -51,22 +46,79 @@ async fn killed(phase: Phase) -> Vec<Vec<u8>> {
         .with("PROFILER_CONCURRENCY", 1);
     let mut child = enter(phase, &standin, &place, Place::spawn_short_lease).await;
     child.kill().await.expect("it runs");
-    standin.clear_faults();
-    standin.set_unobserved(false);
-    if phase == Phase::Lock {
-        standin.remove_lease("cluster-profiler-job");
-    }
+    let_go(phase, &standin);
     place.set("PROFILER_SETTLE", "50ms");
     let ended = place.run().await;
     let what = format!("killed in {phase:?}: {}", ended.log);
     assert_eq!(ended.code, 0, "{what}");
     assert!(standin.profiling().is_empty(), "{what}");
     let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
-    assert_eq!(gate, phase != Phase::Gate, "{what}");
+    assert_eq!(gate, !has_gate_off(phase), "{what}");
     assert_eq!(record(&standin), None, "{what}");
     assert_eq!(place.shipped().manifest.pods.len(), 8, "{what}");
     assert!(place.leftovers().is_empty(), "{what}");
-    vec![vec![137, u8::try_from(ended.code).expect("an exit code")]]
+    vec![137, u8::try_from(ended.code).expect("an exit code")]
+}
+
+/// The codes of a run that is killed while it writes its manifest, and of its next attempt.
+async fn killed_before_its_manifest() -> Vec<u8> {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let before = standin.configuration();
+    let place = into(&bucket, &standin).with("PROFILER_COMPONENTS", "virt-api");
+    bucket.fault(Fault::always("PUT", ".json", Answer::Hangs));
+    let mut child = place.spawn_short_lease();
+    let is_manifest = |seen: &Seen| seen.method == "PUT" && seen.target.contains(".json");
+    while !bucket.seen().iter().any(is_manifest) {
+        tokio::task::yield_now().await;
+    }
+    child.kill().await.expect("it runs");
+    bucket.clear_faults();
+    let ended = place.run().await;
+    let what = format!("killed before its manifest: {}", ended.log);
+    assert_eq!(ended.code, 0, "{what}");
+    assert_nothing_left(&standin, &before, &what);
+    super::bucket::assert_shipped(&bucket, &what);
+    vec![137, u8::try_from(ended.code).expect("an exit code")]
+}
+
+/// The codes of a run in whose dump upstream's program is killed, as it is for memory, and of the next attempt
+/// where the runner is killed with it.
+async fn out_of_memory(with_runner: bool) -> Vec<u8> {
+    let standin = standin().await;
+    let before = standin.configuration();
+    // It has dumped some pods, and would never end.
+    let place = engines::place(&standin, "hang-after:1").with("PROFILER_PAGE_SIZE", 1);
+    let mut child = place.spawn_short_lease();
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") >= 2)
+        .await;
+    let program = engines::calls(&place)[0]["pid"].as_i64();
+    let program = program.and_then(|pid| Pid::from_raw(pid as i32));
+    let mut codes = Vec::new();
+    if with_runner {
+        child.kill().await.expect("it runs");
+        codes.push(137);
+    }
+    kill_process(program.expect("a pid"), Signal::KILL).expect("it hangs");
+    if with_runner {
+        child = place.spawn_short_lease();
+    } else {
+        // Every component has a call of its own.
+        std::fs::write(place.path("script"), "").expect("a script");
+    }
+    let ended = place.ended(child).await;
+    let what = format!("killed with the runner: {with_runner}: {}", ended.log);
+    assert_eq!(ended.code, 0, "{what}");
+    assert_nothing_left(&standin, &before, &what);
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.pods.len(), 8, "{what}");
+    assert!(
+        manifest.pods.iter().all(|pod| pod.state == State::Complete),
+        "{what}"
+    );
+    assert!(place.leftovers().is_empty(), "{what}");
+    codes.push(u8::try_from(ended.code).expect("an exit code"));
+    codes
 }
 
 thread_local! {
@@ -79,7 +131,7 @@ fn stepped() -> Timestamp {
 }
 
 /// The codes of a run in whose window the clock steps.
-async fn with_a_step(step: SignedDuration) -> Vec<Vec<u8>> {
+async fn with_a_step(step: SignedDuration) -> Vec<u8> {
     let standin = standin().await;
     let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
     let (_signals, receiver) = mpsc::channel(1);
@@ -108,7 +160,7 @@ async fn with_a_step(step: SignedDuration) -> Vec<Vec<u8>> {
         length.is_positive() && length < SignedDuration::from_mins(30),
         "{length}"
     );
-    vec![vec![code.number()]]
+    vec![code.number()]
 }
 
 #[tokio::test]
@@ -128,15 +180,22 @@ async fn signals_and_clocks() {
         .buffer_unordered(2 * AT_ONCE)
         .collect()
         .await;
+    // The program runs in the dump alone.
+    let dump = Phase::ALL.iter().position(|phase| *phase == Phase::Dump);
+    for (row, with_runner) in [(3, false), (4, true)] {
+        let codes = out_of_memory(with_runner).await;
+        ended.push((row, dump.expect("a phase"), codes));
+    }
+    let report = Phase::ALL.iter().position(|phase| *phase == Phase::Report);
+    let codes = killed_before_its_manifest().await;
+    ended.push((2, report.expect("a phase"), codes));
     let window = Phase::ALL.iter().position(|phase| *phase == Phase::Window);
-    for (row, hours) in [(3, 1), (4, -1)] {
+    for (row, hours) in [(5, 1), (6, -1)] {
         let codes = with_a_step(SignedDuration::from_hours(hours)).await;
         ended.push((row, window.expect("a phase"), codes));
     }
     for (row, column, codes) in ended {
-        for codes in codes {
-            table.note(row, column, codes);
-        }
+        table.note(row, column, codes);
     }
     assert_documented("process", &table.markdown(&ROWS, &phases()));
 }

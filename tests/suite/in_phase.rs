@@ -1,0 +1,156 @@
+//! A run that is held in one of its phases, until it is let go.
+
+use std::time::Duration;
+
+use cluster_profiler_job::run::phase::Phase;
+use serde_json::{Value, json};
+use standin::{Fault, RouteAnswer, RouteFault, Standin, State, Times};
+use tokio::process::Child;
+
+use crate::harness::Place;
+
+const LEASE: &str = "cluster-profiler-job";
+
+/// Longer than anything in a test takes, shorter than virt-api waits for a pod.
+pub(crate) const SLOW: Duration = Duration::from_secs(3);
+
+/// Whether the profiler is off when a run begins that is to be held in this phase. Elsewhere it is on, so that
+/// the run has nothing to turn on, or off.
+pub(crate) fn has_gate_off(phase: Phase) -> bool {
+    match phase {
+        Phase::Gate | Phase::Restore | Phase::Report => true,
+        Phase::Preflight
+        | Phase::Lock
+        | Phase::Start
+        | Phase::Window
+        | Phase::Stop
+        | Phase::Dump => false,
+    }
+}
+
+fn slow_pods(standin: &Standin) {
+    standin
+        .pods()
+        .iter()
+        .for_each(|pod| standin.pod_fault(pod, Fault::Slow(SLOW)));
+}
+
+/// Lets a run, which is begun so, come into a phase and stay there for a while.
+pub(crate) async fn enter(
+    phase: Phase,
+    standin: &Standin,
+    place: &Place,
+    spawn: impl Fn(&Place) -> Child,
+) -> Child {
+    let arrived = |request: &'static str, times| {
+        standin.wait_until(move |state| state.arrived(request) >= times)
+    };
+    if has_gate_off(phase) {
+        standin.set_gate(false);
+        standin.wait_until(|state| !state.gate()).await;
+    }
+    match phase {
+        Phase::Preflight => {
+            let unavailable = RouteAnswer::Status(503);
+            standin.route_fault(RouteFault::new("/kubevirts", unavailable, Times::Always));
+            let child = spawn(place);
+            arrived("kubevirts", 1).await;
+            child
+        }
+        Phase::Lock => {
+            let spec = json!({ "holderIdentity": "other/1", "leaseDurationSeconds": 3600 });
+            standin.set_lease(LEASE, json!({ "metadata": {}, "spec": spec }));
+            let child = spawn(place);
+            arrived(LEASE, 1).await;
+            child
+        }
+        Phase::Gate => {
+            standin.set_unobserved(true);
+            let child = spawn(place);
+            standin.wait_until(|state| state.gate()).await;
+            child
+        }
+        Phase::Start => {
+            slow_pods(standin);
+            let child = spawn(place);
+            arrived("start-cluster-profiler", 1).await;
+            child
+        }
+        Phase::Window => {
+            let child = enter_window(standin, place, spawn).await;
+            slow_pods(standin);
+            child
+        }
+        Phase::Stop => {
+            let child = enter_window(standin, place, spawn).await;
+            slow_pods(standin);
+            end_window(place).await;
+            arrived("stop-cluster-profiler", 1).await;
+            child
+        }
+        Phase::Dump => {
+            let child = enter_window(standin, place, spawn).await;
+            slow_pods(standin);
+            end_window(place).await;
+            // The first was the probe.
+            arrived("dump-cluster-profiler", 2).await;
+            child
+        }
+        Phase::Restore => {
+            let child = enter_window(standin, place, spawn).await;
+            // Nobody acts on the gate's being put back, which is waited for.
+            standin.set_unobserved(true);
+            end_window(place).await;
+            standin.wait_until(has_put_back).await;
+            child
+        }
+        Phase::Report => {
+            let child = Box::pin(enter(Phase::Restore, standin, place, spawn)).await;
+            // The Lease cannot be released.
+            let unavailable = RouteAnswer::Status(503);
+            standin.route_fault(RouteFault::new(LEASE, unavailable, Times::Always));
+            standin.set_unobserved(false);
+            while place.manifest().is_none() {
+                tokio::task::yield_now().await;
+            }
+            child
+        }
+    }
+}
+
+/// Lets go a run that is held in a phase; but a window goes on.
+pub(crate) fn let_go(phase: Phase, standin: &Standin) {
+    standin.clear_faults();
+    standin.set_unobserved(false);
+    if phase == Phase::Lock {
+        standin.remove_lease(LEASE);
+    }
+}
+
+async fn enter_window(standin: &Standin, place: &Place, spawn: impl Fn(&Place) -> Child) -> Child {
+    let child = spawn(place);
+    let pods = standin.pods().len();
+    standin
+        .wait_until(|state| state.profiling().len() == pods)
+        .await;
+    child
+}
+
+async fn end_window(place: &Place) {
+    while !place.signal("ready").exists() {
+        tokio::task::yield_now().await;
+    }
+    let stopped = place.run_with(&["stop"]).await;
+    assert_eq!(stopped.code, 0, "{}", stopped.log);
+}
+
+/// Whether the journal of a run that was in its window says that the profiler is put back.
+fn has_put_back(state: &State) -> bool {
+    let lease = state.lease(LEASE).unwrap_or_default();
+    let record = lease["metadata"]["annotations"]["cluster-profiler-job/record"].as_str();
+    let record: Value = record
+        .and_then(|record| serde_json::from_str(record).ok())
+        .unwrap_or_default();
+    let changes = record["gate"].as_array();
+    record["stage"] == "stopped" && changes.is_none_or(Vec::is_empty)
+}

@@ -1,0 +1,172 @@
+//! The disks' table of docs/faults.md: a real file system that fills up while a run is in each of its phases, and
+//! has room again when the next attempt begins.
+//!
+//! `BLESS=1 cargo test --test volumes disks` writes the table anew.
+
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use cluster_profiler_job::manifest::State;
+use cluster_profiler_job::run::phase::Phase;
+use futures::{StreamExt, stream};
+use standin::{Options, Standin};
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+use crate::harness::Place;
+use crate::in_phase::{enter, has_gate_off, let_go};
+use crate::table::{Codes, Table, assert_documented, attempts, phases};
+
+/// Runs that are under way at once.
+const AT_ONCE: usize = 6;
+
+/// Noise in a pod's profiles with which they do not fit into memory, but into a temporary file.
+const LARGE: usize = 3 << 20;
+
+/// What fills up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Destination,
+    Temporary,
+}
+
+/// A file system of so many bytes, in the mount namespace of a process that lives as long as this does.
+struct Volume {
+    path: PathBuf,
+    _mounted: (Child, TempDir),
+}
+
+impl Volume {
+    async fn mount(bytes: usize) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let script = format!("mount -t tmpfs -o size={bytes} none \"$1\" && echo && exec cat");
+        let mut holder = Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+            .arg(dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("unshare, from util-linux, starts");
+        let mut said = holder.stdout.take().expect("a pipe");
+        said.read_u8().await.expect("the file system is mounted");
+        let pid = holder.id().expect("it runs");
+        Self {
+            path: format!("/proc/{pid}/root{}", dir.path().display()).into(),
+            _mounted: (holder, dir),
+        }
+    }
+
+    fn filling(&self) -> PathBuf {
+        self.path.join("filling")
+    }
+
+    fn fill_up(&self) {
+        let mut file = std::fs::File::create(self.filling()).expect("a file");
+        let full = loop {
+            if let Err(error) = file.write_all(&[0; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::StorageFull);
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.filling()).expect("it was full");
+    }
+}
+
+/// Puts a directory of a place on a volume.
+fn move_to(place: &Place, name: &str, volume: &Volume) {
+    let there = volume.path.join(name);
+    std::fs::create_dir(&there).expect("a directory");
+    let _ = std::fs::remove_dir(place.path(name));
+    std::os::unix::fs::symlink(there, place.path(name)).expect("a link");
+}
+
+/// The codes of a run whose disk fills up in this phase, and of its next attempt.
+async fn filled_up(disk: Disk, phase: Phase) -> Codes {
+    let cpu_padding = match disk {
+        Disk::Destination => 0,
+        Disk::Temporary => LARGE,
+    };
+    let options = Options {
+        pods: 4,
+        cpu_padding,
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let volume = Volume::mount(64 << 20).await;
+    let mut place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_PREFLIGHT_RETRY", "1h")
+        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
+        .with("PROFILER_CONCURRENCY", 2);
+    match disk {
+        Disk::Destination => move_to(&place, "out", &volume),
+        Disk::Temporary => move_to(&place, "tmp", &volume),
+    }
+    let child = enter(phase, &standin, &place, Place::spawn).await;
+    volume.fill_up();
+    let_go(phase, &standin);
+    let is_over = [Phase::Stop, Phase::Dump, Phase::Restore].contains(&phase);
+    if !is_over {
+        while !place.signal("ready").exists() {
+            tokio::task::yield_now().await;
+        }
+        // As `touch` does: there is no room for an exit code in it.
+        std::fs::write(place.signal("stop"), "").expect("a stop file");
+    }
+    let ended = place.ended(child).await;
+    place.set("PROFILER_SETTLE", "50ms");
+    place.set("PROFILER_PREFLIGHT_RETRY", "0s");
+    let next = async || {
+        let ended = place.run().await;
+        u8::try_from(ended.code).expect("an exit code")
+    };
+    let first = u8::try_from(ended.code).expect("an exit code");
+    let assert_nothing_on = |what: &str| {
+        assert!(standin.profiling().is_empty(), "{what}");
+        let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
+        assert_eq!(gate, !has_gate_off(phase), "{what}");
+        assert!(place.leftovers().is_empty(), "{what}");
+    };
+    assert_nothing_on(&ended.log);
+    let codes = attempts(first, next, || volume.make_room()).await;
+    let what = format!("{disk:?} in {phase:?}: {codes:?}\n{}", ended.log);
+    assert_eq!(codes.last(), Some(&0), "{what}");
+    for pod in &place.shipped().manifest.pods {
+        assert_eq!(pod.state, State::Complete, "{what}: {:?}", pod.why);
+    }
+    assert_eq!(place.shipped().manifest.pods.len(), 4, "{what}");
+    assert_nothing_on(&what);
+    codes
+}
+
+const ROWS: [(&str, Disk); 2] = [
+    ("the destination has no space left", Disk::Destination),
+    ("the temporary directory has no space left", Disk::Temporary),
+];
+
+#[tokio::test]
+async fn a_disk_that_fills_up_in_each_phase() {
+    // What is written in the last phase is the manifest, and the disk that filled up before has no room for it.
+    let struck = Phase::ALL.iter().filter(|phase| **phase != Phase::Report);
+    let each = struck.enumerate().flat_map(|(column, phase)| {
+        let rows = ROWS.iter().enumerate();
+        rows.map(
+            move |(row, (_, disk))| async move { (row, column, filled_up(*disk, *phase).await) },
+        )
+    });
+    let mut ended = stream::iter(each).buffer_unordered(AT_ONCE);
+    let mut table = Table::default();
+    while let Some((row, column, codes)) = ended.next().await {
+        table.note(row, column, codes);
+    }
+    assert_documented(
+        "disks",
+        &table.markdown(&ROWS.map(|(name, _)| name), &phases()),
+    );
+}
