@@ -283,6 +283,11 @@ fn stale(cpu: &Summary, expectation: &Expectation) -> Option<String> {
         return Some("cpu.pprof has no time that makes sense".to_owned());
     };
     let off = time.duration_since(window.start).abs();
-    (off > CLOCK_DIFFERENCE)
-        .then(|| format!("cpu was taken at {time:.0}, not in this window: it is stale"))
+    (off > CLOCK_DIFFERENCE).then(|| {
+        format!(
+            "cpu was taken at {time:.0}, not in this window, which began at {:.0}: it is stale, or the clocks of \
+             this node and the pod's differ",
+            window.start
+        )
+    })
 }

@@ -45,6 +45,14 @@ struct Strike {
     what: String,
 }
 
+/// The requests of a run that no fault strikes.
+pub(super) async fn requests_of_a_run() -> Vec<Seen> {
+    let reference = cluster(0).await;
+    let place = short_and_restoring(Place::new(&reference));
+    assert_eq!(attempt(&place).await, 0);
+    reference.requests()
+}
+
 /// Every request of a run with every fault that it can meet.
 fn strikes(requests: &[Seen]) -> Vec<Strike> {
     let is_start = |seen: &Seen| seen.path.ends_with("/start-cluster-profiler");
@@ -76,7 +84,7 @@ fn strikes(requests: &[Seen]) -> Vec<Strike> {
 }
 
 /// The phase of each request of a run, by the requests that a phase begins with.
-fn phases_of(requests: &[Seen]) -> Vec<Phase> {
+pub(super) fn phases_of(requests: &[Seen]) -> Vec<Phase> {
     let last = |seen: &Seen| seen.path.rsplit('/').next().unwrap_or_default().to_owned();
     let mut phases = vec![Phase::Preflight; requests.len()];
     let mut begin = |phase: Phase, from: usize, is_first: &dyn Fn(&[Seen]) -> bool| {
@@ -139,12 +147,7 @@ fn strike_all(strikes: Vec<Strike>) -> Vec<(usize, Phase, Vec<u8>)> {
 #[test]
 fn every_request_of_a_run() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let requests = runtime.block_on(async {
-        let reference = cluster(0).await;
-        let place = short_and_restoring(Place::new(&reference));
-        assert_eq!(attempt(&place).await, 0);
-        reference.requests()
-    });
+    let requests = runtime.block_on(requests_of_a_run());
     let mut strikes = strikes(&requests);
     let others = strikes.split_off(strikes.len() / 2);
     let ended = std::thread::scope(|scope| {

@@ -3,8 +3,11 @@
 use std::cell::Cell;
 
 use bucket::{Answer, Fault, Seen};
+use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
-use cluster_profiler_job::manifest::State;
+use cluster_profiler_job::manifest::{File, Manifest, State};
+use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::pprof::Kind;
 use cluster_profiler_job::run::phase::Phase;
 use cluster_profiler_job::run::run_with;
 use futures::{StreamExt, stream};
@@ -12,7 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 
-use super::{AT_ONCE, Table, assert_documented, assert_nothing_left, phases, scaled};
+use super::api::{phases_of, requests_of_a_run};
+use super::{
+    AT_ONCE, Table, assert_complete, assert_documented, assert_nothing_left, cluster, phases,
+    scaled, short_and_restoring,
+};
 use crate::engines;
 use crate::harness::{Place, standin};
 use crate::in_phase::{enter, has_gate_off, let_go};
@@ -130,35 +137,68 @@ fn stepped() -> Timestamp {
     Timestamp::now() + STEP.get()
 }
 
-/// The codes of a run in whose window the clock steps.
-async fn with_a_step(step: SignedDuration) -> Vec<u8> {
-    let standin = standin().await;
-    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+/// Whether the window's times are taken from the clock as it is after a step in this phase.
+fn is_before_start(phase: Phase) -> bool {
+    match phase {
+        Phase::Preflight | Phase::Lock | Phase::Gate | Phase::Start => true,
+        Phase::Window | Phase::Stop | Phase::Dump | Phase::Restore | Phase::Report => false,
+    }
+}
+
+/// Every file of every pod is in the archive, though by their times the cpu profiles are not of the window.
+fn assert_all_is_there(manifest: &Manifest, what: &str) {
+    assert_eq!(manifest.pods.len(), 2, "{what}");
+    for pod in &manifest.pods {
+        let why = pod.why.as_deref().unwrap_or_default();
+        assert!(why.contains("the clocks"), "{what}: {why}");
+        let has = |kind: Kind| {
+            let of_kind = |file: &File| file.path.ends_with(&format!("/{}", kind.file_name()));
+            pod.files.iter().any(of_kind)
+        };
+        assert!(Kind::ALL.into_iter().all(has), "{what}: {:?}", pod.files);
+    }
+}
+
+/// The codes of a run whose clock steps when it has come into a phase, by this request.
+async fn with_a_step(phase: Phase, request: usize, step: SignedDuration) -> Vec<u8> {
+    let standin = cluster(0).await;
+    let before = standin.configuration();
+    let place = short_and_restoring(Place::new(&standin));
     let (_signals, receiver) = mpsc::channel(1);
     let limits = Limits {
         now: stepped,
         ..scaled()
     };
-    let run = run_with(
-        place.variables(),
-        receiver,
-        limits,
-        cluster_profiler_job::engine::configured,
-    );
-    let window = async {
-        while !place.signal("ready").exists() {
-            tokio::task::yield_now().await;
+    let run = run_with(place.variables(), receiver, limits, configured);
+    let stepping = async {
+        if phase == Phase::Window {
+            while !place.signal("ready").exists() {
+                tokio::task::yield_now().await;
+            }
+        } else {
+            standin
+                .wait_until(|state| state.requests().len() > request)
+                .await;
         }
         STEP.set(step);
-        assert_eq!(place.run_with(&["stop"]).await.code, 0);
     };
-    let (code, ()) = tokio::join!(run, window);
+    let (code, ()) = tokio::join!(run, stepping);
     STEP.set(SignedDuration::ZERO);
-    let window = place.shipped().manifest.window;
-    let length = window.stop.duration_since(window.start);
+    let what = format!("{step} in {phase:?}");
+    let manifest = place.shipped().manifest;
+    if is_before_start(phase) {
+        assert_eq!(code, ExitCode::Incomplete, "{what}");
+        assert_all_is_there(&manifest, &what);
+    } else {
+        assert_eq!(code, ExitCode::Complete, "{what}");
+        assert_complete(&manifest, &what);
+    }
+    assert_nothing_left(&standin, &before, &what);
+    assert!(place.leftovers().is_empty(), "{what}");
+    let length = manifest.window.stop.duration_since(manifest.window.start);
     assert!(
         length.is_positive() && length < SignedDuration::from_mins(30),
-        "{length}"
+        "{what}: {length}"
     );
     vec![code.number()]
 }
@@ -189,10 +229,15 @@ async fn signals_and_clocks() {
     let report = Phase::ALL.iter().position(|phase| *phase == Phase::Report);
     let codes = killed_before_its_manifest().await;
     ended.push((2, report.expect("a phase"), codes));
-    let window = Phase::ALL.iter().position(|phase| *phase == Phase::Window);
-    for (row, hours) in [(5, 1), (6, -1)] {
-        let codes = with_a_step(SignedDuration::from_hours(hours)).await;
-        ended.push((row, window.expect("a phase"), codes));
+    let requests = requests_of_a_run().await;
+    let entered = phases_of(&requests);
+    for (column, phase) in Phase::ALL.into_iter().enumerate() {
+        let request = entered.iter().position(|other| *other == phase);
+        for (row, hours) in [(5, 1), (6, -1)] {
+            let step = SignedDuration::from_hours(hours);
+            let codes = with_a_step(phase, request.unwrap_or_default(), step).await;
+            ended.push((row, column, codes));
+        }
     }
     for (row, column, codes) in ended {
         table.note(row, column, codes);
