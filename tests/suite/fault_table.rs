@@ -6,7 +6,9 @@
 mod api;
 mod bucket;
 mod process;
+mod resumed;
 mod table;
+mod window;
 
 use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
@@ -57,8 +59,13 @@ fn short_and_restoring(place: Place) -> Place {
 
 /// One attempt, in this process.
 async fn attempt(place: &Place) -> u8 {
+    attempt_within(place, scaled()).await
+}
+
+/// One attempt with these limits.
+async fn attempt_within(place: &Place, limits: Limits) -> u8 {
     let (_signals, receiver) = mpsc::channel(1);
-    let code = run_with(place.variables(), receiver, scaled(), configured).await;
+    let code = run_with(place.variables(), receiver, limits, configured).await;
     code.number()
 }
 

@@ -4,14 +4,19 @@ use cluster_profiler_job::run::phase::Phase;
 use futures::{StreamExt, stream};
 use standin::{RouteAnswer, RouteFault, Seen, Times};
 
+use super::table::Codes;
 use super::{
     AT_ONCE, Table, assert_complete, assert_documented, assert_nothing_left, attempt, attempts,
     cluster, phases, short_and_restoring,
 };
 use crate::harness::Place;
+use crate::lock::LEASE;
+
+/// A fault, in words.
+pub(super) type Row = (&'static str, RouteAnswer);
 
 /// The rows: the faults, in words.
-fn faults() -> Vec<(&'static str, RouteAnswer)> {
+pub(super) fn faults() -> Vec<Row> {
     vec![
         ("401", RouteAnswer::Status(401)),
         ("403", RouteAnswer::Status(403)),
@@ -34,15 +39,22 @@ fn faults() -> Vec<(&'static str, RouteAnswer)> {
 }
 
 /// A request that a fault is to strike.
-struct Strike {
-    row: usize,
-    answer: RouteAnswer,
+pub(super) struct Strike {
+    pub(super) row: usize,
+    pub(super) answer: RouteAnswer,
     /// Its number among the requests that can meet the fault.
-    number: usize,
-    phase: Phase,
+    pub(super) number: usize,
+    pub(super) phase: Phase,
     /// Whether start was sent before.
-    has_started: bool,
-    what: String,
+    pub(super) has_started: bool,
+    pub(super) what: String,
+}
+
+/// A run that was struck.
+pub(super) struct Struck {
+    pub(super) row: usize,
+    pub(super) phase: Phase,
+    pub(super) codes: Codes,
 }
 
 /// The requests of a run that no fault strikes.
@@ -54,12 +66,12 @@ pub(super) async fn requests_of_a_run() -> Vec<Seen> {
 }
 
 /// Every request of a run with every fault that it can meet.
-fn strikes(requests: &[Seen]) -> Vec<Strike> {
+pub(super) fn strikes(faults: Vec<Row>, requests: &[Seen], phases: &[Phase]) -> Vec<Strike> {
     let is_start = |seen: &Seen| seen.path.ends_with("/start-cluster-profiler");
-    let start = requests.iter().position(is_start).expect("a start");
+    let start = requests.iter().position(is_start);
     let mut strikes = Vec::new();
-    for (row, (name, answer)) in faults().into_iter().enumerate() {
-        let met = requests.iter().zip(phases_of(requests)).enumerate();
+    for (row, (name, answer)) in faults.into_iter().enumerate() {
+        let met = requests.iter().zip(phases).enumerate();
         let met = met.filter(|(_, (request, _))| {
             let method = request.method.parse().expect("a method");
             answer.strikes(&method, &request.path)
@@ -70,8 +82,8 @@ fn strikes(requests: &[Seen]) -> Vec<Strike> {
                     row,
                     answer: answer.clone(),
                     number: before + 1,
-                    phase,
-                    has_started: at > start,
+                    phase: *phase,
+                    has_started: start.is_none_or(|start| at > start),
                     what: format!(
                         "{name}, request {} ({phase:?}: {})",
                         before + 1,
@@ -83,36 +95,52 @@ fn strikes(requests: &[Seen]) -> Vec<Strike> {
     strikes
 }
 
+/// The last segment of a request's path.
+pub(super) fn last(seen: &Seen) -> &str {
+    seen.path.rsplit('/').next().unwrap_or_default()
+}
+
+/// A phase's number among all.
+pub(super) fn column(phase: Phase) -> usize {
+    let number = Phase::ALL.iter().position(|other| *other == phase);
+    number.expect("a phase")
+}
+
+/// Whether a phase begins with the first of these requests.
+pub(super) type Beginning = fn(&[Seen]) -> bool;
+
 /// The phase of each request of a run, by the requests that a phase begins with.
 pub(super) fn phases_of(requests: &[Seen]) -> Vec<Phase> {
-    let last = |seen: &Seen| seen.path.rsplit('/').next().unwrap_or_default().to_owned();
+    let beginnings: [(Phase, Beginning); 7] = [
+        (Phase::Lock, |rest| last(&rest[0]) == LEASE),
+        (Phase::Gate, |rest| last(&rest[0]) == "kubevirt"),
+        (Phase::Start, |rest| last(&rest[0]) == "pods"),
+        // The journal is written before stop is sent.
+        (Phase::Stop, |rest| {
+            rest.get(1).map(last) == Some("stop-cluster-profiler")
+        }),
+        (Phase::Dump, |rest| rest[0].query.ends_with("limit=1")),
+        (Phase::Restore, |rest| last(&rest[0]) == "kubevirt"),
+        // The Lease is released.
+        (Phase::Report, |rest| rest.len() == 1),
+    ];
+    phases_by(requests, &beginnings)
+}
+
+/// The phase of each request, where phases begin so, one after another.
+pub(super) fn phases_by(requests: &[Seen], beginnings: &[(Phase, Beginning)]) -> Vec<Phase> {
     let mut phases = vec![Phase::Preflight; requests.len()];
-    let mut begin = |phase: Phase, from: usize, is_first: &dyn Fn(&[Seen]) -> bool| {
-        let rest = (from..requests.len()).find(|at| is_first(&requests[*at..]));
-        let first = rest.unwrap_or_else(|| panic!("no request of {phase:?}"));
-        phases[first..].fill(phase);
-        first
-    };
-    let lock = begin(Phase::Lock, 0, &|rest| {
-        last(&rest[0]) == "cluster-profiler-job"
-    });
-    let gate = begin(Phase::Gate, lock, &|rest| last(&rest[0]) == "kubevirt");
-    let start = begin(Phase::Start, gate, &|rest| last(&rest[0]) == "pods");
-    // The journal is written before stop is sent.
-    let stop = begin(Phase::Stop, start, &|rest| {
-        rest.get(1).map(last).as_deref() == Some("stop-cluster-profiler")
-    });
-    let dump = begin(Phase::Dump, stop, &|rest| {
-        rest[0].query.ends_with("limit=1")
-    });
-    let restore = begin(Phase::Restore, dump, &|rest| last(&rest[0]) == "kubevirt");
-    // The Lease is released.
-    begin(Phase::Report, restore, &|rest| rest.len() == 1);
+    let mut from = 0;
+    for (phase, is_first) in beginnings {
+        let first = (from..requests.len()).find(|at| is_first(&requests[*at..]));
+        from = first.unwrap_or_else(|| panic!("no request of {phase:?}"));
+        phases[from..].fill(*phase);
+    }
     phases
 }
 
 /// Lets a fault strike a run, which has other attempts where it does not end for good.
-async fn struck(strike: Strike) -> (usize, Phase, Vec<u8>) {
+async fn struck(strike: Strike) -> Struck {
     let standin = cluster(0).await;
     let before = standin.configuration();
     let place = short_and_restoring(Place::new(&standin));
@@ -133,31 +161,40 @@ async fn struck(strike: Strike) -> (usize, Phase, Vec<u8>) {
         // What the pods have would be lost where no other attempt comes.
         assert_eq!(codes.len(), 1, "{what}");
     }
-    (strike.row, strike.phase, codes)
+    Struck {
+        row: strike.row,
+        phase: strike.phase,
+        codes,
+    }
 }
 
-/// Strikes one after the other, some at once, on a thread of its own: a run is not `Send`.
-fn strike_all(strikes: Vec<Strike>) -> Vec<(usize, Phase, Vec<u8>)> {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().expect("a runtime");
-    let runs = stream::iter(strikes.into_iter().map(struck));
-    runtime.block_on(runs.buffer_unordered(AT_ONCE).collect())
+/// Strikes one after the other, some at once, on two threads of their own: a run is not `Send`.
+pub(super) fn strike_all<F: Future<Output = Struck>>(
+    mut strikes: Vec<Strike>,
+    strike: impl Fn(Strike) -> F + Sync,
+) -> Vec<Struck> {
+    let others = strikes.split_off(strikes.len() / 2);
+    let strike_half = |half: Vec<Strike>| {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
+        let runs = stream::iter(half.into_iter().map(&strike));
+        runtime.block_on(runs.buffer_unordered(AT_ONCE).collect::<Vec<_>>())
+    };
+    let ended = std::thread::scope(|scope| {
+        let halves = [strikes, others].map(|half| scope.spawn(|| strike_half(half)));
+        halves.map(|half| half.join().expect("what must hold"))
+    });
+    ended.into_iter().flatten().collect()
 }
 
 #[test]
 fn every_request_of_a_run() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let requests = runtime.block_on(requests_of_a_run());
-    let mut strikes = strikes(&requests);
-    let others = strikes.split_off(strikes.len() / 2);
-    let ended = std::thread::scope(|scope| {
-        let halves = [strikes, others].map(|half| scope.spawn(|| strike_all(half)));
-        halves.map(|half| half.join().expect("what must hold"))
-    });
+    let ended = strike_all(strikes(faults(), &requests, &phases_of(&requests)), struck);
     let mut table = Table::default();
-    for (row, phase, codes) in ended.into_iter().flatten() {
-        let column = Phase::ALL.iter().position(|other| *other == phase);
-        table.note(row, column.expect("a phase"), codes);
+    for Struck { row, phase, codes } in ended {
+        table.note(row, column(phase), codes);
     }
     let rows: Vec<_> = faults().iter().map(|(name, _)| *name).collect();
     assert_documented("api", &table.markdown(&rows, &phases()));

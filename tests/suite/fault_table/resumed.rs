@@ -1,0 +1,124 @@
+//! Faults of the API server in a next attempt: each strikes every request of one that takes up the window of
+//! an attempt that died.
+
+use cluster_profiler_job::run::phase::Phase;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use standin::{RouteFault, Seen, Standin, Times};
+
+use super::api::{
+    Beginning, Row, Strike, Struck, column, faults, last, phases_by, strike_all, strikes,
+};
+use super::{
+    Table, assert_complete, assert_documented, assert_nothing_left, attempt, attempts, cluster,
+    phases, short_and_restoring,
+};
+use crate::harness::Place;
+use crate::lock::LEASE;
+
+/// The faults that differ most from each other: the others have what these have in a first attempt.
+const KINDS: [&str; 5] = [
+    "403",
+    "503",
+    "connection reset",
+    "done, and the answer lost",
+    "no answer",
+];
+
+fn rows() -> Vec<Row> {
+    let mut rows = faults();
+    rows.retain(|(name, _)| KINDS.contains(name));
+    rows
+}
+
+const RECORD: &str = "cluster-profiler-job/record";
+
+/// The phase of each request of an attempt that takes up a window.
+fn phases_of(requests: &[Seen]) -> Vec<Phase> {
+    let beginnings: [(Phase, Beginning); 6] = [
+        (Phase::Lock, |rest| last(&rest[0]) == LEASE),
+        // Whether the profiler is still on.
+        (Phase::Gate, |rest| {
+            last(&rest[0]) == "dump-cluster-profiler"
+        }),
+        (Phase::Stop, |rest| {
+            last(&rest[0]) == "stop-cluster-profiler"
+        }),
+        (Phase::Dump, |rest| rest[0].query.ends_with("limit=1")),
+        (Phase::Restore, |rest| last(&rest[0]) == "kubevirt"),
+        (Phase::Report, |rest| rest.len() == 1),
+    ];
+    phases_by(requests, &beginnings)
+}
+
+/// The Lease that an attempt leaves that dies in its window; but it has no holder any more, so that nobody has to
+/// wait for its death.
+async fn left_lease() -> Value {
+    let standin = cluster(0).await;
+    let place = short_and_restoring(Place::new(&standin)).with("PROFILER_SETTLE", "1h");
+    let mut child = place.spawn();
+    while !place.signal("ready").exists() {
+        tokio::task::yield_now().await;
+    }
+    child.kill().await.expect("it runs");
+    let mut lease = standin.lease(LEASE).expect("a Lease");
+    lease["spec"]["holderIdentity"].take();
+    lease
+}
+
+/// A cluster as an attempt leaves it that dies in its window: the profiler is turned on, and profiles.
+async fn left(mut lease: Value) -> Standin {
+    let standin = cluster(0).await;
+    standin.set_gate(true);
+    standin.wait_until(|state| state.gate()).await;
+    standin.external_start();
+    let record = &mut lease["metadata"]["annotations"][RECORD];
+    let text = record.as_str().expect("a record");
+    let mut changed: Value = serde_json::from_str(text).expect("JSON");
+    changed["started"] = json!(Timestamp::now());
+    *record = json!(changed.to_string());
+    standin.set_lease(LEASE, lease);
+    standin
+}
+
+/// Lets a fault strike an attempt that takes up a window.
+async fn struck(lease: Value, strike: Strike) -> Struck {
+    let before = cluster(0).await.configuration();
+    let standin = left(lease).await;
+    let place = short_and_restoring(Place::new(&standin));
+    let times = Times::Only(strike.number);
+    standin.route_fault(RouteFault::new("", strike.answer, times));
+    let next = || attempt(&place);
+    let codes = attempts(next().await, next, || standin.clear_faults()).await;
+    let what = format!("{}: {codes:?}", strike.what);
+    assert_eq!(codes.last(), Some(&0), "{what}");
+    assert_complete(&place.shipped().manifest, &what);
+    assert_nothing_left(&standin, &before, &what);
+    assert!(place.leftovers().is_empty(), "{what}");
+    assert_eq!(standin.starts(), 0, "{what}: a second window");
+    Struck {
+        row: strike.row,
+        phase: strike.phase,
+        codes,
+    }
+}
+
+#[test]
+fn every_request_of_a_next_attempt() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (lease, requests) = runtime.block_on(async {
+        let lease = left_lease().await;
+        let reference = left(lease.clone()).await;
+        let place = short_and_restoring(Place::new(&reference));
+        assert_eq!(attempt(&place).await, 0);
+        (lease, reference.requests())
+    });
+    let strikes = strikes(rows(), &requests, &phases_of(&requests));
+    let ended = strike_all(strikes, |strike| struck(lease.clone(), strike));
+    let mut table = Table::default();
+    for Struck { row, phase, codes } in ended {
+        table.note(row, column(phase), codes);
+    }
+    let rows: Vec<_> = rows().iter().map(|(name, _)| *name).collect();
+    assert_documented("resumed", &table.markdown(&rows, &phases()));
+}
