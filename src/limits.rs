@@ -202,6 +202,9 @@ pub const LEASE_TRIES: u32 = 8;
 /// How many times in a Lease's life its holder is looked at, by whoever waits for it.
 pub const LEASE_LOOKS: u32 = 20;
 
+/// The longest time that the first stop of a run waits for a pod LIST.
+pub const LIST_BEFORE_STOP: Duration = Duration::from_secs(2);
+
 /// Tries of a pod LIST whose continue token went stale on the way.
 pub const POD_LISTINGS: usize = 3;
 

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::call::{CallError, Connection};
 use super::pods::{self, ComponentPod};
 use super::profiler;
 use super::retry::{Backoff, Outlook};
+use crate::limits::LIST_BEFORE_STOP;
 use crate::manifest::ExpectedPod;
 
 /// Sends stop until every pod that was started has stopped.
@@ -91,8 +92,8 @@ impl StopConfirmation {
         }
     }
 
-    /// Takes note of pods that became Ready or restarted before the start that reached them. Called
-    /// after a start; a warning says when they cannot be listed.
+    /// Takes note of pods that became Ready or restarted between their listing and the start that reached them.
+    /// Called after a start; a warning says when they cannot be listed.
     pub async fn note_started(&mut self) {
         match pods::list_once(&self.connection, &self.namespace).await {
             Ok(pods) => {
@@ -122,29 +123,34 @@ impl StopConfirmation {
     }
 
     async fn send(&mut self) -> Result<(), CallError> {
-        // The stop waits for nobody: reaching some at once is what matters.
-        let (listed, stopped) = tokio::join!(
-            pods::list_once(&self.connection, &self.namespace),
-            profiler::stop(&self.connection)
-        );
-        stopped?;
+        // A list that is answered after the stop may show a pod Ready that the stop did not reach.
+        let before = self.list_before().await;
+        profiler::stop(&self.connection).await?;
         self.change_state(State::answered);
-        let beside = listed?;
         let after = pods::list_once(&self.connection, &self.namespace).await?;
-        // The list beside the stop may be answered after it: a pod that became Ready in between was
-        // not reached. So from the second stop on, what was seen before it was sent counts, too.
-        let before = if self.last_seen.is_empty() {
-            &beside
-        } else {
-            &self.last_seen
-        };
+        let seen_before = before.as_deref().unwrap_or_default();
         for started in &mut self.started {
-            started.has_stopped |= has_stopped(&started.pod, [before, &beside], &after);
+            started.has_stopped |= has_stopped(&started.pod, seen_before, &after);
         }
         self.last_seen = after;
+        before?;
         self.state = State::Answered;
         self.denials = 0;
         Ok(())
+    }
+
+    /// The pods as they are before a stop. Until a stop has reached pods it waits for this only shortly: it is
+    /// worth more than to know whom it reaches, which the next one tells.
+    async fn list_before(&self) -> Result<Vec<ComponentPod>, CallError> {
+        let listed = pods::list_once(&self.connection, &self.namespace);
+        if self.has_reached_pods() {
+            return listed.await;
+        }
+        timeout(LIST_BEFORE_STOP, listed).await.unwrap_or_else(|_| {
+            let call = format!("list pods in {}", self.namespace);
+            let detail = format!("none within {LIST_BEFORE_STOP:?}");
+            Err(CallError::Transport { call, detail })
+        })
     }
 
     fn change_state(&mut self, change: impl FnOnce(State) -> State) {
@@ -285,14 +291,10 @@ impl Started {
 
 /// Whether a pod is gone, has restarted (a new process profiles nothing), or was Ready before and
 /// after the stop.
-fn has_stopped(pod: &ExpectedPod, before: [&[ComponentPod]; 2], after: &[ComponentPod]) -> bool {
+fn has_stopped(pod: &ExpectedPod, before: &[ComponentPod], after: &[ComponentPod]) -> bool {
     let find = |pods: &[ComponentPod]| pods.iter().find(|other| other.pod.uid == pod.uid).cloned();
-    match find(after) {
-        None => true,
-        Some(now) if now.pod.restarts != pod.restarts => true,
-        Some(now) => {
-            let was_ready = |pods| find(pods).is_some_and(|then| then.ready);
-            now.ready && before.into_iter().all(was_ready)
-        }
-    }
+    find(after).is_none_or(|now| {
+        let is_another_process = now.pod.restarts != pod.restarts;
+        is_another_process || (now.ready && find(before).is_some_and(|then| then.ready))
+    })
 }

@@ -1,7 +1,7 @@
 //! A stop counts once every pod that was started has seen it.
 
 use cluster_profiler_job::manifest::State;
-use standin::{Fault, RouteAnswer, RouteFault, Standin, Times};
+use standin::{Fault, RouteAnswer, RouteFault, Seen, Standin, Times};
 use tokio::process::Child;
 
 use crate::harness::{Place, standin};
@@ -16,6 +16,12 @@ async fn open(standin: &Standin, stop_wait: &str) -> (Place, Child) {
         .wait_until(|state| state.profiling().len() == 8)
         .await;
     (place, child)
+}
+
+/// How many requests of a path were answered.
+pub(crate) fn answered(requests: &[Seen], path: &str) -> usize {
+    let is_answered = |seen: &&Seen| seen.path.ends_with(path) && seen.status.is_some();
+    requests.iter().filter(is_answered).count()
 }
 
 async fn end_window(place: &Place) {
@@ -39,6 +45,61 @@ async fn a_pod_that_is_not_ready_at_the_stop_is_waited_for() {
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(standin.profiling().is_empty());
     assert!(place.shipped().manifest.unstopped.is_empty());
+}
+
+/// virt-api answered the stop when the pod was not Ready, and every list shows it Ready.
+#[tokio::test]
+async fn a_pod_that_is_ready_only_once_the_stop_was_answered_is_stopped_by_another() {
+    let standin = standin().await;
+    let pod = standin.pods()[5].clone();
+    let (place, child) = open(&standin, "10m").await;
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    standin.set_ready(&pod, false);
+    let unavailable = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new("/pods", unavailable, Times::Always));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    standin
+        .wait_until(|state| answered(state.requests(), "/stop-cluster-profiler") >= 1)
+        .await;
+    assert_eq!(standin.profiling(), [pod.clone()].into());
+    standin.set_ready(&pod, true);
+    standin.clear_faults();
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(standin.profiling().is_empty(), "{}", ended.log);
+}
+
+/// It was not Ready when the pods were listed, and is not when the stop comes: start reached it all the same.
+#[tokio::test]
+async fn a_pod_that_became_ready_just_before_the_start_is_waited_for() {
+    let standin = standin().await;
+    let pod = standin.pods()[5].clone();
+    standin.set_ready(&pod, false);
+    let unavailable = RouteAnswer::Status(503);
+    let lease = RouteFault::new("/leases/cluster-profiler-job", unavailable, Times::Always);
+    standin.route_fault(lease.of_body(r#"\"stage\":\"started\""#));
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_STOP_WAIT", "10m");
+    let child = place.spawn();
+    let noting = |seen: &Seen| seen.method == "PUT" && seen.status == Some(503);
+    standin
+        .wait_until(|state| state.requests().iter().any(noting))
+        .await;
+    standin.set_ready(&pod, true);
+    standin.clear_faults();
+    standin
+        .wait_until(|state| state.profiling().len() == 8)
+        .await;
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    standin.set_ready(&pod, false);
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    standin
+        .wait_until(|state| answered(state.requests(), "/stop-cluster-profiler") >= 1)
+        .await;
+    standin.set_ready(&pod, true);
+    let ended = place.ended(child).await;
+    assert!(standin.profiling().is_empty(), "{}", ended.log);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Start: profiling is started in all pods at once, and again when some did not start.
 
+use std::time::Duration;
+
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::call::CallError;
@@ -10,7 +12,7 @@ use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::retry::Backoff;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::{Component, selector};
-use crate::limits::POD_LIMIT;
+use crate::limits::{LIST_BEFORE_STOP, POD_LIMIT};
 use crate::manifest::ExpectedPod;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
@@ -91,8 +93,6 @@ async fn send_start(
     let mut tries = 1;
     // Whether start may have reached a pod.
     let mut reached = false;
-    // Whether it was sent more than once: pods may have become Ready in between.
-    let mut again = false;
     // That the profiler is on is known to one component after the other.
     let spreads = Instant::now() + connection.limits.gate;
     let mut backoff = Backoff::new(&connection.limits);
@@ -100,7 +100,10 @@ async fn send_start(
     let failed = loop {
         let sent = tokio::select! {
             sent = profiler::start(connection) => sent,
-            () = told_and_waited(context) => break None,
+            () = told_and_waited(context, POD_LIMIT) => {
+                tracing::warn!("start is under way for too long; stopping all the same");
+                break None;
+            }
         };
         reached |= sent.as_ref().is_err_and(CallError::may_pass);
         let error = match sent {
@@ -115,7 +118,6 @@ async fn send_start(
                     "every component to know that the profiler is on: {error}"
                 ));
                 between_starts(context, &mut backoff).await;
-                again = true;
                 if context.shutdown.is_requested() {
                     break None;
                 }
@@ -141,10 +143,13 @@ async fn send_start(
         wait.tell(format_args!("the start to succeed: {error}"));
         between_starts(context, &mut backoff).await;
         tries += 1;
-        again = true;
     };
-    if again {
-        confirmation.note_started().await;
+    // Pods may have become Ready since they were listed.
+    tokio::select! {
+        () = confirmation.note_started() => {}
+        () = told_and_waited(context, LIST_BEFORE_STOP) => {
+            tracing::warn!("pods that came since preflight are not known");
+        }
     }
     Ok(failed)
 }
@@ -181,12 +186,11 @@ async fn somebody_profiles(context: &Context, pods: &ReadyPods) -> bool {
     false
 }
 
-/// Resolves `POD_LIMIT` after a request to stop: a start that is under way may reach its pods until then, so
-/// that the stop comes after it.
-async fn told_and_waited(context: &Context) {
+/// Resolves so long after a request to stop: a start that is under way may reach its pods until then, so that
+/// the stop comes after it.
+async fn told_and_waited(context: &Context, wait: Duration) {
     context.shutdown.requested().await;
-    sleep(POD_LIMIT).await;
-    tracing::warn!("start is under way for too long; stopping all the same");
+    sleep(wait).await;
 }
 
 fn refused(error: CallError) -> Fault {
