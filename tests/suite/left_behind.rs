@@ -5,6 +5,7 @@ use cluster_profiler_job::cluster::lease::{Journal, StartedPod};
 use cluster_profiler_job::outcome::ExitCode;
 use standin::{RouteAnswer, RouteFault, Standin, Times};
 
+use crate::confirmed_stop::answered;
 use crate::harness::{Ended, Place};
 use crate::lock::{killed, long_and_restoring, off, record, run};
 
@@ -63,16 +64,22 @@ async fn a_run_that_is_complete_otherwise_names_the_pod_and_leaves_the_gate() {
     assert_eq!(record(&standin), None);
 }
 
+/// The run's own pods have all seen the first stop, which did not reach this one: it is waited for all the same.
 #[tokio::test]
-async fn a_pod_that_comes_back_in_the_next_window_is_stopped_with_it() {
+async fn a_pod_that_comes_back_after_the_next_runs_stop_is_stopped_by_another() {
     let (standin, pod) = left().await;
+    // Before its window the run waits so long for the pod, too.
     let place = another(&standin, "second")
-        .with("PROFILER_STOP_WAIT", "1s")
+        .with("PROFILER_STOP_WAIT", "3s")
         .with("PROFILER_SETTLE", "1h");
     let child = place.spawn();
     assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
-    standin.set_ready(&pod, true);
+    let before = answered(&standin.requests(), "/stop-cluster-profiler");
     assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    standin
+        .wait_until(|state| answered(state.requests(), "/stop-cluster-profiler") > before)
+        .await;
+    standin.set_ready(&pod, true);
     let ended = place.ended(child).await;
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(standin.profiling().is_empty() && !gate(&standin));
