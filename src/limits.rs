@@ -168,6 +168,9 @@ pub const REMOVAL_GRACE: Duration = Duration::from_secs(2);
 
 // Of `commands`.
 
+/// The most profiles that `convert` converts at once, however many cores there are: each takes some 10 MiB.
+pub const CONVERSIONS: usize = 16;
+
 /// The pause between two looks of `ready` for the ready file.
 pub const READY_POLL: Duration = Duration::from_millis(250);
 

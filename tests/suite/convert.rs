@@ -334,3 +334,89 @@ fn a_profile_that_go_wrote_is_left_alone() {
     let source = directory(&files);
     assert!(convert(source.path(), 0).0 == files);
 }
+
+#[test]
+fn profiles_are_converted_at_once_up_to_the_cores() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Whose conversion takes a while.
+    let text = golden("large/heap.txt");
+    let pods = (0..4).map(|pod| (format!("pod-{pod}/heap.pprof"), text.clone()));
+    let source = directory(&pods.collect());
+    let scratch = tempfile::tempdir().expect("a directory");
+    let mut child = Command::new(BINARY)
+        .arg("convert")
+        .args([source.path(), &scratch.path().join("dest")])
+        .spawn()
+        .expect("the binary starts");
+    let mut most = 0;
+    while child.try_wait().expect("a child").is_none() {
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id()));
+        let names = tasks.into_iter().flatten().flatten();
+        let names = names.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+        most = most.max(names.filter(|name| name == "conversion\n").count());
+    }
+    assert!(most >= cores.min(2) && most <= cores, "{most} of {cores}");
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_the_first_however_long_it_takes() {
+    let text = golden("large/heap.txt");
+    let taken = |again: &str| {
+        let (_root, path) = archive(|builder| {
+            append(builder, "pod/heap.pprof", &text);
+            append(builder, again, b"again");
+            append(builder, "pod/mutex.pprof", &golden("small/mutex.txt"));
+        });
+        convert(&path, 1)
+    };
+    for again in [
+        "pod/heap.pprof",
+        "pod/original/heap.txt",
+        "pod/heap.pprof/below",
+    ] {
+        let (files, told) = taken(again);
+        assert!(
+            told.contains(&format!("REFUSED {again}")),
+            "{again}: {told}"
+        );
+        assert!(told.contains("1 pod: 2 converted"), "{again}: {told}");
+        assert!(!decode_packed(&files["pod/heap.pprof"]).functions.is_empty());
+        assert!(files["pod/original/heap.txt"] == text);
+        assert_eq!(files.len(), 4, "{again}");
+    }
+    let (_, told) = taken("pod/original");
+    assert!(told.contains("REFUSED pod/original:"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_written_is_told_of_the_first_file() {
+    let source = directory(&upstream("pod"));
+    for _ in 0..3 {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let dest = scratch.path().join("dest");
+        let mut command = Command::new("bash");
+        command
+            .args([
+                "-c",
+                "ulimit -f 4; trap '' XFSZ; exec \"$@\"",
+                "bash",
+                BINARY,
+            ])
+            .arg("convert")
+            .args([source.path(), &dest]);
+        let output = command.output().expect("an end");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{told}");
+        assert!(told.contains("pod/allocs.pprof: "), "{told}");
+    }
+}
+
+#[test]
+fn it_says_how_fast_it_was() {
+    let source = directory(&upstream("pod"));
+    let scratch = tempfile::tempdir().expect("a directory");
+    let output = run(&[source.path(), &scratch.path().join("dest")], &[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains(" of text in "), "{told}");
+    assert!(told.trim_end().ends_with("B/s"), "{told}");
+}

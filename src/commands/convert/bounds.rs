@@ -5,11 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
 
 use indicatif::HumanBytes;
 use tar::EntryType;
 use tokio::sync::mpsc;
 
+use crate::errors::lock;
 use crate::outcome::ExitCode;
 
 /// The size of one of the blocks of zeros that an archive ends in, of which one is read, in bytes.
@@ -64,11 +66,50 @@ impl Display for Bound {
     }
 }
 
+/// The request to stop, which every thread of a conversion hears.
+#[derive(Debug)]
+pub(super) struct StopRequest {
+    signals: Mutex<mpsc::Receiver<ExitCode>>,
+    code: OnceLock<ExitCode>,
+}
+
+impl StopRequest {
+    fn new(signals: mpsc::Receiver<ExitCode>) -> Self {
+        Self {
+            signals: Mutex::new(signals),
+            code: OnceLock::new(),
+        }
+    }
+
+    /// The exit code that was asked for, once a signal has come.
+    pub(super) fn code(&self) -> Option<ExitCode> {
+        if let Ok(code) = lock(&self.signals).try_recv() {
+            let _ = self.code.set(code);
+        }
+        self.code.get().copied()
+    }
+}
+
+/// A reader out of which nothing more comes once the conversion is told to stop.
+pub(super) struct UntilTold<'a, R> {
+    pub(super) input: R,
+    pub(super) stop: &'a StopRequest,
+}
+
+impl<R: Read> Read for UntilTold<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.stop.code() {
+            None => self.input.read(buffer),
+            Some(code) => Err(io::Error::other(Bound::Told(code).to_string())),
+        }
+    }
+}
+
 /// What was taken of a source so far.
 #[derive(Debug)]
 pub(in crate::commands) struct Meter {
     bounds: Bounds,
-    signals: RefCell<mpsc::Receiver<ExitCode>>,
+    stop: StopRequest,
     bytes: Cell<u64>,
     entries: Cell<u64>,
     /// How far the headers of an archive's next entry may reach, in bytes from its beginning.
@@ -82,13 +123,18 @@ impl Meter {
     pub(in crate::commands) fn new(bounds: Bounds, signals: mpsc::Receiver<ExitCode>) -> Self {
         Self {
             bounds,
-            signals: RefCell::new(signals),
+            stop: StopRequest::new(signals),
             bytes: Cell::new(0),
             entries: Cell::new(0),
             headers_end: Cell::new(u64::MAX),
             met: Cell::new(None),
             last: RefCell::default(),
         }
+    }
+
+    /// The request to stop.
+    pub(super) fn stop(&self) -> &StopRequest {
+        &self.stop
     }
 
     /// Counts an entry. Whether there may be so many.
@@ -129,7 +175,7 @@ impl Meter {
         let bytes = self.bytes.get().saturating_add(length as u64);
         self.bytes.set(bytes);
         if self.met.get().is_none() {
-            if let Ok(code) = self.signals.borrow_mut().try_recv() {
+            if let Some(code) = self.stop.code() {
                 self.met.set(Some(Bound::Told(code)));
             } else if bytes > self.bounds.bytes {
                 self.met.set(Some(Bound::Bytes(self.bounds.bytes)));

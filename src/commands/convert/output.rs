@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::bounds::{StopRequest, UntilTold};
 use super::source::{SourceFile, kind};
 use super::summary::{ConvertError, Converted, Summary};
+use crate::outcome::ExitCode;
 use crate::pprof::{self, Kind, Profile, Served};
 
 /// The output directory.
@@ -30,7 +32,7 @@ impl Output {
         })
     }
 
-    /// Takes a file: a profile is converted and its result added to the summary, any other is copied.
+    /// Takes a file as it is. Gives it back if it is a profile, which is then to be converted.
     ///
     /// # Errors
     /// The directory cannot be written.
@@ -38,58 +40,105 @@ impl Output {
         &self,
         file: SourceFile<'_>,
         summary: &mut Summary,
-    ) -> Result<(), ConvertError> {
+    ) -> Result<Option<CopiedProfile>, ConvertError> {
         let SourceFile {
             name,
             modified,
             content,
         } = file;
-        let (name, path) = (name.as_path(), self.root.join(&name));
+        let path = self.root.join(&name);
         let failed = |error| ConvertError::output(&path, error);
         let mut copy = match create(&path) {
             Ok(file) => Copy::new(file, modified),
             Err(error) if is_the_sources(&error) => {
-                summary.skipped(name, error.to_string());
-                return Ok(());
+                summary.skipped(&name, error.to_string());
+                return Ok(None);
             }
             Err(error) => return Err(failed(error)),
         };
-        let read = match kind(name) {
-            Some(kind) => pprof::read(kind, content, &mut copy).map(|served| Some((kind, served))),
-            None => io::copy(content, &mut copy).map(|_| None),
-        };
-        let profile = match read {
-            Ok(profile) => profile,
+        match io::copy(content, &mut copy) {
+            Ok(_) => {}
             Err(error) if !copy.failed => {
                 fs::remove_file(&path).map_err(failed)?;
-                summary.unreadable(name, error.to_string());
-                return Ok(());
+                summary.unreadable(&name, error.to_string());
+                return Ok(None);
             }
             Err(error) => return Err(failed(error)),
-        };
-        let text_bytes = copy.end().map_err(failed)?;
-        let Some((kind, served)) = profile else {
-            return Ok(());
-        };
-        let source = TextFile {
-            path: &path,
-            bytes: text_bytes,
+        }
+        let bytes = copy.end().map_err(failed)?;
+        Ok(kind(&name).map(|kind| CopiedProfile {
+            name,
+            kind,
+            path,
+            bytes,
             modified,
+        }))
+    }
+}
+
+/// Why a conversion has no result.
+#[derive(Debug)]
+pub(super) enum Unfinished {
+    /// It was told to stop, with this exit code. Nothing is left of the file.
+    Told(ExitCode),
+    /// The output directory cannot be read or written.
+    Failed(ConvertError),
+}
+
+/// A profile as the source has it, copied to the output directory.
+#[derive(Debug)]
+pub(super) struct CopiedProfile {
+    /// Its plain relative path.
+    pub(super) name: PathBuf,
+    kind: Kind,
+    /// The copy.
+    pub(super) path: PathBuf,
+    bytes: u64,
+    modified: Timestamp,
+}
+
+impl CopiedProfile {
+    /// The relative paths that its conversion writes.
+    pub(super) fn names(&self) -> impl Iterator<Item = PathBuf> {
+        let original = self.kind.original_name();
+        let original = original.map(|original| self.name.with_file_name(original));
+        [self.name.clone()].into_iter().chain(original)
+    }
+
+    /// Converts it, in place.
+    pub(super) fn convert(
+        &self,
+        output: &Output,
+        stop: &StopRequest,
+    ) -> Result<Converted, Unfinished> {
+        let failed = |error| Unfinished::Failed(ConvertError::output(&self.path, error));
+        let input = UntilTold {
+            input: File::open(&self.path).map_err(failed)?,
+            stop,
         };
-        let result = match self.convert(source, kind, served) {
-            Ok(result) => result,
-            Err(error) if is_the_sources(&error) => {
-                Converted::Damaged(format!("there is no place for its text: {error}"))
+        let served = match pprof::read(self.kind, input, io::sink()) {
+            Ok(served) => served,
+            Err(error) => {
+                let Some(code) = stop.code() else {
+                    return Err(failed(error));
+                };
+                fs::remove_file(&self.path).map_err(failed)?;
+                return Err(Unfinished::Told(code));
             }
-            Err(error) => return Err(failed(error)),
         };
-        summary.profile(name, result);
-        Ok(())
+        match self.replace(served, output.keep_originals) {
+            Ok(result) => Ok(result),
+            Err(error) if is_the_sources(&error) => {
+                let why = format!("there is no place for its text: {error}");
+                Ok(Converted::Damaged(why))
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Writes a profile with names in place of its text, which is put aside or removed.
-    fn convert(&self, text: TextFile<'_>, kind: Kind, served: Served) -> io::Result<Converted> {
-        let path = text.path;
+    fn replace(&self, served: Served, keep_originals: bool) -> io::Result<Converted> {
+        let path = self.path.as_path();
         let (profile, notes, partial) = match served {
             Served::Profile(_) => return Ok(Converted::AlreadyProfile),
             Served::Damaged(why) => return Ok(Converted::Damaged(why)),
@@ -101,8 +150,8 @@ impl Output {
             } => (profile, notes, partial),
         };
         // What a profile lacks is in the text alone.
-        let is_kept = self.keep_originals || partial.is_some();
-        match kind.original_name().filter(|_| is_kept) {
+        let is_kept = keep_originals || partial.is_some();
+        match self.kind.original_name().filter(|_| is_kept) {
             None => fs::remove_file(path)?,
             Some(name) => {
                 let original = path.with_file_name(name);
@@ -114,19 +163,12 @@ impl Output {
             }
         }
         Ok(Converted::Text {
-            text_bytes: text.bytes,
-            profile_bytes: write(path, &profile, text.modified)?,
+            text_bytes: self.bytes,
+            profile_bytes: write(path, &profile, self.modified)?,
             notes,
             partial,
         })
     }
-}
-
-/// A file as it was copied, which may be a text.
-struct TextFile<'a> {
-    path: &'a Path,
-    bytes: u64,
-    modified: Timestamp,
 }
 
 /// Makes a file that was not there, and the directories above it.

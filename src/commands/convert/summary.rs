@@ -86,7 +86,8 @@ pub(super) struct Summary {
     pods: BTreeMap<PathBuf, Pod>,
     /// A line for each file that was not taken.
     others: Vec<String>,
-    text_bytes: u64,
+    /// Of all texts that were converted.
+    pub(super) text_bytes: u64,
     profile_bytes: u64,
     /// Whether a profile is partial, and not slightly.
     lacks_much: bool,
@@ -253,11 +254,16 @@ impl ConvertError {
     pub(super) fn check(path: &Path, meter: &Meter) -> Result<(), Self> {
         match meter.met() {
             None => Ok(()),
-            Some((bound, at)) => Err(Self::Bound {
-                path: path.to_owned(),
-                at,
-                bound,
-            }),
+            Some((bound, at)) => Err(Self::bound(path, &at, bound)),
+        }
+    }
+
+    /// The error that a bound was met.
+    pub(super) fn bound(path: &Path, at: &Path, bound: Bound) -> Self {
+        Self::Bound {
+            path: path.to_owned(),
+            at: at.to_owned(),
+            bound,
         }
     }
 
