@@ -30,7 +30,7 @@ var plans = map[string]plan{
 }
 
 func main() {
-	set := flag.String("set", "small", "which set to write: large or small")
+	set := flag.String("set", "small", "which set to write: large, small or window")
 	out := flag.String("out", "", "folder to write it to (default data/SET)")
 	flag.Parse()
 	if *out == "" {
@@ -43,9 +43,12 @@ func main() {
 }
 
 func run(set, out string) error {
+	if set == "window" {
+		return runWindow(out)
+	}
 	plan, ok := plans[set]
 	if !ok {
-		return fmt.Errorf("-set %q: want large or small", set)
+		return fmt.Errorf("-set %q: want large, small or window", set)
 	}
 	// Rates other than 1, so that a converter that scales wrongly is found out.
 	runtime.SetMutexProfileFraction(5)
