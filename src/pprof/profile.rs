@@ -56,14 +56,20 @@ pub(super) enum Refusal {
 }
 
 /// What a sample says beside its stack and its values.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Label<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label<'a> {
+    /// A word.
     Text {
+        /// What it is of.
         name: &'a str,
+        /// The word.
         text: &'a str,
     },
+    /// A number.
     Number {
+        /// What it is of.
         name: &'a str,
+        /// The number.
         number: i64,
         /// The unit. If it is empty, pprof takes the label's name for the unit.
         unit: &'a str,

@@ -1,6 +1,6 @@
 //! profile.proto, the format that `go tool pprof` reads: its field numbers, its summary, and the wire
-//! format of Protocol Buffers, as far as it takes to walk a message without keeping it, and to write
-//! one of numbers, strings and messages.
+//! format of Protocol Buffers, as far as it takes to walk a message without keeping it, to unpack it, and to
+//! write one of numbers, strings and messages.
 //! <https://github.com/google/pprof/blob/main/proto/profile.proto>,
 //! <https://protobuf.dev/programming-guides/encoding/>
 
@@ -16,7 +16,7 @@ pub(super) const LOCATION: u64 = 4;
 pub(super) const FUNCTION: u64 = 5;
 pub(super) const STRING_TABLE: u64 = 6;
 pub(super) const TIME_NANOS: u64 = 9;
-const DURATION_NANOS: u64 = 10;
+pub(super) const DURATION_NANOS: u64 = 10;
 pub(super) const PERIOD_TYPE: u64 = 11;
 pub(super) const PERIOD: u64 = 12;
 pub(super) const COMMENT: u64 = 13;
@@ -28,6 +28,9 @@ pub(super) const GZIP: u8 = 0x1f;
 /// The most that a packed profile unpacks to, in bytes: a small file can unpack to anything, and the largest
 /// profiles have a few MB.
 const MOST_UNPACKED: u64 = 256 << 20;
+
+/// The reason why a profile that ends too early is none.
+pub(super) const ENDS_IN_FIELD: &str = "it ends in the middle of a field";
 
 /// The time, the length and the size of a profile. One that does not say when it was taken has zeros.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,21 +47,56 @@ pub struct Summary {
 ///
 /// # Errors
 /// The input cannot be read, or is no whole profile.
-pub fn summary(mut input: impl BufRead) -> io::Result<Summary> {
-    let start = input.fill_buf()?;
-    if start.is_empty() {
-        return Err(invalid("it is empty"));
-    }
-    if start.first() == Some(&GZIP) {
-        let unpacked = MultiGzDecoder::new(input).take(MOST_UNPACKED);
-        let mut unpacked = BufReader::new(unpacked);
-        let summary = walk(&mut unpacked);
-        if unpacked.get_ref().limit() == 0 {
-            return Err(invalid("it is more than 256 MiB when it is unpacked"));
+pub fn summary(input: impl BufRead) -> io::Result<Summary> {
+    walk(&mut Unpacked::new(input)?)
+}
+
+/// The content of a profile that may be packed with gzip.
+#[derive(Debug)]
+pub(super) enum Unpacked<R> {
+    Plain(R),
+    Gzip(Box<BufReader<io::Take<MultiGzDecoder<R>>>>),
+}
+
+impl<R: BufRead> Unpacked<R> {
+    /// # Errors
+    /// The input cannot be read, or is empty.
+    pub(super) fn new(mut input: R) -> io::Result<Self> {
+        match input.fill_buf()?.first() {
+            None => Err(invalid("it is empty")),
+            Some(&GZIP) => {
+                let unpacked = MultiGzDecoder::new(input).take(MOST_UNPACKED);
+                Ok(Self::Gzip(Box::new(BufReader::new(unpacked))))
+            }
+            Some(_) => Ok(Self::Plain(input)),
         }
-        summary
-    } else {
-        walk(&mut input)
+    }
+}
+
+impl<R: BufRead> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Unpacked<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Plain(input) => input.fill_buf(),
+            Self::Gzip(input) if input.buffer().is_empty() && input.get_ref().limit() == 0 => {
+                Err(invalid("it is more than 256 MiB when it is unpacked"))
+            }
+            Self::Gzip(input) => input.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        match self {
+            Self::Plain(input) => input.consume(bytes),
+            Self::Gzip(input) => input.consume(bytes),
+        }
     }
 }
 
@@ -89,7 +127,7 @@ fn walk(input: &mut impl BufRead) -> io::Result<Summary> {
 
 /// The value of a field, as far as it is read with the field's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Value {
+pub(super) enum Value {
     /// A number.
     Varint(u64),
     /// A string, a message or packed numbers of so many bytes, which come next.
@@ -98,7 +136,7 @@ enum Value {
 
 /// Reads the next field's number and value; `None` at the message's end. Fixed-width values, which
 /// no profile has, are passed over as bytes.
-fn field(input: &mut impl BufRead) -> io::Result<Option<(u64, Value)>> {
+pub(super) fn field(input: &mut impl BufRead) -> io::Result<Option<(u64, Value)>> {
     if input.fill_buf()?.is_empty() {
         return Ok(None);
     }
@@ -118,22 +156,26 @@ fn field(input: &mut impl BufRead) -> io::Result<Option<(u64, Value)>> {
 }
 
 /// Passes over this number of bytes.
-fn skip(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
+pub(super) fn skip(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
     let skipped = io::copy(&mut input.take(bytes), &mut io::sink())?;
     if skipped == bytes {
         Ok(())
     } else {
-        Err(invalid("it ends in the middle of a field"))
+        Err(invalid(ENDS_IN_FIELD))
     }
 }
 
-fn varint(input: &mut impl BufRead) -> io::Result<u64> {
+/// Reads a number.
+pub(super) fn varint(input: &mut impl BufRead) -> io::Result<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
-        let mut byte = [0];
-        input.read_exact(&mut byte)?;
-        number |= u64::from(byte[0] & 0x7f) << shift;
-        if byte[0] < 0x80 {
+        let byte = *input
+            .fill_buf()?
+            .first()
+            .ok_or_else(|| invalid(ENDS_IN_FIELD))?;
+        input.consume(1);
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
             return Ok(number);
         }
     }
@@ -141,7 +183,7 @@ fn varint(input: &mut impl BufRead) -> io::Result<u64> {
 }
 
 /// The error that the input is not the format.
-fn invalid(what: &str) -> io::Error {
+pub(super) fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 

@@ -45,6 +45,11 @@ impl Strings {
         self.all.get_index(index).map_or("", |text| text)
     }
 
+    /// All strings, by index.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|text| &**text)
+    }
+
     /// About how many bytes of memory they take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -155,7 +160,7 @@ impl Tables {
             put_number(&mut message, 4, function.file as u64);
             put_bytes(out, FUNCTION, &message);
         }
-        for text in &self.strings.all {
+        for text in self.strings.iter() {
             put_bytes(out, STRING_TABLE, text.as_bytes());
         }
     }

@@ -1,6 +1,7 @@
 //! The runner's behaviour, shown by the real binary against the stand-in control plane.
 
 mod goldens;
+mod google_pprof;
 mod harness;
 mod in_phase;
 mod proto_reader;
@@ -37,6 +38,7 @@ mod pprof_fuzz;
 mod pprof_malformed;
 mod pprof_oracle;
 mod pprof_texts;
+mod profile_reader;
 mod progress;
 mod proxies;
 mod refusals;

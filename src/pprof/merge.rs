@@ -1,0 +1,265 @@
+//! Profiles added up, or subtracted, sample by sample, by the keys of pprof's own `Merge`: a sample is known by its
+//! locations and its labels; a location by its mapping, its address in it, and its lines; a function by its names,
+//! its file and its first line; a mapping by its size, its offset, and its build id or else its file.
+//! <https://github.com/google/pprof/blob/main/profile/merge.go>
+
+mod merged_tables;
+mod write;
+
+use std::io::{self, Read, Seek, Write};
+
+use hashbrown::DefaultHashBuilder;
+use indexmap::IndexSet;
+use merged_tables::{MergedTables, SET_COST};
+
+use super::proto::invalid;
+use write::Writer;
+
+use super::reader::{self, Header, LabelId, ProfileReader, Sample, Tables};
+
+/// The most memory that what was merged may take, in bytes.
+const MOST_BYTES: usize = 32 << 20;
+
+/// Profiles that were added up.
+#[derive(Debug, Default)]
+pub struct Merged {
+    header: Header,
+    is_begun: bool,
+    tables: MergedTables,
+    /// The stacks as a tree: a location, and what called it. A stack is known by its innermost.
+    stacks: IndexSet<StackNode, DefaultHashBuilder>,
+    label_sets: IndexSet<Box<[LabelId]>, DefaultHashBuilder>,
+    label_count: usize,
+    samples: IndexSet<SampleKey, DefaultHashBuilder>,
+    /// The values of all samples, one sample after another.
+    values: Vec<i64>,
+}
+
+/// A location below what called it, which is a node's index and 1, or 0 for the outermost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct StackNode {
+    caller: u32,
+    location: u32,
+}
+
+/// What tells a sample from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct SampleKey {
+    /// A node's index and 1; 0 is a stack without locations.
+    stack: u32,
+    labels: u32,
+}
+
+/// The part of each sample that is taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'a> {
+    /// The values, by index.
+    pub(super) columns: &'a [usize],
+    /// What the values are multiplied by.
+    pub(super) factor: i64,
+    /// The name of a label that is left out.
+    pub(super) left_out_label: Option<&'a str>,
+}
+
+impl Merged {
+    /// Nothing so far. The first profile that is added says what the values mean.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a profile. Samples of the same stack and labels become one.
+    ///
+    /// # Errors
+    /// The profile cannot be read, has values of another meaning, or makes it more than is taken. Nothing of what
+    /// was merged is to be used then.
+    pub fn add<R: Read + Seek>(&mut self, profile: &mut ProfileReader<R>) -> io::Result<()> {
+        if self.is_begun {
+            combine(&mut self.header, profile.header())?;
+        } else {
+            self.header = profile.header().clone();
+            self.is_begun = true;
+        }
+        let columns: Vec<_> = (0..self.header.sample_types.len()).collect();
+        let part = Part {
+            columns: &columns,
+            factor: 1,
+            left_out_label: None,
+        };
+        self.add_part(profile, part)
+    }
+
+    /// Adds a part of a profile, whose header is not looked at.
+    ///
+    /// # Errors
+    /// As for [`Merged::add`].
+    pub(super) fn add_part<R: Read + Seek>(
+        &mut self,
+        profile: &mut ProfileReader<R>,
+        part: Part<'_>,
+    ) -> io::Result<()> {
+        self.tables.begin(profile.tables());
+        let mut values = Vec::new();
+        profile.each_sample(|sample| {
+            values.clear();
+            for column in part.columns {
+                let value = sample.values.get(*column).copied().unwrap_or(0);
+                let value = value.checked_mul(part.factor);
+                values.push(value.ok_or_else(|| invalid("a value is too large to subtract"))?);
+            }
+            // A sample of nothing is none to pprof.
+            if values.iter().all(|value| *value == 0) {
+                return Ok(());
+            }
+            self.add_sample(sample, &values, part.left_out_label)
+        })
+    }
+
+    fn add_sample(
+        &mut self,
+        sample: &Sample<'_>,
+        values: &[i64],
+        left_out_label: Option<&str>,
+    ) -> io::Result<()> {
+        let tables = sample.tables();
+        let mut stack = 0;
+        for location in sample.locations().iter().rev() {
+            let location = self.tables.location(*location, tables);
+            let node = StackNode {
+                caller: stack,
+                location,
+            };
+            stack = self.stacks.insert_full(node).0 as u32 + 1;
+        }
+        let labels = self.label_set(sample, tables, left_out_label);
+        let (index, is_new) = self.samples.insert_full(SampleKey { stack, labels });
+        let start = index * values.len();
+        if is_new {
+            self.values.extend_from_slice(values);
+        } else if let Some(sums) = self.values.get_mut(start..start + values.len()) {
+            reader::add(sums, values)?;
+        }
+        if self.bytes() > MOST_BYTES {
+            return Err(invalid("what was merged takes more than 32 MiB of memory"));
+        }
+        Ok(())
+    }
+
+    /// The index of a sample's labels, which have no order but that of those with the same name.
+    fn label_set(&mut self, sample: &Sample<'_>, tables: &Tables, left_out: Option<&str>) -> u32 {
+        let mut labels: Vec<_> = sample
+            .label_ids()
+            .iter()
+            .filter(|label| Some(tables.string(label.name())) != left_out)
+            .map(|label| self.tables.label(*label, tables))
+            .collect();
+        labels.sort_by_key(|label| (label.name(), matches!(label, LabelId::Number { .. })));
+        if let Some(index) = self.label_sets.get_index_of(&labels[..]) {
+            return index as u32;
+        }
+        self.label_count += labels.len();
+        self.label_sets.insert_full(labels.into()).0 as u32
+    }
+
+    /// About how many bytes of memory it takes.
+    fn bytes(&self) -> usize {
+        let label_set = size_of::<Box<[LabelId]>>() + SET_COST;
+        self.tables.bytes()
+            + self.stacks.len() * (size_of::<StackNode>() + SET_COST)
+            + self.label_sets.len() * label_set
+            + self.label_count * size_of::<LabelId>()
+            + self.samples.len() * (size_of::<SampleKey>() + SET_COST)
+            + size_of_val(&self.values[..])
+    }
+
+    /// The samples that are not zero in all values, with those.
+    fn live(&self) -> impl Iterator<Item = (SampleKey, &[i64])> {
+        let columns = self.header.sample_types.len().max(1);
+        let all = self.samples.iter().zip(self.values.chunks_exact(columns));
+        all.filter(|(_, values)| values.iter().any(|value| *value != 0))
+            .map(|(key, values)| (*key, values))
+    }
+
+    /// The locations of a stack from the innermost.
+    fn locations(&self, stack: u32) -> impl Iterator<Item = u32> {
+        let node = |stack: u32| self.stacks.get_index(stack.checked_sub(1)? as usize);
+        std::iter::successors(node(stack), move |inner| node(inner.caller))
+            .map(|node| node.location)
+    }
+
+    /// How many samples there are. Those that add up to zero in all values are none.
+    pub fn samples(&self) -> u64 {
+        self.live().count() as u64
+    }
+
+    /// The sum of each value over all samples.
+    ///
+    /// # Errors
+    /// A sum is more than 64 bits hold.
+    pub fn totals(&self) -> io::Result<Vec<i64>> {
+        let mut totals = vec![0; self.header.sample_types.len()];
+        self.live()
+            .try_for_each(|(_, values)| reader::add(&mut totals, values))?;
+        Ok(totals)
+    }
+
+    /// What the merged profile says of itself.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Writes the merged profile, packed with gzip as `go tool pprof` expects it, with nothing in its tables that
+    /// no sample refers to.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn write(&self, output: impl Write) -> io::Result<()> {
+        let mut writer = Writer::new(&self.tables, output);
+        writer.header(&self.header)?;
+        for (key, values) in self.live() {
+            let labels = self.label_sets.get_index(key.labels as usize);
+            let labels = labels.map_or(&[][..], |labels| labels);
+            writer.sample(self.locations(key.stack), values, labels)?;
+        }
+        writer.finish()
+    }
+}
+
+/// Adds what another profile says of itself: the earliest time, all lengths together, the longest period, and
+/// the comments that are new.
+///
+/// # Errors
+/// The profiles' values have other meanings.
+fn combine(header: &mut Header, other: &Header) -> io::Result<()> {
+    let same = header.sample_types == other.sample_types && header.period_type == other.period_type;
+    if !same {
+        let why = format!(
+            "its values are {}, and those that it is to be added to are {}",
+            types(other),
+            types(header)
+        );
+        return Err(invalid(&why));
+    }
+    if header.time_nanos == 0 || (other.time_nanos != 0 && other.time_nanos < header.time_nanos) {
+        header.time_nanos = other.time_nanos;
+    }
+    header.duration_nanos = header.duration_nanos.saturating_add(other.duration_nanos);
+    header.period = header.period.max(other.period);
+    for comment in &other.comments {
+        if !header.comments.contains(comment) {
+            header.comments.push(comment.clone());
+        }
+    }
+    if header.default_sample_type.is_empty() {
+        header
+            .default_sample_type
+            .clone_from(&other.default_sample_type);
+    }
+    Ok(())
+}
+
+/// The values' meanings, and the period's, for a person.
+fn types(header: &Header) -> String {
+    let all = header.sample_types.iter().chain([&header.period_type]);
+    let all = all.map(|of| format!("{}/{}", of.name, of.unit));
+    all.collect::<Vec<_>>().join(" ")
+}
