@@ -30,7 +30,7 @@ pub(super) async fn dump(
     concurrency: usize,
     out: &mpsc::Sender<PodDump>,
 ) -> Result<(), CallError> {
-    let delivered = call_program(plan, program, out).await;
+    let delivered = call_program(plan, program, concurrency, out).await;
     if out.is_closed() {
         return Ok(());
     }
@@ -59,6 +59,7 @@ pub(super) async fn dump(
 async fn call_program(
     plan: &DumpPlan,
     program: &Program,
+    concurrency: usize,
     out: &mpsc::Sender<PodDump>,
 ) -> Delivered {
     let mut all = Delivered::default();
@@ -77,7 +78,8 @@ async fn call_program(
         }
         let directory = root.path().join(component.name());
         let spool = plan.spool.clone();
-        let dump = ComponentDump::new(component, wanted, directory.clone(), spool, out.clone());
+        let (path, out) = (directory.clone(), out.clone());
+        let dump = ComponentDump::new(component, wanted, path, spool, out, concurrency);
         let (delivered, result) = dump.run(program, &plan.connection.limits).await;
         all.pods.extend(delivered.pods);
         all.unexpected_pods.extend(delivered.unexpected_pods);

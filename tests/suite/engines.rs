@@ -13,7 +13,7 @@ use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
-use standin::{Damage, Fault, Options, RouteAnswer, RouteFault, Standin, Times};
+use standin::{Damage, Fault, Options, Profiles, RouteAnswer, RouteFault, Standin, Times};
 use tokio::sync::mpsc;
 
 use crate::harness::{Ended, Place, Shipped, example, file_name, listing, send};
@@ -214,6 +214,37 @@ async fn the_program_is_called_as_documented() {
         assert_eq!(arguments, expected);
         let kubeconfig = place.path("kubeconfig").display().to_string();
         assert_eq!(call["kubeconfig"], kubeconfig);
+    }
+}
+
+#[tokio::test]
+async fn the_pods_of_a_page_are_read_at_once_up_to_the_cores() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let standin = standin(Options {
+        pods: 8,
+        profiles: Profiles::Large,
+        ..Options::default()
+    })
+    .await;
+    for (concurrency, at_least) in [(8, cores.min(2)), (1, 1)] {
+        let place = place(&standin, "")
+            .with("PROFILER_PAGE_SIZE", 4)
+            .with("PROFILER_CONCURRENCY", concurrency);
+        let child = place.spawn();
+        let tasks = format!("/proc/{}/task", child.id().expect("an id"));
+        let ended = tokio::spawn(async move { place.ended(child).await });
+        let mut most = 0;
+        while !ended.is_finished() {
+            let names = std::fs::read_dir(&tasks).into_iter().flatten().flatten();
+            let names =
+                names.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+            most = most.max(names.filter(|name| name == "landing\n").count());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let ended = ended.await.expect("an end");
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        assert!(most >= at_least, "{most} of {cores}");
+        assert!(most <= cores.min(concurrency), "{most} of {cores}");
     }
 }
 

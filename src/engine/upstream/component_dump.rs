@@ -1,11 +1,14 @@
 //! One call of upstream's program, for one component: as it writes pods they are taken, handed over and
 //! deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::io;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -18,6 +21,9 @@ use crate::component::Component;
 use crate::engine::pod_dump::{CLUSTER_PROFILER, PodDump};
 use crate::errors::joined;
 use crate::limits::Limits;
+
+/// The name of the threads that read pods.
+const THREAD: &str = "landing";
 
 /// Pods that a message names.
 const NAMED: usize = 3;
@@ -71,6 +77,8 @@ pub(super) struct ComponentDump {
     directory: OutputDirectory,
     spool: Spool,
     out: mpsc::Sender<PodDump>,
+    /// How many pods are read at once.
+    at_once: usize,
     delivered: Delivered,
 }
 
@@ -84,20 +92,24 @@ enum Event {
 }
 
 impl ComponentDump {
-    /// A call for these pods of a component, into a directory that is not there yet.
+    /// A call for these pods of a component, into a directory that is not there yet. As many of them are read
+    /// at once as there are cores, and no more than `most`.
     pub(super) fn new(
         component: Component,
         wanted: BTreeSet<String>,
         directory: PathBuf,
         spool: Spool,
         out: mpsc::Sender<PodDump>,
+        most: usize,
     ) -> Self {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             component,
             wanted,
             directory: OutputDirectory::new(directory),
             spool,
             out,
+            at_once: cores.min(most).max(1),
             delivered: Delivered::default(),
         }
     }
@@ -153,31 +165,66 @@ impl ComponentDump {
         }
     }
 
-    /// Hands over and deletes the pods that are whole, when the program has told of so many.
+    /// Hands over and deletes the pods that are whole, when the program has told of so many. As many are read at
+    /// once as there may be; each is deleted as soon as it is read.
     fn hand_over_whole(&mut self, written: usize) -> Result<(), Shortfall> {
+        let mut pods = VecDeque::new();
         for name in self.directory.whole(written)? {
-            let dump = self.read(&name);
-            self.directory.delete(&name)?;
-            if let Some(dump) = dump {
-                self.out
-                    .blocking_send(dump)
-                    .map_err(|_| Shortfall::NotWanted)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The dump of a name that is whole; `None` if the name is unexpected or the dump lacks something.
-    fn read(&mut self, name: &OsStr) -> Option<PodDump> {
-        let pod = name.to_string_lossy().into_owned();
-        if let Some(why) = self.why_unexpected(&pod, name) {
+            let pod = name.to_string_lossy().into_owned();
+            let Some(why) = self.why_unexpected(&pod, &name) else {
+                pods.push_back(pod);
+                continue;
+            };
             self.delivered.unexpected_pods.push(UnexpectedPod {
                 component: self.component,
                 name: pod,
                 why,
             });
-            return None;
+            self.directory.delete(&name)?;
         }
+        while !pods.is_empty() {
+            let at_once = pods.len().min(self.at_once);
+            let read = self.read(pods.drain(..at_once).collect());
+            for (pod, dump) in read {
+                self.directory.delete(OsStr::new(&pod))?;
+                if let Some(dump) = dump {
+                    self.wanted.remove(&pod);
+                    self.delivered.pods.insert(pod);
+                    self.out
+                        .blocking_send(dump)
+                        .map_err(|_| Shortfall::NotWanted)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The dumps of pods that are whole, read at once, in the order of their names; `None` where one lacks
+    /// something.
+    fn read(&self, pods: Vec<String>) -> Vec<(String, Option<PodDump>)> {
+        thread::scope(|scope| {
+            let begin = |pod: String| {
+                let read = {
+                    let pod = pod.clone();
+                    move || self.read_pod(pod)
+                };
+                let reading = thread::Builder::new().name(THREAD.to_owned());
+                (pod, reading.spawn_scoped(scope, read))
+            };
+            let reading: Vec<_> = pods.into_iter().map(begin).collect();
+            let end = |(pod, reading): (String, io::Result<ScopedJoinHandle<'_, _>>)| {
+                let dump = match reading {
+                    Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                    // There is no thread to be had.
+                    Err(_) => self.read_pod(pod.clone()),
+                };
+                (pod, dump)
+            };
+            reading.into_iter().map(end).collect()
+        })
+    }
+
+    fn read_pod(&self, pod: String) -> Option<PodDump> {
         let (bundle, unexpected_names) = self
             .directory
             .read(&pod, &self.spool)
@@ -186,8 +233,6 @@ impl ComponentDump {
         if !bundle.lacking().is_empty() {
             return None;
         }
-        self.wanted.remove(&pod);
-        self.delivered.pods.insert(pod.clone());
         Some(PodDump::Expected {
             pod,
             result: Ok(bundle),
