@@ -7,7 +7,7 @@ mod proto_reader;
 
 use std::alloc::System;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Cursor, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +20,9 @@ use cluster_profiler_job::cluster::profiler_switch::{
 use cluster_profiler_job::destination::Summary;
 use cluster_profiler_job::engine::read_page;
 use cluster_profiler_job::manifest::Manifest;
-use cluster_profiler_job::pprof::{Kind, Parsed, Problem, Served, convert, read};
+use cluster_profiler_job::pprof::{
+    Kind, Merged, Parsed, Problem, ProfileReader, Served, convert, read,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -131,6 +133,30 @@ pub fn file(data: &[u8]) {
             "{why:?}"
         );
     }
+    is_merged_to_itself(&packed);
+}
+
+/// A profile that is read and merged has the same totals when it was written and read again; what is none is told by
+/// one short line.
+fn is_merged_to_itself(packed: &[u8]) {
+    let mut merged = Merged::new();
+    let added = ProfileReader::open(Cursor::new(packed)).and_then(|mut profile| {
+        merged.add(&mut profile)?;
+        profile.totals()
+    });
+    let totals = match added {
+        Ok(totals) => totals,
+        Err(error) => {
+            let why = error.to_string();
+            assert!(!why.is_empty() && why.len() < 300, "{why:?}");
+            return;
+        }
+    };
+    let mut written = Vec::new();
+    merged.write(&mut written).expect("memory");
+    let mut again = ProfileReader::open(Cursor::new(written)).expect("what was written");
+    assert_eq!(again.totals().expect("sums"), totals);
+    assert_eq!(merged.totals().expect("sums"), totals);
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
