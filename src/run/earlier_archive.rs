@@ -4,6 +4,7 @@ use tokio::time::timeout;
 
 use super::context::{Context, Target};
 use super::outcome::Fault;
+use crate::cluster::retry::{Backoff, Doubt, Outlook};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found, PodCounts, ShippedRun};
 use crate::limits::ADVICE_WAIT;
@@ -46,14 +47,13 @@ impl EarlierArchive {
         context: &Context,
         target: &Target<'_>,
     ) -> Result<Self, DestinationError> {
-        let cluster = context.cluster_uid();
         let place = target.destination;
         let mut run_id = context.config.run_id.clone();
         let mut why_beside = None;
-        let here = match look(place, &run_id, cluster).await {
+        let here = match look(place, &run_id, context).await {
             Err(error) if error.permanent => {
                 run_id = run_id.beside();
-                let Ok(here) = look(place, &run_id, cluster).await else {
+                let Ok(here) = look(place, &run_id, context).await else {
                     return Err(error);
                 };
                 let why = format!("the run is shipped under the id {run_id}: {error}");
@@ -66,7 +66,7 @@ impl EarlierArchive {
         let is_other = |other: &&Destination| !std::ptr::eq(*other, place);
         let mut elsewhere = Vec::new();
         for place in context.destinations().filter(is_other) {
-            let looked = timeout(ADVICE_WAIT, look(place, &context.config.run_id, cluster)).await;
+            let looked = timeout(ADVICE_WAIT, look(place, &context.config.run_id, context)).await;
             if let Ok(Ok(Here::Manifest(earlier))) = looked {
                 elsewhere.push(earlier);
             }
@@ -133,11 +133,44 @@ impl EarlierArchive {
     }
 }
 
-/// Looks under a run's name, for a cluster.
+/// Looks under a run's name, until the answer is believed.
 ///
 /// # Errors
 /// The place cannot be read, or what is there cannot be understood, or is not the run of this cluster.
 async fn look(
+    place: &Destination,
+    run_id: &RunId,
+    context: &Context,
+) -> Result<Here, DestinationError> {
+    let is_unknown = |here: &Here| matches!(here, Here::Unknown);
+    let cluster = context.cluster_uid();
+    doubting(context, is_unknown, || look_once(place, run_id, cluster)).await
+}
+
+/// Looks again as long as the place refuses to say what is there, or says what makes no sense, and that was not
+/// repeated: one server of many may do so once, and a worse archive would take the place of what it has.
+async fn doubting<T, F: Future<Output = Result<T, DestinationError>>>(
+    context: &Context,
+    is_unknown: impl Fn(&T) -> bool,
+    look: impl Fn() -> F,
+) -> Result<T, DestinationError> {
+    let limits = &context.cluster.connection.limits;
+    let (mut doubt, mut backoff) = (Doubt::new(limits), Backoff::new(limits));
+    loop {
+        let seen = look().await;
+        let is_refused = match &seen {
+            Ok(seen) => is_unknown(seen),
+            Err(error) => error.permanent,
+        };
+        if !is_refused || !doubt.may_pass(Outlook::Refused) {
+            return seen;
+        }
+        backoff.pause().await;
+    }
+}
+
+/// Looks under a run's name, for a cluster.
+async fn look_once(
     place: &Destination,
     run_id: &RunId,
     cluster: Option<&str>,
@@ -169,7 +202,8 @@ pub(super) async fn put_back(context: &Context, set_aside: ShippedRun) {
         manifest,
     } = set_aside;
     let put = async {
-        let found = place.find(&run_id).await?;
+        let is_unknown = |found: &Found| matches!(found, Found::Unknown | Found::Invalid(_));
+        let found = doubting(context, is_unknown, || place.find(&run_id)).await?;
         if !matches!(found, Found::Unfinished(bytes) if bytes == manifest.archive.bytes) {
             return Ok(());
         }

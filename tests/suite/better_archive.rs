@@ -209,6 +209,42 @@ async fn an_earlier_manifest_that_cannot_be_read_any_more_costs_no_dump() {
     assert_eq!(record(&standin), None);
 }
 
+/// One server of many, or a rule that is not everywhere yet: what is there is not known by one refusal, and what is
+/// worse must not take its place, nor go beside it.
+#[tokio::test]
+async fn one_odd_refusal_does_not_hide_an_earlier_archive() {
+    let get = |answer| BucketFault::always("GET", "profile-test-run.json", answer);
+    let head = |answer| BucketFault::always("HEAD", "profile-test-run.tar.gz", answer);
+    for fault in [
+        get(Answer::Refused(403, "AccessDenied")),
+        get(Answer::Refused(403, "SignatureDoesNotMatch")),
+        get(Answer::Refused(401, "Unauthorized")),
+        get(Answer::Refused(404, "NoSuchBucket")),
+        get(Answer::ErrorIn200("InternalError")),
+        head(Answer::Refused(403, "AccessDenied")),
+    ] {
+        let (standin, bucket) = (standin().await, bucket().await);
+        let place = into(&bucket, &standin)
+            .with("PROFILER_SETTLE", "1h")
+            .with("PROFILER_GRACE", "10m");
+        let child = place.spawn();
+        window_is_open(&place).await;
+        standin.remove_pod(&standin.pods()[0]);
+        send(&child, Signal::TERM);
+        assert_eq!(place.ended(child).await.code, 143);
+        let archive = || std::fs::read(bucket.path(&key("tar.gz"))).expect("an archive");
+        let before = archive();
+        standin.remove_pod(&standin.pods()[0]);
+        // Preflight is not refused.
+        bucket.fault(fault.clone().after(1).times(1));
+        let ended = place.run().await;
+        assert_eq!(ended.code, 5, "{fault:?} {}", ended.log);
+        assert_shipped(&bucket);
+        assert!(archive() == before, "{fault:?}");
+        assert_eq!(bucket.keys().len(), 2, "{fault:?} {:?}", bucket.keys());
+    }
+}
+
 #[tokio::test]
 async fn an_attempt_that_is_killed_in_mid_dump_leaves_what_was_there() {
     let (standin, place) = shipped_but_one().await;
