@@ -1,11 +1,12 @@
-//! What people do by hand against one run: upstream's program at its default page, `tar`, an upload by
-//! the AWS CLI, and the runner that ships to the same bucket.
+//! What people do by hand against one run: upstream's program at its default page, `tar` with gzip or pigz, an upload
+//! by the AWS CLI, and the runner, by either engine, that ships to the same bucket.
 
 mod bucket;
 mod measured;
 mod tools;
 mod ways;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,8 +17,8 @@ use bucket::Bucket;
 use measured::Cost;
 use tools::Tools;
 
-/// Profile the same stand-in both ways, in turns, into the same MinIO, and print what each cost and the
-/// ratios. Needs Go, Python and GNU time; the first time it builds MinIO and upstream's program.
+/// Profile the same stand-in all ways, in turns, into the same MinIO, and print what each cost and the
+/// ratios. Needs Go, Python, GNU time and pigz; the first time it builds MinIO and upstream's program.
 #[derive(Parser)]
 struct Cli {
     /// Pods, of 25 MB each
@@ -26,6 +27,9 @@ struct Cli {
     /// Runs of each, of which the median counts
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// The runner, in place of the one that ships
+    #[arg(long)]
+    binary: Option<PathBuf>,
     /// Times that a pod takes to answer, in ms
     #[arg(long, value_delimiter = ',', default_value = "0,1300")]
     pod_latency: Vec<u64>,
@@ -34,9 +38,9 @@ struct Cli {
 #[tokio::main]
 async fn main() -> Result<()> {
     let cli = Cli::parse();
-    let tools = Tools::make().await?;
+    let tools = Tools::make(cli.binary).await?;
     let bucket = Bucket::start(&tools).await?;
-    println!("pod latency  way                       wall s     CPU s  peak MiB");
+    println!("pod latency  way                               wall s     CPU s  peak MiB");
     for &latency in &cli.pod_latency {
         let options = Options {
             pods: cli.pods,
@@ -51,7 +55,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Measures both ways in turns, and prints their medians and ratios.
+/// Measures all ways in turns, and prints their medians, and the ratios of those by hand to those by a run.
 async fn compare(
     tools: &Tools,
     bucket: &Bucket,
@@ -59,7 +63,7 @@ async fn compare(
     latency: u64,
     runs: usize,
 ) -> Result<()> {
-    let (mut by_hand, mut by_run) = (Vec::new(), Vec::new());
+    let (mut steps, mut by_hand, mut by_run) = (Costs::new(), Costs::new(), Costs::new());
     for number in 0..runs {
         let scratch = tempfile::tempdir()?;
         let kubeconfig = scratch.path().join("kubeconfig");
@@ -70,53 +74,61 @@ async fn compare(
             bucket,
         };
         let id = format!("{latency}-{number}");
-        by_hand.push(ways::by_hand(tools, &place, &id).await?);
-        by_run.push(ways::by_run(tools, &place, &id).await?);
+        let hand = ways::by_hand(tools, &place, &id).await?;
+        let sums: Vec<_> = hand.sums().collect();
+        add(&mut steps, [("  cluster-profiler", hand.dump)]);
+        add(&mut steps, hand.packed);
+        add(&mut steps, [("  aws s3 cp", hand.sent)]);
+        add(&mut by_hand, sums);
+        for engine in ways::ENGINES {
+            let cost = ways::by_run(tools, &place, engine, &id).await?;
+            add(&mut by_run, [(engine, cost)]);
+        }
     }
-    let steps = median_of_steps(&by_hand)?;
     let row = |way: &str, cost: &Cost| {
         println!(
-            "{latency:>8} ms  {way:<24}{:>8.1}{:>10.1}{:>10.1}",
+            "{latency:>8} ms  {way:<32}{:>8.1}{:>10.1}{:>10.1}",
             cost.wall, cost.cpu, cost.peak
         );
     };
-    for (name, cost) in &steps {
-        row(&format!("  {name}"), cost);
+    for (step, costs) in steps {
+        row(step, &median(costs)?);
     }
-    let hand = median(by_hand.iter().map(|steps| sum(steps)).collect())?;
-    let run = median(by_run)?;
-    row("by hand", &hand);
-    row("one run", &run);
-    println!(
-        "{latency:>8} ms  ratios: wall {:.1}, CPU {:.1}, peak memory {:.0}",
-        hand.wall / run.wall,
-        hand.cpu / run.cpu,
-        hand.peak / run.peak
-    );
+    let mut hands = Vec::new();
+    for (packer, costs) in by_hand {
+        let cost = median(costs)?;
+        row(&format!("by hand, {packer}"), &cost);
+        hands.push((packer, cost));
+    }
+    for (engine, costs) in by_run {
+        let run = median(costs)?;
+        row(&format!("one run, {engine}"), &run);
+        for (packer, hand) in &hands {
+            println!(
+                "{latency:>8} ms  by hand, {packer}, to one run, {engine}: wall {:.1}, CPU {:.1}, peak memory {:.0}",
+                hand.wall / run.wall,
+                hand.cpu / run.cpu,
+                hand.peak / run.peak
+            );
+        }
+    }
     Ok(())
 }
 
-fn sum(steps: &[(&'static str, Cost)]) -> Cost {
-    steps.iter().fold(Cost::default(), |sum, (_, step)| Cost {
-        wall: sum.wall + step.wall,
-        cpu: sum.cpu + step.cpu,
-        peak: sum.peak.max(step.peak),
-    })
+/// What each of some things cost each time, in the order in which they came first.
+type Costs = Vec<(&'static str, Vec<Cost>)>;
+
+fn add(costs: &mut Costs, new: impl IntoIterator<Item = (&'static str, Cost)>) {
+    for (name, cost) in new {
+        match costs.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, costs)) => costs.push(cost),
+            None => costs.push((name, vec![cost])),
+        }
+    }
 }
 
 /// The one in the middle by wall time.
 fn median(mut costs: Vec<Cost>) -> Result<Cost> {
     costs.sort_by(|one, other| one.wall.total_cmp(&other.wall));
     costs.get(costs.len() / 2).copied().context("no run")
-}
-
-fn median_of_steps(runs: &[Vec<(&'static str, Cost)>]) -> Result<Vec<(&'static str, Cost)>> {
-    let first = runs.first().context("no run")?;
-    let names = first.iter().map(|(name, _)| *name).enumerate();
-    names
-        .map(|(at, name)| {
-            let costs = runs.iter().map(|run| run[at].1).collect();
-            Ok((name, median(costs)?))
-        })
-        .collect()
 }

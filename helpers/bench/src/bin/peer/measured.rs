@@ -17,6 +17,17 @@ pub(crate) struct Cost {
     pub(crate) peak: f64,
 }
 
+impl Cost {
+    /// The cost of this, and of another after it.
+    pub(crate) fn then(&self, next: &Self) -> Self {
+        Self {
+            wall: self.wall + next.wall,
+            cpu: self.cpu + next.cpu,
+            peak: self.peak.max(next.peak),
+        }
+    }
+}
+
 /// Runs a program to its end, with these arguments and these variables beside ours, and returns its cost.
 ///
 /// # Errors

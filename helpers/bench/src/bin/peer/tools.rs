@@ -22,13 +22,17 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Makes them all.
+    /// Makes them all, but for a runner that is given.
     ///
     /// # Errors
     /// One of them cannot be built or installed.
-    pub(crate) async fn make() -> Result<Self> {
+    pub(crate) async fn make(runner: Option<PathBuf>) -> Result<Self> {
+        let runner = match runner {
+            Some(runner) => runner,
+            None => bench::build(Build::Release).await?,
+        };
         Ok(Self {
-            runner: bench::build(Build::Release).await?,
+            runner,
             upstream: upstream().await?,
             aws: aws().await?,
             minio: helper("s3-servers/build", &["minio"]).await?.trim().into(),
