@@ -57,6 +57,11 @@ impl Spool {
         }
     }
 
+    /// The archive's one top directory, which has the run's name.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
     /// The directory for temporary files.
     pub fn temporary(&self) -> &Path {
         &self.temporary

@@ -51,6 +51,14 @@ pub trait Engine: Debug + Send + Sync {
     ) -> BoxFuture<'_, Result<(), CallError>>;
 }
 
+/// Removes what runs that were killed left of their dumps in the temporary directory: this run's earlier attempts,
+/// and whatever is older than a day.
+pub async fn remove_abandoned(spool: &Spool) {
+    let spool = spool.clone();
+    // What it cannot remove it has said.
+    let _ = tokio::task::spawn_blocking(move || upstream::scratch::remove_abandoned(&spool)).await;
+}
+
 /// The engine that the configuration names.
 pub fn configured(config: &Config) -> Box<dyn Engine> {
     let concurrency = config.concurrency;

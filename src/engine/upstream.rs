@@ -4,10 +4,10 @@
 mod component_dump;
 mod output_directory;
 pub(super) mod program;
+pub(super) mod scratch;
 
 use std::collections::BTreeSet;
 
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use self::component_dump::{ComponentDump, Delivered, Shortfall};
@@ -16,9 +16,6 @@ use super::native;
 use super::pod_dump::{DumpPlan, PodDump, note_unexpected_name};
 use crate::cluster::call::CallError;
 use crate::component::Component;
-
-/// The name of the program's directory in the temporary one, before some random letters.
-const DIRECTORY_PREFIX: &str = "cluster-profiler-dump-";
 
 /// Dumps a plan's pods: those that the program delivers, then the rest natively.
 ///
@@ -63,7 +60,7 @@ async fn call_program(
     out: &mpsc::Sender<PodDump>,
 ) -> Delivered {
     let mut all = Delivered::default();
-    let root = match TempDir::with_prefix_in(DIRECTORY_PREFIX, plan.spool.temporary()) {
+    let root = match scratch::make(&plan.spool) {
         Ok(root) => root,
         Err(error) => {
             tracing::warn!(%error, "no directory can be made for cluster-profiler");

@@ -26,6 +26,7 @@ mod gate;
 mod gate_patch;
 mod journal;
 mod kept;
+mod killed_dumps;
 mod lease;
 mod left_behind;
 mod lock;

@@ -6,7 +6,7 @@ use crate::archive::Spool;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::destination::ShippedRun;
-use crate::engine::{DumpPlan, Engine, Native};
+use crate::engine::{self, DumpPlan, Engine, Native};
 use crate::limits::REOPENINGS;
 use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
@@ -114,6 +114,7 @@ async fn ship(
         pods,
         spool,
     };
+    engine::remove_abandoned(&plan.spool).await;
     let chosen = ChosenEngine::choose(context, stopped.died_dumping.as_deref()).await?;
     let engine = chosen.engine();
     let ended = dump_pods(

@@ -1,0 +1,58 @@
+//! The program's directory in the temporary one, and those that runs left that were killed.
+
+use std::fs::DirEntry;
+use std::io;
+
+use tempfile::TempDir;
+
+use crate::archive::Spool;
+use crate::limits::ABANDONED;
+
+/// The beginning of a directory's name, before the run's.
+const PREFIX: &str = "cluster-profiler-dump-";
+
+/// What stands between the run's name, which has none, and some random letters.
+const SEPARATOR: char = '_';
+
+/// Makes the directory of a run.
+///
+/// # Errors
+/// It cannot be made.
+pub(super) fn make(spool: &Spool) -> io::Result<TempDir> {
+    TempDir::with_prefix_in(prefix_of_run(spool), spool.temporary())
+}
+
+fn prefix_of_run(spool: &Spool) -> String {
+    format!("{PREFIX}{}{SEPARATOR}", spool.root())
+}
+
+/// Removes directories of this run, which has the cluster's lock and has made none yet, and of any run if they are
+/// older than a day. One that cannot be removed is in nobody's way but for its size: it is warned of.
+pub(in crate::engine) fn remove_abandoned(spool: &Spool) {
+    let Ok(entries) = spool.temporary().read_dir() else {
+        return;
+    };
+    let of_run = prefix_of_run(spool);
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_abandoned = name.starts_with(&of_run) || is_old(&entry);
+        if !name.starts_with(PREFIX) || !is_abandoned {
+            continue;
+        }
+        let path = entry.path();
+        match std::fs::remove_dir_all(&path) {
+            Ok(()) => tracing::info!(path = %path.display(), "removed what a dead run left"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "what a dead run left stays");
+            }
+        }
+    }
+}
+
+/// Whether a directory has not been written to for longer than any run writes.
+fn is_old(entry: &DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    age.is_some_and(|age| age > ABANDONED)
+}
