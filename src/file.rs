@@ -15,6 +15,27 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     written.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
+/// Whether a file could not be written for want of space: an empty one, which needs none, often still can be.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// Writes a file as [`write_whole`] does, and an empty one where the disk has no room for its content, since that it
+/// is there tells the most. Gives the error for which it is empty.
+///
+/// # Errors
+/// As of [`write_whole`].
+pub fn write_whole_or_empty(path: &Path, content: &[u8]) -> io::Result<Option<io::Error>> {
+    match write_whole(path, content) {
+        Ok(()) => Ok(None),
+        Err(error) if is_full(&error) => write_whole(path, b"").map(|()| Some(error)),
+        Err(error) => Err(error),
+    }
+}
+
 /// Proves that a file can be written here, with another one beside it that is removed again.
 ///
 /// # Errors

@@ -53,18 +53,39 @@ fn write_stop_file(stop: &Path, done: &Path, exit_code: Option<u8>) -> ExitCode 
     let path = stop.display();
     // Without a number, a newline says that nothing follows: an empty file might be half of one.
     let number = exit_code.map_or_else(String::new, |code| code.to_string());
-    match file::write_whole(stop, format!("{number}\n").as_bytes()) {
-        Ok(()) => {
-            say(format_args!("wrote {path}: the window ends"));
-            ExitCode::Complete
+    let content = format!("{number}\n");
+    let is_failure = exit_code.is_some_and(|code| code != 0);
+    // Of a workload that did not fail an empty file says enough.
+    let written = if is_failure {
+        file::write_whole(stop, content.as_bytes()).map(|()| None)
+    } else {
+        file::write_whole_or_empty(stop, content.as_bytes())
+    };
+    match written {
+        Ok(None) => say(format_args!("wrote {path}: the window ends")),
+        Ok(Some(why)) => say(format_args!(
+            "wrote {path}, but empty, for {why}: the window ends"
+        )),
+        Err(error) if file::is_full(&error) => {
+            let lost = if is_failure {
+                format!(
+                    "the exit code {number} has no room: make some, and stop again; or `touch {path}`, \
+                     which ends the window without it"
+                )
+            } else {
+                "make room, and stop again".to_owned()
+            };
+            complain(format_args!("{path}: {error}; the window goes on: {lost}"));
+            return ExitCode::Finding;
         }
         Err(error) => {
             complain(format_args!(
                 "{path}: {error}; is a run going on here, with the same environment?"
             ));
-            ExitCode::Finding
+            return ExitCode::Finding;
         }
     }
+    ExitCode::Complete
 }
 
 async fn wait_until_ready(ready: &Path, done: &Path, wait: Duration) -> ExitCode {

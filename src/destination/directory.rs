@@ -24,6 +24,9 @@ use crate::manifest::{Archive, Manifest, Sha256};
 /// The name of the probe: a file that is written as archives and manifests are, and deleted.
 const PROBE: &str = ".cluster-profiler-job.probe";
 
+/// The size of the probe: some blocks, for the last one, or an inode, takes a smaller file on a disk that is full.
+const PROBE_SIZE: usize = 16 * 1024;
+
 /// Bytes read from an archive at once.
 const CHUNK: usize = 256 * 1024;
 
@@ -65,7 +68,7 @@ impl Directory {
             fs::create_dir_all(path)
                 .map_err(|error| DestinationError::io("create the directory", path, &error))?;
             let probe = path.join(PROBE);
-            write_durably(&probe, b"cluster-profiler-job writes here\n")?;
+            write_durably(&probe, &[b'.'; PROBE_SIZE])?;
             if let Err(error) = fs::remove_file(&probe) {
                 tracing::warn!(%error, "the probe file cannot be deleted again; going on");
             }

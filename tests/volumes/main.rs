@@ -117,6 +117,63 @@ async fn a_full_temporary_volume_is_told_before_anything_is_changed() {
     assert_eq!(standin.starts(), 0, "{said}");
 }
 
+/// `stop` on a full disk: its exit code, what it said, and what the stop file holds.
+async fn stopped_on_a_full_disk(code: &[&str]) -> (Option<i32>, String, Option<String>) {
+    let place = Place::empty();
+    let script = r#"
+        mount -t tmpfs -o size=8k none "$TMPDIR"
+        mkdir "$TMPDIR/cluster-profiler-job"
+        if head -c 65536 /dev/zero > "$TMPDIR/full"; then exit 9; fi
+        code=0
+        "$@" || code=$?
+        stop="$TMPDIR/cluster-profiler-job/stop"
+        if [ -e "$stop" ]; then cp "$stop" "$OUT/stop"; fi
+        exit $code
+        "#;
+    std::fs::create_dir_all(place.out()).expect("a directory");
+    let output = tokio::process::Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c"])
+        .arg(format!("set -e; {script}"))
+        .args(["sh", BINARY, "stop"])
+        .args(code)
+        .envs(place.variables())
+        .env("OUT", place.out())
+        .output()
+        .await
+        .expect("unshare, from util-linux, starts");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let stop = std::fs::read_to_string(place.out().join("stop")).ok();
+    (output.status.code(), said.into_owned(), stop)
+}
+
+#[tokio::test]
+async fn a_full_disk_does_not_keep_a_window_open() {
+    for code in [&[][..], &["0"]] {
+        let (ended, said, stop) = stopped_on_a_full_disk(code).await;
+        assert_eq!(ended, Some(0), "{said}");
+        assert_eq!(stop.as_deref(), Some(""), "{said}");
+    }
+    let (ended, said, stop) = stopped_on_a_full_disk(&["7"]).await;
+    assert_eq!(ended, Some(1), "{said}");
+    assert!(said.contains("the exit code 7 has no room"), "{said}");
+    assert!(said.contains("touch"), "{said}");
+    assert_eq!(stop, None, "a failure is not told as a success: {said}");
+}
+
+#[tokio::test]
+async fn a_volume_with_room_for_a_block_alone_is_refused_before_anything_is_changed() {
+    let script = "mount -t tmpfs -o size=64k none \"$OUT\"; \
+                  head -c 61440 /dev/zero > \"$OUT/full\"";
+    refused(
+        script,
+        &[],
+        Options::default(),
+        0,
+        &["No space left", "make room"],
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn a_small_temporary_volume_is_enough_for_pods_that_fit_in_memory() {
     let standin = Standin::start(Options::default())

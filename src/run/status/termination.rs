@@ -93,7 +93,11 @@ fn write_termination_log(log: &TerminationLog, message: &Message) -> io::Result<
 
 fn write_done_file(path: &Path, message: &Message) -> io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(path))?;
-    file::write_whole(path, message.to_json().as_bytes())
+    let written = file::write_whole_or_empty(path, message.to_json().as_bytes())?;
+    if let Some(error) = written {
+        tracing::warn!(path = %path.display(), %error, "the done file is empty");
+    }
+    Ok(())
 }
 
 fn write_results(directory: &Path, message: &Message) -> io::Result<()> {
