@@ -5,7 +5,6 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, PostParams};
 
 use super::call::{CallError, Connection};
@@ -44,7 +43,7 @@ pub async fn write(
             uid: Some(pod.uid.clone()),
             ..ObjectReference::default()
         }),
-        event_time: Some(MicroTime(Timestamp::now())),
+        event_time: Some(MicroTime((connection.limits.now)())),
         reporting_controller: Some(CONTROLLER.to_owned()),
         reporting_instance: Some(short(&pod.name, LONGEST_INSTANCE)),
         action: Some("Profile".to_owned()),

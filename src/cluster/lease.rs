@@ -7,7 +7,6 @@ mod journal;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease as Object;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta};
@@ -185,7 +184,7 @@ async fn take(
     found: Option<Object>,
     sent: &mut Instant,
 ) -> Result<Option<Object>, CallError> {
-    let now = MicroTime(Timestamp::now());
+    let now = MicroTime((connection.limits.now)());
     let transition = i32::from(found.is_some());
     let mut object = found.unwrap_or_else(|| Object {
         metadata: ObjectMeta {

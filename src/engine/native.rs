@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use backon::{BackoffBuilder, ExponentialBackoff};
-use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -281,7 +280,7 @@ async fn try_page(list: &PodList, step: &Step, landing: &Landing) -> Try {
     };
     let wanted = Wanted {
         pod: step.pod.clone(),
-        dumped_at: Timestamp::now(),
+        dumped_at: (list.connection.limits.now)(),
     };
     // Nobody closes it.
     let _permit = landing.room.acquire().await;

@@ -39,10 +39,19 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
     confirmation.carry(unstopped);
     *context.stop_confirmation.lock().await = Some(confirmation);
     let now = (context.cluster.connection.limits.now)();
+    let at = journal.started.unwrap_or(now);
+    if now < at {
+        tracing::warn!(
+            %now,
+            started = %at,
+            "by this node's clock the window has not begun: it was set back, or differs from that of the attempt \
+             that died; the window's end is not known, and counts as its begin"
+        );
+    }
     let failed = journal.start_failed;
     Ok(WindowOver {
         started: Started {
-            at: journal.started.unwrap_or(now),
+            at,
             since: Instant::now(),
             failed: failed.map(|(pod, why)| StartFailed { pod, why }),
             expected,
@@ -51,7 +60,7 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
             by: journal.ended_by.unwrap_or(EndedBy::Died),
             workload_exit_code: journal.workload_exit_code,
         },
-        stopped: Some(journal.stopped.unwrap_or(now)),
+        stopped: Some(journal.stopped.unwrap_or(now).max(at)),
         died_dumping: journal.dumping,
     })
 }

@@ -75,15 +75,16 @@ pub(super) fn outdated_runs<'a>(
     destination: &'a Destination,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let retention = &context.config.retention;
+    let now = (context.cluster.connection.limits.now)();
     let begun = async move {
         let listed = if retention.keeps_all() {
             Vec::new()
         } else {
             destination.list().await?
         };
-        let earlier = earlier_runs(listed, &context.config.run_id, Timestamp::now());
+        let earlier = earlier_runs(listed, &context.config.run_id, now);
         let own = context.cluster_uid().map(str::to_owned);
-        Ok(outdated_among(earlier, destination, retention, own))
+        Ok(outdated_among(earlier, destination, retention, own, now))
     };
     stream::once(begun).try_flatten()
 }
@@ -95,6 +96,7 @@ fn outdated_among<'a>(
     destination: &'a Destination,
     retention: &'a Retention,
     own_cluster: Option<String>,
+    now: Timestamp,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let mut decider = Decider::new(retention);
     let mut warned = false;
@@ -115,7 +117,7 @@ fn outdated_among<'a>(
                  never remove such a run; if it is this cluster's, remove it by hand"
             );
         }
-        let decision = decider.decide(run.finished, owner, Timestamp::now());
+        let decision = decider.decide(run.finished, owner, now);
         tracing::debug!(%run_id, "retention: {decision:?}");
         ready(Ok(match decision {
             Decision::Keep(_) => None,

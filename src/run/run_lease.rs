@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
@@ -132,10 +131,17 @@ impl RunLease {
     /// # Errors
     /// As of [`Self::note`].
     pub(super) async fn note_stopped(&self) -> Result<(), LeaseError> {
+        let now = self
+            .held()
+            .as_ref()
+            .map(|held| held.lease.connection().limits.now);
+        let Some(now) = now else { return Ok(()) };
         self.note(|journal| {
             if journal.stage == Stage::Started {
-                // If the attempt died during the window, this moment counts as the window's end.
-                journal.stopped.get_or_insert_with(Timestamp::now);
+                // If the attempt died during the window, this moment counts as the window's end. A clock that was
+                // set back since is no reason for one that ends before it begins.
+                let ended = journal.started.max(Some(now()));
+                journal.stopped = journal.stopped.or(ended);
                 journal.stage = Stage::Stopped;
             }
             journal.unstopped.clear();

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease as Object;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
@@ -202,7 +201,7 @@ impl HeldLease {
             let mut object = lock(&self.seen).clone();
             change(&mut object);
             if let Some(spec) = &mut object.spec {
-                spec.renew_time = Some(MicroTime(Timestamp::now()));
+                spec.renew_time = Some(MicroTime((limits.now)()));
             }
             let exists = object.metadata.resource_version.is_some();
             let call = format!("update the Lease {NAME}");

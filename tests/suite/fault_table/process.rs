@@ -5,7 +5,7 @@ use std::cell::Cell;
 use bucket::{Answer, Fault, Seen};
 use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
-use cluster_profiler_job::manifest::{File, Manifest, State};
+use cluster_profiler_job::manifest::{File, Manifest, Pod, State};
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::pprof::Kind;
 use cluster_profiler_job::run::phase::Phase;
@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 
 use super::api::{phases_of, requests_of_a_run};
 use super::{
-    AT_ONCE, Table, assert_complete, assert_documented, assert_nothing_left, cluster, phases,
-    scaled, short_and_restoring,
+    AT_ONCE, Table, assert_complete, assert_documented, assert_nothing_left, attempt_within,
+    cluster, phases, scaled, short_and_restoring,
 };
 use crate::engines;
 use crate::harness::{Place, standin};
@@ -203,6 +203,42 @@ async fn with_a_step(phase: Phase, request: usize, step: SignedDuration) -> Vec<
     vec![code.number()]
 }
 
+/// The codes of a run that is killed, and of its next attempt, whose clock is so far off.
+async fn killed_and_stepped(phase: Phase, step: SignedDuration) -> Vec<u8> {
+    let standin = standin().await;
+    let mut place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
+        .with("PROFILER_CONCURRENCY", 1);
+    let mut child = enter(phase, &standin, &place, Place::spawn_short_lease).await;
+    child.kill().await.expect("it runs");
+    let_go(phase, &standin);
+    place.set("PROFILER_SETTLE", "50ms");
+    STEP.set(step);
+    let limits = Limits {
+        now: stepped,
+        ..scaled()
+    };
+    let code = attempt_within(&place, limits).await;
+    STEP.set(SignedDuration::ZERO);
+    let what = format!("killed in {phase:?}, and {step}: {code}");
+    assert!(standin.profiling().is_empty(), "{what}");
+    let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
+    assert_eq!(gate, !has_gate_off(phase), "{what}");
+    assert_eq!(record(&standin), None, "{what}");
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.pods.len(), 8, "{what}");
+    let window = &manifest.window;
+    assert!(window.stop >= window.start, "{what}: {window:?}");
+    let is_blamed = |pod: &Pod| {
+        let why = pod.why.as_deref().unwrap_or_default();
+        pod.state == State::Complete || why.contains("of the window's")
+    };
+    assert!(manifest.pods.iter().all(is_blamed), "{what}");
+    assert!(place.leftovers().is_empty(), "{what}");
+    vec![137, code]
+}
+
 #[tokio::test]
 async fn signals_and_clocks() {
     let mut table = Table::default();
@@ -243,4 +279,22 @@ async fn signals_and_clocks() {
         table.note(row, column, codes);
     }
     assert_documented("process", &table.markdown(&ROWS, &phases()));
+}
+
+#[tokio::test]
+async fn a_clock_that_differs_from_that_of_an_attempt_that_was_killed() {
+    // Before a window no time is noted.
+    let struck = [Phase::Window, Phase::Stop, Phase::Dump];
+    let mut table = Table::default();
+    for (row, hours) in [1, -1].into_iter().enumerate() {
+        for (column, phase) in struck.into_iter().enumerate() {
+            let codes = killed_and_stepped(phase, SignedDuration::from_hours(hours)).await;
+            table.note(row, column, codes);
+        }
+    }
+    let rows = [
+        "kill -9, and the next attempt's clock is an hour ahead",
+        "kill -9, and the next attempt's clock is an hour back",
+    ];
+    assert_documented("attempts", &table.markdown(&rows, &struck.map(Phase::name)));
 }
