@@ -18,7 +18,7 @@ use crate::manifest::{File, Sha256};
 
 /// Compressed bytes kept in memory before a temporary file takes them, which those of a busy pod's heap and allocs
 /// are: a slow destination keeps as many bundles waiting as pods are asked for at once.
-const MEMORY: usize = 512 * 1024;
+const MEMORY: usize = 256 * 1024;
 
 /// zlib's level 3: within a tenth of level 6 in size on profile text, at twice its speed.
 const LEVEL: Compression = Compression::new(3);

@@ -97,7 +97,7 @@ variables! {
         default "keep",
         "`keep` or `drop` the texts that profiles with names were made of";
     concurrency: u32, number(1..=64),
-        default "16",
+        default "12",
         "pods asked for at once (native), 1 to 64";
     min_complete: MinComplete, min_complete,
         default "100%",

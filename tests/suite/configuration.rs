@@ -37,7 +37,7 @@ fn only_the_destination_is_required() {
     );
     assert_eq!(config.components, Component::ALL.into());
     assert_eq!(config.window.settle, Duration::from_secs(300));
-    assert_eq!(config.concurrency, 16);
+    assert_eq!(config.concurrency, 12);
     assert_eq!(config.namespace, None);
     assert_eq!(config.temporary, std::path::Path::new("/tmp"));
     let id = config.run_id.as_str();
