@@ -1,9 +1,10 @@
 //! Small files that others wait for: they appear whole or not at all.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 /// Writes a file under a temporary name beside it, and renames it.
 ///
@@ -34,6 +35,13 @@ pub fn write_whole_or_empty(path: &Path, content: &[u8]) -> io::Result<Option<io
         Err(error) if is_full(&error) => write_whole(path, b"").map(|()| Some(error)),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a directory's entry has not been written for longer than this. One that does not say is not.
+pub fn is_older_than(entry: &DirEntry, age: Duration) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    let since = modified.ok().and_then(|modified| modified.elapsed().ok());
+    since.is_some_and(|since| since > age)
 }
 
 /// Proves that a file can be written here, with another one beside it that is removed again.

@@ -9,6 +9,7 @@ use tempfile::{Builder, TempPath};
 
 use crate::destination::error::DestinationError;
 use crate::errors::plain;
+use crate::file;
 use crate::limits::ABANDONED;
 
 const PREFIX: &str = ".cluster-profiler-job.";
@@ -108,7 +109,8 @@ pub(super) fn remove_abandoned(directory: &Path, files: &[String]) {
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
-        if !is_temporary(&name) || !(is_of(&name, files) || is_old(&entry)) {
+        if !is_temporary(&name) || !(is_of(&name, files) || file::is_older_than(&entry, ABANDONED))
+        {
             continue;
         }
         // Opened for writing, for some file systems lock nothing else.
@@ -133,13 +135,6 @@ fn is_of(name: &str, files: &[String]) -> bool {
         .and_then(|rest| rest.strip_suffix(SUFFIX));
     let target = middle.and_then(|middle| middle.rsplit_once('.'));
     target.is_some_and(|(target, _)| files.iter().any(|file| file == target))
-}
-
-/// Whether a file has not been written for longer than any run writes.
-fn is_old(entry: &fs::DirEntry) -> bool {
-    let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-    age.is_some_and(|age| age > ABANDONED)
 }
 
 /// Removes a temporary file; says whether it could be.

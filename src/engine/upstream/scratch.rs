@@ -1,11 +1,11 @@
 //! The program's directory in the temporary one, and those that runs left that were killed.
 
-use std::fs::DirEntry;
 use std::io;
 
 use tempfile::TempDir;
 
 use crate::archive::Spool;
+use crate::file;
 use crate::limits::ABANDONED;
 
 /// The beginning of a directory's name, before the run's.
@@ -36,7 +36,7 @@ pub(in crate::engine) fn remove_abandoned(spool: &Spool) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let is_abandoned = name.starts_with(&of_run) || is_old(&entry);
+        let is_abandoned = name.starts_with(&of_run) || file::is_older_than(&entry, ABANDONED);
         if !name.starts_with(PREFIX) || !is_abandoned {
             continue;
         }
@@ -48,11 +48,4 @@ pub(in crate::engine) fn remove_abandoned(spool: &Spool) {
             }
         }
     }
-}
-
-/// Whether a directory has not been written to for longer than any run writes.
-fn is_old(entry: &DirEntry) -> bool {
-    let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-    age.is_some_and(|age| age > ABANDONED)
 }
