@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
 
+use super::proto;
 use super::proto::{
     COMMENT, DEFAULT_SAMPLE_TYPE, MAPPING, PERIOD, PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, TIME_NANOS,
-    put_bytes, put_number, put_varint,
+    put_bytes, put_number,
 };
 use super::tables::Tables;
 
@@ -173,18 +174,8 @@ impl Profile {
 
     /// Adds a sample: its locations from the innermost, its values, its labels.
     pub(super) fn sample(&mut self, stack: &[u64], values: &[i64], labels: &[Label<'_>]) {
-        let mut message = Vec::with_capacity(2 * stack.len() + 32);
-        let mut packed = Vec::with_capacity(2 * stack.len());
-        stack.iter().for_each(|id| put_varint(&mut packed, *id));
-        put_bytes(&mut message, 1, &packed);
-        packed.clear();
-        for value in values {
-            put_varint(&mut packed, value.cast_unsigned());
-        }
-        put_bytes(&mut message, 2, &packed);
-        for label in labels {
-            put_bytes(&mut message, 3, &self.label(*label));
-        }
+        let labels: Vec<_> = labels.iter().map(|label| self.label(*label)).collect();
+        let message = proto::sample(stack.iter().copied(), values, &labels);
         put_bytes(&mut self.samples, SAMPLE, &message);
         self.sample_count = self.sample_count.saturating_add(1);
     }

@@ -204,6 +204,27 @@ pub(super) fn put_number(out: &mut Vec<u8>, field: u64, number: u64) {
     }
 }
 
+/// A message Sample: its locations' ids from the innermost, its values, its labels, which are messages.
+pub(super) fn sample(
+    locations: impl Iterator<Item = u64>,
+    values: &[i64],
+    labels: &[Vec<u8>],
+) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(2 * locations.size_hint().0);
+    locations.for_each(|id| put_varint(&mut packed, id));
+    let mut message = Vec::with_capacity(packed.len() + 32);
+    put_bytes(&mut message, 1, &packed);
+    packed.clear();
+    for value in values {
+        put_varint(&mut packed, value.cast_unsigned());
+    }
+    put_bytes(&mut message, 2, &packed);
+    for label in labels {
+        put_bytes(&mut message, 3, label);
+    }
+    message
+}
+
 /// Appends a field that is a string, a message or packed numbers, even an empty one.
 pub(super) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     put_varint(out, field << 3 | 2);

@@ -9,8 +9,8 @@ use indexmap::IndexSet;
 
 use super::merged_tables::MergedTables;
 use crate::pprof::proto::{
-    COMMENT, DEFAULT_SAMPLE_TYPE, DURATION_NANOS, FUNCTION, LOCATION, MAPPING, PERIOD, PERIOD_TYPE,
-    SAMPLE, SAMPLE_TYPE, STRING_TABLE, TIME_NANOS, put_bytes, put_number, put_varint,
+    self, COMMENT, DEFAULT_SAMPLE_TYPE, DURATION_NANOS, FUNCTION, LOCATION, MAPPING, PERIOD,
+    PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, STRING_TABLE, TIME_NANOS, put_bytes, put_number, put_varint,
 };
 use crate::pprof::reader::{Function, Header, LabelId, Mapping, SampleType};
 use crate::pprof::tables::Strings;
@@ -42,22 +42,10 @@ impl<'a, W: Write> Writer<'a, W> {
         values: &[i64],
         labels: &[LabelId],
     ) -> io::Result<()> {
-        let mut message = Vec::new();
-        let mut packed = Vec::new();
-        for location in locations {
-            // The id of one that is new comes next.
-            let index = self.locations.insert_full(location).0 as u64;
-            put_varint(&mut packed, index + 1);
-        }
-        put_bytes(&mut message, 1, &packed);
-        packed.clear();
-        for value in values {
-            put_varint(&mut packed, value.cast_unsigned());
-        }
-        put_bytes(&mut message, 2, &packed);
-        for label in labels {
-            put_bytes(&mut message, 3, &self.label(*label));
-        }
+        let labels: Vec<_> = labels.iter().map(|label| self.label(*label)).collect();
+        // The id of one that is new comes next.
+        let ids = locations.map(|location| self.locations.insert_full(location).0 as u64 + 1);
+        let message = proto::sample(ids, values, &labels);
         self.field(SAMPLE, &message)
     }
 
