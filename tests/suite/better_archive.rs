@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bucket::{Answer, Fault as BucketFault};
+use bucket::{Answer, Bucket, Fault as BucketFault};
 use cluster_profiler_job::manifest::{Manifest, State};
 use cluster_profiler_job::outcome::ExitCode;
 use rustix::process::Signal;
@@ -175,18 +175,24 @@ async fn what_was_shipped_beside_it_is_found_by_the_next_attempt() {
     assert_eq!(standin.starts(), 1);
 }
 
-/// It was read before anything was dumped.
-#[tokio::test]
-async fn an_earlier_manifest_that_cannot_be_read_any_more_costs_no_dump() {
-    let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = into(&bucket, &standin)
+/// A run into a bucket that was told to stop in its window, and shipped what it could.
+async fn told_in_its_window(bucket: &Bucket, standin: &Standin) -> Place {
+    let place = into(bucket, standin)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_GRACE", "10m");
     let child = place.spawn();
     window_is_open(&place).await;
     send(&child, Signal::TERM);
     assert_eq!(place.ended(child).await.code, 143);
+    place
+}
+
+/// It was read before anything was dumped.
+#[tokio::test]
+async fn an_earlier_manifest_that_cannot_be_read_any_more_costs_no_dump() {
+    let (standin, bucket) = (large().await, bucket().await);
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
+    let place = told_in_its_window(&bucket, &standin).await;
     let begun = bucket.seen().len();
     for pod in &standin.pods()[1..] {
         standin.pod_fault(pod, Fault::Slow(std::time::Duration::from_secs(1)));
@@ -266,13 +272,7 @@ async fn an_attempt_that_is_killed_in_mid_dump_leaves_what_was_there() {
 async fn a_better_archive_that_never_appears_takes_no_manifest_away() {
     let (standin, bucket) = (large().await, bucket().await);
     standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = into(&bucket, &standin)
-        .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_GRACE", "10m");
-    let child = place.spawn();
-    window_is_open(&place).await;
-    send(&child, Signal::TERM);
-    assert_eq!(place.ended(child).await.code, 143);
+    let place = told_in_its_window(&bucket, &standin).await;
     assert_shipped(&bucket);
     let manifest = || std::fs::read(bucket.path(&key("json"))).expect("a manifest");
     let read = || serde_json::from_slice::<Manifest>(&manifest()).expect("a manifest");
@@ -307,13 +307,7 @@ async fn a_better_archive_that_never_appears_takes_no_manifest_away() {
 async fn a_manifest_comes_back_before_what_else_is_removed() {
     let (standin, bucket) = (large().await, bucket().await);
     standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = into(&bucket, &standin)
-        .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_GRACE", "10m");
-    let child = place.spawn();
-    window_is_open(&place).await;
-    send(&child, Signal::TERM);
-    assert_eq!(place.ended(child).await.code, 143);
+    let place = told_in_its_window(&bucket, &standin).await;
     standin.clear_faults();
     bucket.fault(BucketFault::always("POST", "uploadId=", Answer::Hangs));
     let begun = bucket.seen().len();

@@ -6,20 +6,11 @@ use cluster_profiler_job::pprof::{Kind, Label, Merged, ProfileReader, convert};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
+use standin::KINDS;
 
 use crate::goldens::{golden, packed, served};
 use crate::google_pprof::{raw, read};
 use crate::proto_reader::decode_packed;
-
-const KINDS: [&str; 7] = [
-    "allocs",
-    "block",
-    "cpu",
-    "goroutine",
-    "heap",
-    "mutex",
-    "threadcreate",
-];
 
 fn open(bytes: Vec<u8>) -> ProfileReader<Cursor<Vec<u8>>> {
     ProfileReader::open(Cursor::new(bytes)).expect("a profile")

@@ -13,6 +13,7 @@ use cluster_profiler_job::run::run_with;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
+use standin::Standin;
 use tokio::sync::mpsc;
 
 use super::api::{phases_of, requests_of_a_run};
@@ -43,18 +44,26 @@ async fn told_to_stop(phase: Phase, times: usize) -> Vec<u8> {
     vec![u8::try_from(ended.code).expect("an exit code")]
 }
 
-/// The codes of a run that is killed, and of its next attempt.
-async fn killed(phase: Phase) -> Vec<u8> {
+/// A run that was killed in a phase, with these settings beside its own, and is to be short in its next attempt.
+async fn kill_in(phase: Phase, settings: &[(&str, &str)]) -> (Standin, Place) {
     let standin = standin().await;
     let mut place = Place::new(&standin)
         .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_PREFLIGHT_RETRY", "1h")
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
         .with("PROFILER_CONCURRENCY", 1);
+    for (name, value) in settings {
+        place.set(name, value);
+    }
     let mut child = enter(phase, &standin, &place, Place::spawn_short_lease).await;
     child.kill().await.expect("it runs");
     let_go(phase, &standin);
     place.set("PROFILER_SETTLE", "50ms");
+    (standin, place)
+}
+
+/// The codes of a run that is killed, and of its next attempt.
+async fn killed(phase: Phase) -> Vec<u8> {
+    let (standin, place) = kill_in(phase, &[("PROFILER_PREFLIGHT_RETRY", "1h")]).await;
     let ended = place.run().await;
     let what = format!("killed in {phase:?}: {}", ended.log);
     assert_eq!(ended.code, 0, "{what}");
@@ -205,15 +214,7 @@ async fn with_a_step(phase: Phase, request: usize, step: SignedDuration) -> Vec<
 
 /// The codes of a run that is killed, and of its next attempt, whose clock is so far off.
 async fn killed_and_stepped(phase: Phase, step: SignedDuration) -> Vec<u8> {
-    let standin = standin().await;
-    let mut place = Place::new(&standin)
-        .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_CONCURRENCY", 1);
-    let mut child = enter(phase, &standin, &place, Place::spawn_short_lease).await;
-    child.kill().await.expect("it runs");
-    let_go(phase, &standin);
-    place.set("PROFILER_SETTLE", "50ms");
+    let (standin, place) = kill_in(phase, &[]).await;
     STEP.set(step);
     let limits = Limits {
         now: stepped,
