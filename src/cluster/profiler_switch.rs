@@ -59,6 +59,19 @@ pub async fn lacking(
     Ok((!knows).then(|| format!("virt-api to know that the profiler is {name}")))
 }
 
+/// Whether KubeVirt's object has the profiler on, whatever virt-api knows of it.
+///
+/// # Errors
+/// The API server failed.
+pub async fn is_configured(
+    connection: &Connection,
+    install: &Install,
+    mechanism: Mechanism,
+) -> Result<bool, SwitchError> {
+    let kubevirt = Object::new(connection, install, Owner::KubeVirt);
+    Ok(mechanism.is_on(&kubevirt.read().await?.configuration))
+}
+
 /// Whether the object that decides has the profiler on, whoever wants it so.
 ///
 /// # Errors

@@ -22,6 +22,30 @@ pub(super) struct SwitchedOn {
     pub(super) object: Option<String>,
 }
 
+/// The profiler's state by virt-api and, where the run may turn it on, by KubeVirt's object: after an outage
+/// virt-api hears late that somebody turned it off.
+///
+/// # Errors
+/// The API server or virt-api failed, or bodies do not arrive.
+pub(super) async fn state(
+    cluster: &LockedCluster,
+    install: &Install,
+) -> Result<ProfilerState, Fault> {
+    let connection = &cluster.connection;
+    let state = profiler::probe(connection).await?;
+    if state == ProfilerState::Off || !cluster.enable_policy.may_enable() {
+        return Ok(state);
+    }
+    let mechanism = profiler_switch::installed_mechanism(connection).await?;
+    let is_configured = profiler_switch::is_configured(connection, install, mechanism).await?;
+    Ok(if is_configured {
+        ProfilerState::On
+    } else {
+        tracing::info!("virt-api does not know yet that somebody turned the profiler off");
+        ProfilerState::Off
+    })
+}
+
 /// Sees that the profiler is on everywhere, so that pods can be stopped or dumped, and turns it on where the
 /// run may. Faults that may pass are tried again for as long as a change of the gate may take. Gives the
 /// object that was changed.
@@ -60,7 +84,7 @@ pub(super) async fn switch_on_patiently(
         .map_err(|last| last.unwrap_or_else(no_answer))
 }
 
-/// Switches the profiler on where the run may; `None` if it is on.
+/// Switches the profiler on where the run may; `None` if it is on, by virt-api and by KubeVirt's object.
 ///
 /// # Errors
 /// It is off and must not, or cannot, be turned on; or the API server failed.
@@ -69,7 +93,7 @@ pub(super) async fn switch_on(
     install: &Install,
 ) -> Result<Option<SwitchedOn>, Fault> {
     let connection = &cluster.connection;
-    if profiler::probe(connection).await? == ProfilerState::On {
+    if state(cluster, install).await? == ProfilerState::On {
         return Ok(None);
     }
     if !cluster.enable_policy.may_enable() {

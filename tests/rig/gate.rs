@@ -36,7 +36,7 @@ pub(crate) fn require(rig: &Rig) {
     let ended = Place::new(rig).run().with(3);
     assert_eq!(rig.spec(), before);
     run_command(rig, &ended.log, "kubectl -n");
-    until("the gate", || rig.is_on());
+    until("the gate", || rig.is_on() == Some(true));
     Place::new(rig).run().with(0);
     rig.turn(false);
     assert_eq!(rig.spec(), before);
@@ -45,7 +45,7 @@ pub(crate) fn require(rig: &Rig) {
 pub(crate) fn enable(rig: &Rig) {
     let place = Place::new(rig).with("FEATURE_GATE", "enable");
     place.run().with(0);
-    assert!(rig.is_on());
+    assert!(rig.is_on() == Some(true));
     let gate = place.manifest().expect("a manifest").gate;
     assert!(!gate.before && gate.after);
     rig.turn(false);

@@ -24,7 +24,7 @@ pub(crate) fn no_annotation(rig: &Rig) {
     Place::restoring(rig).run().with(0);
     assert_eq!(annotation(rig), Value::Null);
     until("the KubeVirt object", || rig.spec() == before);
-    assert!(!rig.is_on());
+    assert!(rig.is_on() == Some(false));
 }
 
 /// Of a version that is newer than the one which this program was written for, the API server's preferred one.
@@ -65,7 +65,7 @@ pub(crate) fn newer_version(rig: &Rig) {
     place.stop_window();
     run.end().with(0);
     until("the KubeVirt object", || rig.spec() == before);
-    assert!(!rig.is_on());
+    assert!(rig.is_on() == Some(false));
 }
 
 pub(crate) fn foreign_operations(rig: &Rig) {
@@ -105,7 +105,7 @@ pub(crate) fn foreign_operations(rig: &Rig) {
         assert_eq!(left, theirs);
         // And byte for byte where nobody else wrote.
         annotate(rig, Some(&text));
-        until("the gate", || !rig.is_on());
+        until("the gate", || rig.is_on() == Some(false));
         Place::restoring(rig).run().with(0);
         assert_eq!(annotation(rig), text.as_str());
     }
@@ -135,17 +135,17 @@ pub(crate) fn killed(rig: &Rig) {
     assert_eq!(annotation(rig), theirs);
     assert_eq!(rig.record(), None);
     annotate(rig, None);
-    until("the gate", || !rig.is_on());
+    until("the gate", || rig.is_on() == Some(false));
 }
 
 pub(crate) fn require(rig: &Rig) {
     let tuning =
         r#"[{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}}]"#;
     annotate(rig, Some(tuning));
-    until("the gate", || !rig.is_on());
+    until("the gate", || rig.is_on() == Some(false));
     let ended = Place::new(rig).run().with(3);
     run_command(rig, &ended.log, "oc -n");
-    until("the gate", || rig.is_on());
+    until("the gate", || rig.is_on() == Some(true));
     let now = annotation(rig);
     let now = now.as_str().expect("an annotation");
     assert!(
@@ -154,7 +154,7 @@ pub(crate) fn require(rig: &Rig) {
     );
     Place::new(rig).run().with(0);
     annotate(rig, None);
-    until("the gate", || !rig.is_on());
+    until("the gate", || rig.is_on() == Some(false));
 }
 
 pub(crate) fn denied(rig: &Rig) {

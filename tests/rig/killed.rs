@@ -188,6 +188,6 @@ pub(crate) fn told(rig: &Rig) {
             ended.log
         );
         assert_eq!(rig.spec(), before, "{at:?}");
-        until("the gate", || !rig.is_on());
+        until("the gate", || rig.is_on() == Some(false));
     }
 }

@@ -272,16 +272,21 @@ impl Rig {
             &self.kubevirt_name(),
             &json!({ "spec": { "configuration": developer } }),
         );
-        until("the profiler's gate", || self.is_on() == on);
+        until("the profiler's gate", || self.is_on() == Some(on));
     }
 
-    /// Whether virt-api lets anybody profile: a stop does no harm.
-    pub(crate) fn is_on(&self) -> bool {
+    /// Whether virt-api lets anybody profile: a stop does no harm. `None` if it cannot be asked.
+    pub(crate) fn is_on(&self) -> Option<bool> {
         let stop = "/apis/subresources.kubevirt.io/v1/stop-cluster-profiler";
         let output = self
             .kubectl_command(&self.path("kubeconfig"), &["get", "--raw", stop])
-            .output();
-        output.expect("kubectl starts").status.success()
+            .output()
+            .expect("kubectl starts");
+        let is_off = String::from_utf8_lossy(&output.stderr).contains("ClusterProfiler");
+        match output.status.success() {
+            true => Some(true),
+            false => is_off.then_some(false),
+        }
     }
 
     /// The Lease, if there is one.

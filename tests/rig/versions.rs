@@ -22,7 +22,7 @@ fn in_mid_run(rig: &Rig) -> Value {
     place.stop_window();
     run.end().with(0);
     assert_eq!(rig.spec(), before);
-    until("the gate", || !rig.is_on());
+    until("the gate", || rig.is_on() == Some(false));
     now["spec"]["configuration"]["developerConfiguration"].clone()
 }
 
@@ -30,7 +30,7 @@ fn in_mid_run(rig: &Rig) -> Value {
 fn enabled(rig: &Rig) {
     let place = Place::new(rig).with("FEATURE_GATE", "enable");
     place.run().with(0);
-    assert!(rig.is_on());
+    assert!(rig.is_on() == Some(true));
     let gate = place.manifest().expect("a manifest").gate;
     assert!(!gate.before && gate.after);
     assert_eq!(rig.record(), None);
@@ -58,5 +58,5 @@ pub(crate) fn gate(rig: &Rig) {
     assert_eq!(rig.spec(), before);
     enabled(rig);
     set_gates(rig, Value::Null);
-    until("the gate", || !rig.is_on());
+    until("the gate", || rig.is_on() == Some(false));
 }

@@ -1,5 +1,7 @@
 //! The gate: turned on where a run may, put back as it was, and named where it cannot be.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use standin::{HyperConvergedApi, Options, RouteAnswer, RouteFault, Standin, Times};
 
@@ -69,6 +71,21 @@ async fn components_that_do_not_know_the_gate_yet_are_waited_for() {
 }
 
 #[tokio::test]
+async fn a_virt_api_that_hears_late_of_a_gate_that_was_closed_is_not_believed() {
+    let options = Options {
+        gate_delay: Duration::from_secs(3600),
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    standin.edit_configuration(|now| *now = json!({}));
+    let place = Place::new(&standin).with("PROFILER_FEATURE_GATE", "enable");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let gate = place.shipped().manifest.gate;
+    assert!(!gate.before && gate.changed.is_some(), "{gate:?}");
+}
+
+#[tokio::test]
 async fn both_openings_are_undone_where_somebody_closed_the_gate_in_between() {
     let standin = hyperconverged().await;
     let place = long_and_restoring(&standin);
@@ -129,7 +146,7 @@ async fn hyperconverged_is_changed_in_a_version_that_is_served() {
 async fn a_run_ends_when_the_gate_that_it_put_back_is_off() {
     let options = Options {
         gate: false,
-        gate_delay: std::time::Duration::from_secs(1),
+        gate_delay: Duration::from_secs(1),
         ..Options::default()
     };
     let standin = Standin::start(options).await.expect("a stand-in");

@@ -10,7 +10,7 @@ use crate::cluster::call::Connection;
 use crate::cluster::install::{self, Install, InstallError};
 use crate::cluster::lease::{self, Journal, Stage};
 use crate::cluster::pods::{self, ComponentPod};
-use crate::cluster::profiler::{self, ProfilerState};
+use crate::cluster::profiler::ProfilerState;
 use crate::cluster::retry::{Backoff, Doubt, Wait};
 use crate::cluster::rights;
 use crate::config::Config;
@@ -171,7 +171,7 @@ async fn prove_once(
         (found, _) => found?,
     };
     let install = installed?;
-    let profiler = profiler::probe(connection).await?;
+    let profiler = profiler_switch::state(&context.cluster, &install).await?;
     if profiler == ProfilerState::Off && !config.enable_policy.may_enable() {
         return Err(profiler_switch::is_off(&context.cluster, &install).await);
     }
