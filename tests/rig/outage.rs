@@ -53,8 +53,8 @@ fn dying(rig: &Rig, place: Place) {
 }
 
 pub(crate) fn moment(rig: &Rig) {
-    let before = rig.spec();
     let place = place(rig);
+    let before = rig.spec();
     let mut run = place.spawn();
     run.says("profiling is on");
     rig.process("kill", "kube-apiserver");
@@ -65,8 +65,8 @@ pub(crate) fn moment(rig: &Rig) {
 }
 
 pub(crate) fn longer(rig: &Rig) {
-    let before = rig.spec();
     let place = place(rig).with_short_lease();
+    let before = rig.spec();
     let mut run = place.spawn();
     run.says("profiling is on");
     rig.process("kill", "kube-apiserver");
@@ -83,8 +83,8 @@ pub(crate) fn longer(rig: &Rig) {
 /// Real outages with the real limits: one in the midst of the dump, and one as long as a Lease lives.
 pub(crate) fn real(rig: &Rig) {
     for (seconds, in_dump) in [(12, true), (60, false)] {
-        let before = rig.spec();
         let place = place(rig).with("CONCURRENCY", 1);
+        let before = rig.spec();
         let mut run = place.spawn();
         run.says("profiling is on");
         if in_dump {
