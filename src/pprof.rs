@@ -1,6 +1,7 @@
 //! The profiles that a component serves, and the profiles with names that its texts become.
 
 mod contention;
+mod difference;
 mod dump_file;
 mod goroutine;
 mod heap;
@@ -18,6 +19,7 @@ mod text;
 mod threadcreate;
 mod wrong_file;
 
+pub use difference::{Difference, Interval, difference};
 pub use dump_file::{Served, convert, read};
 pub use kind::Kind;
 pub use merge::Merged;

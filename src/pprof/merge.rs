@@ -15,7 +15,7 @@ use merged_tables::{MergedTables, SET_COST};
 use super::proto::invalid;
 use write::Writer;
 
-use super::reader::{self, Header, LabelId, ProfileReader, Sample, Tables};
+use super::reader::{self, Header, LabelId, ProfileReader, Sample, SampleType, Tables};
 
 /// The most memory that what was merged may take, in bytes.
 const MOST_BYTES: usize = 32 << 20;
@@ -65,6 +65,13 @@ impl Merged {
     /// Nothing so far. The first profile that is added says what the values mean.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Nothing so far, to which parts of profiles are added that mean this.
+    pub(super) fn with_types(sample_types: &[SampleType]) -> Self {
+        let mut merged = Self::default();
+        merged.header.sample_types = sample_types.to_vec();
+        merged
     }
 
     /// Adds a profile. Samples of the same stack and labels become one.
@@ -191,6 +198,13 @@ impl Merged {
         self.live().count() as u64
     }
 
+    /// How many samples have a negative value.
+    pub(super) fn negative(&self) -> u64 {
+        let is_negative = |values: &[i64]| values.iter().any(|value| *value < 0);
+        let negative = self.live().filter(|(_, values)| is_negative(values));
+        negative.count() as u64
+    }
+
     /// The sum of each value over all samples.
     ///
     /// # Errors
@@ -213,8 +227,16 @@ impl Merged {
     /// # Errors
     /// The output cannot be written.
     pub fn write(&self, output: impl Write) -> io::Result<()> {
+        self.write_as(&self.header, output)
+    }
+
+    /// Writes what was merged as a profile that says this of itself.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub(super) fn write_as(&self, header: &Header, output: impl Write) -> io::Result<()> {
         let mut writer = Writer::new(&self.tables, output);
-        writer.header(&self.header)?;
+        writer.header(header)?;
         for (key, values) in self.live() {
             let labels = self.label_sets.get_index(key.labels as usize);
             let labels = labels.map_or(&[][..], |labels| labels);

@@ -39,6 +39,7 @@ mod pprof_fuzz;
 mod pprof_malformed;
 mod pprof_oracle;
 mod pprof_texts;
+mod profile_difference;
 mod profile_reader;
 mod progress;
 mod proxies;
