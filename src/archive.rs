@@ -102,7 +102,7 @@ pub struct PodBundle {
     pub originals: Vec<Entry>,
     /// What the cpu profile says of itself, if it can be read.
     pub cpu: Option<Summary>,
-    /// `runtime.MemStats`, by name.
+    /// `runtime.MemStats`, by name, without the last pauses.
     pub mem_stats: BTreeMap<String, String>,
 }
 
@@ -184,6 +184,8 @@ impl PodBundle {
                 }
                 if kind == Kind::Heap {
                     self.mem_stats = mem_stats;
+                    // Thousands of characters a pod, for nobody to read.
+                    self.mem_stats.remove(pprof::LAST_STOPS);
                 }
                 let mut entry = self.converted(&profile, &path, spool)?;
                 entry.file.notes = notes;

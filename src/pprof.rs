@@ -17,6 +17,7 @@ mod stack;
 mod tables;
 mod text;
 mod threadcreate;
+mod window_memory;
 mod wrong_file;
 
 pub use difference::{Difference, Interval, difference};
@@ -26,3 +27,4 @@ pub use merge::Merged;
 pub use parsed::{Parsed, Partial, Problem};
 pub use profile::{Label, Profile};
 pub use reader::{Frame, Header, ProfileReader, Sample, SampleType};
+pub use window_memory::{LAST_STOPS, WindowMemory, live_heap_bytes, window_memory};

@@ -232,7 +232,7 @@ struct MemStats {
     are_whole: bool,
 }
 
-/// Reads the trailer. Its two arrays of the last 256 pauses are left out.
+/// Reads the trailer. Its array of the times at which the last 256 pauses ended is left out.
 fn mem_stats(
     lines: &mut Lines<impl BufRead>,
     left_out: &mut LeftOut,
@@ -251,9 +251,9 @@ fn mem_stats(
             Ok((name, value)) => {
                 let is_last = LAST_STATS.contains(&name.as_str());
                 stats.are_whole |= is_last;
-                let is_pauses = matches!(name.as_str(), "PauseNs" | "PauseEnd");
+                let is_times = name == "PauseEnd";
                 let is_certain = is_last || !lines.is_cut();
-                if is_certain && !is_pauses && stats.values.len() < MOST_STATS {
+                if is_certain && !is_times && stats.values.len() < MOST_STATS {
                     stats.values.insert(name, value);
                 }
             }

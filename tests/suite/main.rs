@@ -58,3 +58,4 @@ mod times;
 mod tokens;
 mod told;
 mod window;
+mod window_memory;

@@ -74,10 +74,10 @@ fn the_default_is_what_is_live_in_heap_and_all_in_allocs() {
 }
 
 #[test]
-fn mem_stats_are_kept_without_pauses() {
+fn mem_stats_are_kept_without_the_times_of_pauses() {
     let parsed = parse(Kind::Heap, format!("{HEAP}{RECORD}{STATS}"));
     let stats: Vec<_> = parsed.mem_stats.into_iter().collect();
-    let told = [("Alloc", "1"), ("DebugGC", "false")];
+    let told = [("Alloc", "1"), ("DebugGC", "false"), ("PauseNs", "[1 2]")];
     assert_eq!(
         stats,
         told.map(|(name, stat)| (name.to_owned(), stat.to_owned()))
