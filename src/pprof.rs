@@ -3,6 +3,7 @@
 mod contention;
 mod difference;
 mod dump_file;
+mod empty;
 mod goroutine;
 mod heap;
 mod kind;
@@ -22,6 +23,7 @@ mod wrong_file;
 
 pub use difference::{Difference, Interval, difference};
 pub use dump_file::{Served, convert, read};
+pub use empty::why_empty;
 pub use kind::Kind;
 pub use merge::Merged;
 pub use parsed::{Parsed, Partial, Problem};

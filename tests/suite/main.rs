@@ -35,6 +35,7 @@ mod page_strings;
 mod panics;
 mod patience;
 mod pod_faults;
+mod pprof_empty;
 mod pprof_fuzz;
 mod pprof_malformed;
 mod pprof_oracle;
