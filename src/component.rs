@@ -36,6 +36,22 @@ impl Component {
         Self::VirtHandler,
     ];
 
+    /// Every component, with virt-api, which serves every dump, before those that it serves.
+    pub const VIRT_API_FIRST: [Self; 4] = [
+        Self::VirtApi,
+        Self::VirtController,
+        Self::VirtOperator,
+        Self::VirtHandler,
+    ];
+
+    /// Every component, with virt-api after those that it serves.
+    pub const VIRT_API_LAST: [Self; 4] = [
+        Self::VirtController,
+        Self::VirtOperator,
+        Self::VirtHandler,
+        Self::VirtApi,
+    ];
+
     /// The component's name, which is also the value of its pods' label.
     pub fn name(self) -> &'static str {
         match self {

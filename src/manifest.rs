@@ -3,6 +3,7 @@
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
 mod pod;
+mod window_numbers;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use pod::{ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
+pub use window_numbers::{Amount, ComponentNumbers, WindowNumbers};
 
 use crate::component::Component;
 
@@ -41,6 +43,12 @@ pub struct Manifest {
     pub window: Window,
     /// Every pod that was expected when profiling started.
     pub pods: Vec<Pod>,
+    /// What the pods of each component did in the window, together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub in_window: BTreeMap<Component, ComponentNumbers>,
+    /// The profiles that are without samples in every pod, by file name, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub empty_kinds: BTreeMap<String, String>,
     /// Pods that may still be profiling, because no stop is known to have reached them.
     pub unstopped: Vec<String>,
     /// Component pods that were seen but not expected, and why they do not count.

@@ -29,4 +29,6 @@ pub use merge::Merged;
 pub use parsed::{Parsed, Partial, Problem};
 pub use profile::{Label, Profile};
 pub use reader::{Frame, Header, ProfileReader, Sample, SampleType};
-pub use window_memory::{LAST_STOPS, WindowMemory, live_heap_bytes, window_memory};
+pub use window_memory::{
+    LAST_STOPS, WindowMemory, is_another_process, live_heap_bytes, whole_life, window_memory,
+};

@@ -7,6 +7,7 @@ pub(crate) mod context;
 mod dry_run;
 mod dump_pass;
 mod earlier_archive;
+mod judgement;
 mod outcome;
 pub mod phase;
 pub(crate) mod phase_results;
@@ -22,6 +23,7 @@ pub mod supervisor;
 
 /// The phases, a file each. None imports another: what it needs of the one before is handed to it.
 pub(crate) mod phases {
+    pub(super) mod baseline;
     pub(super) mod dump;
     pub(super) mod gate;
     pub(crate) mod lock;
@@ -50,7 +52,7 @@ use context::{Context, LockedCluster, Target};
 pub use outcome::Fault;
 use phase::{Clock, Phase, Undo};
 use phase_results::{Finished, Locked, Preflight};
-use phases::{dump, gate, lock, preflight, report, restore, start, stop, window};
+use phases::{baseline, dump, gate, lock, preflight, report, restore, start, stop, window};
 use run_lease::RunLease;
 use shutdown::Shutdown;
 use status::progress::Progress;
@@ -209,10 +211,19 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         gate::turn_on(context, resumed.is_some()).await?;
     }
 
+    let mut before = None;
     let over = match resumed {
-        Some(journal) => resume::take_up(context, *journal).await?,
+        Some(journal) => {
+            before = resume::left_baseline(context);
+            resume::take_up(context, *journal).await?
+        }
         None => {
-            let pods = preflight::ready_pods(context).await?;
+            let mut pods = preflight::ready_pods(context).await?;
+            if context.config.baseline {
+                clock.enter(Phase::Baseline);
+                before = Some(baseline::take(context, &pods.expected).await?);
+                pods = preflight::ready_pods(context).await?;
+            }
 
             clock.enter(Phase::Start);
             let started = start::start(context, pods).await?;
@@ -235,7 +246,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
                 dump::prepare_again(context).await?;
             }
             clock.enter(Phase::Dump);
-            let dumped = dump::dump(context, &stopped, &target).await?;
+            let dumped = dump::dump(context, &stopped, &target, before.as_ref()).await?;
 
             clock.enter(Phase::Restore);
             let restored = restore::restore(context, dumped).await?;
@@ -259,6 +270,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             (delivered, _) => break delivered?,
         }
     };
+    context.remove_baseline().await;
     rollback::unlock(context, finished.is_final).await;
     Ok(finished)
 }

@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use flate2::read::MultiGzDecoder;
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use sha2::Digest;
@@ -96,6 +97,18 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Its content, unpacked. What outgrows memory goes to a file in `temporary`.
+    ///
+    /// # Errors
+    /// A temporary file cannot be read or written.
+    pub(super) fn content(&mut self, temporary: &Path) -> io::Result<SpooledTempFile> {
+        let mut content = tempfile::spooled_tempfile_in(MEMORY, temporary);
+        io::copy(&mut MultiGzDecoder::new(&mut self.compressed), &mut content)?;
+        self.compressed.rewind()?;
+        content.rewind()?;
+        Ok(content)
+    }
+
     /// What the manifest says of it, and its content as a gzip member.
     pub fn into_parts(self) -> (File, impl Read + Send) {
         (self.file, self.compressed)

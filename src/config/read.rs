@@ -111,6 +111,7 @@ fn read_config(
             .read(settings.run_id())
             .unwrap_or_else(|| RunId::generate(Timestamp::now(), fastrand::u32(..))),
         keep_originals: faults.read(settings.originals())?,
+        baseline: faults.read(settings.baseline())?,
         enable_policy: faults.read(settings.feature_gate())?,
         concurrency: faults.read(settings.concurrency())? as usize,
         min_complete: faults.read(settings.min_complete())?,

@@ -31,6 +31,8 @@ pub struct Config {
     pub run_id: RunId,
     /// Whether the texts of converted profiles are kept.
     pub keep_originals: bool,
+    /// Whether pods are dumped before the window, too.
+    pub baseline: bool,
     /// Pods that the native engine fetches at once.
     pub concurrency: usize,
     /// What is done about a profiler that is off.

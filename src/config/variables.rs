@@ -96,6 +96,9 @@ variables! {
     originals: bool, one_of([("keep", true), ("drop", false)]),
         default "keep",
         "`keep` or `drop` the texts that profiles with names were made of";
+    baseline: bool, boolean,
+        default "false",
+        "whether pods are dumped before the window, too, so that the archive and the manifest have what each did in it";
     concurrency: u32, number(1..=64),
         default "12",
         "pods asked for at once (native), 1 to 64";

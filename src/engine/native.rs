@@ -15,7 +15,7 @@ use crate::cluster::call::CallError;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::retry::{self, Outlook};
 use crate::cluster::tokens::{PodList, Step, Walker};
-use crate::component::{Component, selector};
+use crate::component::selector;
 use crate::errors::joined;
 use crate::limits::{DUMP_ROUNDS, FRESH_TOKENS};
 use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
@@ -55,7 +55,7 @@ pub(super) async fn dump(
     };
     let mut tasks = JoinSet::new();
     let mut uncounted = BTreeSet::new();
-    for component in Component::ALL {
+    for component in plan.order {
         let of_component = plan.pods.iter().filter(|pod| pod.component == component);
         let mut wanted: BTreeMap<_, _> = of_component.map(|pod| (pod.name.as_str(), pod)).collect();
         if wanted.is_empty() {

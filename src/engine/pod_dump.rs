@@ -2,6 +2,7 @@
 
 use crate::archive::{PodBundle, Spool};
 use crate::cluster::call::Connection;
+use crate::component::Component;
 use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
 
 /// The name, in the log and the manifest, of the engine that fetches pods one at a time.
@@ -25,6 +26,8 @@ pub struct DumpPlan {
     pub namespace: String,
     /// The pods to dump.
     pub pods: Vec<ExpectedPod>,
+    /// The components in the order in which theirs are dumped.
+    pub order: [Component; 4],
     /// Where their entries are made.
     pub spool: Spool,
 }

@@ -15,7 +15,6 @@ use self::program::Program;
 use super::native;
 use super::pod_dump::{DumpPlan, PodDump, note_unexpected_name};
 use crate::cluster::call::CallError;
-use crate::component::Component;
 
 /// Dumps a plan's pods: those that the program delivers, then the rest natively.
 ///
@@ -67,7 +66,7 @@ async fn call_program(
             return all;
         }
     };
-    for component in Component::ALL {
+    for component in plan.order {
         let of_component = plan.pods.iter().filter(|pod| pod.component == component);
         let wanted: BTreeSet<_> = of_component.map(|pod| pod.name.clone()).collect();
         if wanted.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::window_numbers::WindowNumbers;
 use crate::component::Component;
 use crate::pprof;
 
@@ -65,6 +66,9 @@ pub struct Pod {
     /// `runtime.MemStats` of its process, as its heap profile has them, without the last pauses.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mem_stats: BTreeMap<String, Stat>,
+    /// What it did in the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_window: Option<Box<WindowNumbers>>,
     /// Its files in the archive.
     pub files: Vec<File>,
 }

@@ -14,6 +14,7 @@ use super::reader::{Header, ProfileReader, SampleType};
 pub struct Difference {
     header: Header,
     merged: Merged,
+    is_growth: bool,
 }
 
 /// The time between the two dumps of a process.
@@ -93,6 +94,22 @@ impl Subtracted {
             meaning,
         })
     }
+
+    /// Adds a profile's values, multiplied by the factor.
+    fn add<R: Read + Seek>(
+        self,
+        merged: &mut Merged,
+        profile: &mut ProfileReader<R>,
+        factor: i64,
+    ) -> io::Result<()> {
+        let columns = places(self.columns, profile.header())?;
+        let part = Part {
+            columns: &columns,
+            factor,
+            left_out_label: self.left_out_label,
+        };
+        merged.add_part(profile, part)
+    }
 }
 
 /// The difference of two profiles of one kind. `before` is none for a process that began between the two dumps,
@@ -101,10 +118,10 @@ impl Subtracted {
 ///
 /// # Errors
 /// A profile cannot be read, lacks the values of its kind, or both have more than [`Merged`] takes.
-pub fn difference<R: Read + Seek>(
+pub fn difference<B: Read + Seek, A: Read + Seek>(
     kind: Kind,
-    before: Option<&mut ProfileReader<R>>,
-    after: &mut ProfileReader<R>,
+    before: Option<&mut ProfileReader<B>>,
+    after: &mut ProfileReader<A>,
 ) -> io::Result<Option<Difference>> {
     let Some(subtracted) = Subtracted::of(kind) else {
         return Ok(None);
@@ -114,20 +131,15 @@ pub fn difference<R: Read + Seek>(
     }
     let header = header(subtracted.columns, after.header());
     let mut merged = Merged::with_types(&header.sample_types);
-    let mut add = |profile: &mut ProfileReader<R>, factor| {
-        let columns = places(subtracted.columns, profile.header())?;
-        let part = Part {
-            columns: &columns,
-            factor,
-            left_out_label: subtracted.left_out_label,
-        };
-        merged.add_part(profile, part)
-    };
-    add(after, 1)?;
+    subtracted.add(&mut merged, after, 1)?;
     if let Some(before) = before {
-        add(before, -1)?;
+        subtracted.add(&mut merged, before, -1)?;
     }
-    Ok(Some(Difference { header, merged }))
+    Ok(Some(Difference {
+        header,
+        merged,
+        is_growth: subtracted.meaning == Meaning::Growth,
+    }))
 }
 
 /// What the difference says of itself, but its time.
@@ -161,6 +173,11 @@ fn places(columns: &[Column], header: &Header) -> io::Result<Vec<usize>> {
 }
 
 impl Difference {
+    /// Whether it is growth of what is there at a moment, and no delta of what is counted.
+    pub fn is_growth(&self) -> bool {
+        self.is_growth
+    }
+
     /// How many samples there are. Those that are as they were are none.
     pub fn samples(&self) -> u64 {
         self.merged.samples()
@@ -178,6 +195,14 @@ impl Difference {
     /// A sum is more than 64 bits hold.
     pub fn totals(&self) -> io::Result<Vec<i64>> {
         self.merged.totals()
+    }
+
+    /// The sum of each value over the samples with such a function in their stacks.
+    ///
+    /// # Errors
+    /// A sum is more than 64 bits hold.
+    pub fn totals_through(&self, is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<i64>> {
+        self.merged.totals_through(is_wanted)
     }
 
     /// Writes the difference as a packed profile of an interval.

@@ -3,11 +3,13 @@
 //! its file and its first line; a mapping by its size, its offset, and its build id or else its file.
 //! <https://github.com/google/pprof/blob/main/profile/merge.go>
 
+mod combined_header;
 mod merged_tables;
 mod write;
 
 use std::io::{self, Read, Seek, Write};
 
+use combined_header::combine;
 use hashbrown::DefaultHashBuilder;
 use indexmap::IndexSet;
 use merged_tables::{MergedTables, SET_COST};
@@ -216,6 +218,23 @@ impl Merged {
         Ok(totals)
     }
 
+    /// The sum of each value over the samples with such a function in their stacks.
+    ///
+    /// # Errors
+    /// A sum is more than 64 bits hold.
+    pub(super) fn totals_through(&self, is_wanted: impl Fn(&str) -> bool) -> io::Result<Vec<i64>> {
+        let wanted = self.tables.locations_in(is_wanted);
+        let is_through = |stack| {
+            self.locations(stack)
+                .any(|location| wanted.get(location as usize) == Some(&true))
+        };
+        let mut totals = vec![0; self.header.sample_types.len()];
+        self.live()
+            .filter(|(key, _)| is_through(key.stack))
+            .try_for_each(|(_, values)| reader::add(&mut totals, values))?;
+        Ok(totals)
+    }
+
     /// What the merged profile says of itself.
     pub fn header(&self) -> &Header {
         &self.header
@@ -244,44 +263,4 @@ impl Merged {
         }
         writer.finish()
     }
-}
-
-/// Adds what another profile says of itself: the earliest time, all lengths together, the longest period, and
-/// the comments that are new.
-///
-/// # Errors
-/// The profiles' values have other meanings.
-fn combine(header: &mut Header, other: &Header) -> io::Result<()> {
-    let same = header.sample_types == other.sample_types && header.period_type == other.period_type;
-    if !same {
-        let why = format!(
-            "its values are {}, and those that it is to be added to are {}",
-            types(other),
-            types(header)
-        );
-        return Err(invalid(&why));
-    }
-    if header.time_nanos == 0 || (other.time_nanos != 0 && other.time_nanos < header.time_nanos) {
-        header.time_nanos = other.time_nanos;
-    }
-    header.duration_nanos = header.duration_nanos.saturating_add(other.duration_nanos);
-    header.period = header.period.max(other.period);
-    for comment in &other.comments {
-        if !header.comments.contains(comment) {
-            header.comments.push(comment.clone());
-        }
-    }
-    if header.default_sample_type.is_empty() {
-        header
-            .default_sample_type
-            .clone_from(&other.default_sample_type);
-    }
-    Ok(())
-}
-
-/// The values' meanings, and the period's, for a person.
-fn types(header: &Header) -> String {
-    let all = header.sample_types.iter().chain([&header.period_type]);
-    let all = all.map(|of| format!("{}/{}", of.name, of.unit));
-    all.collect::<Vec<_>>().join(" ")
 }

@@ -23,7 +23,7 @@ pub(super) const COMMENT: u64 = 13;
 pub(super) const DEFAULT_SAMPLE_TYPE: u64 = 14;
 
 /// The first byte of a gzip file. RFC 1952
-pub(super) const GZIP: u8 = 0x1f;
+pub const GZIP: u8 = 0x1f;
 
 /// The most that a packed profile unpacks to, in bytes: a small file can unpack to anything, and the largest
 /// profiles have a few MB.

@@ -44,6 +44,24 @@ pub fn window_memory(
     }
 }
 
+/// What a process allocated and collected since it began, as one does that was restarted after the first dump.
+pub fn whole_life(after: &BTreeMap<String, String>) -> WindowMemory {
+    let counted = ["TotalAlloc", "Mallocs", "NumGC", "NumForcedGC"];
+    let begun = counted.map(|name| (name.to_owned(), "0".to_owned()));
+    window_memory(&begun.into(), after)
+}
+
+/// Whether the later statistics are of another process, for what only grows is less.
+pub fn is_another_process(
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+) -> bool {
+    let allocated = |stats| number(stats, "TotalAlloc");
+    allocated(before)
+        .zip(allocated(after))
+        .is_some_and(|(before, after)| after < before)
+}
+
 fn number(stats: &BTreeMap<String, String>, name: &str) -> Option<u64> {
     stats.get(name)?.parse().ok()
 }

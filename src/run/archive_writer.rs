@@ -6,8 +6,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::judgement::{Expectation, judge};
 use super::outcome::Fault;
-use super::pod_results::{Expectation, PodResults, ShippedPod, judge};
+use super::pod_results::{PodResults, ShippedPod};
 use crate::archive::{Entry, Framing, Spool};
 use crate::cluster::install::Install;
 use crate::destination::Upload;
@@ -76,8 +77,10 @@ impl ArchiveWriter {
             return Ok(Some(0));
         }
         let dumped_at = bundle.dumped_at;
-        let mut files = Vec::with_capacity(bundle.entries.len() + bundle.originals.len());
-        for entry in bundle.entries.into_values().chain(bundle.originals) {
+        let sampled = bundle.sampled();
+        let entries = bundle.entries.into_values().chain(bundle.originals);
+        let mut files = Vec::new();
+        for entry in entries.chain(bundle.differences) {
             files.push(self.write_entry(entry, dumped_at).await?);
         }
         let bytes = files.iter().map(|file| file.bytes).sum();
@@ -86,6 +89,9 @@ impl ArchiveWriter {
             dumped_at,
             files,
             mem_stats: bundle.mem_stats,
+            in_window: bundle.in_window,
+            empty: bundle.empty,
+            sampled,
         };
         results.note(&pod, shipped, judgement);
         Ok(Some(bytes))

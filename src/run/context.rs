@@ -9,6 +9,7 @@ use super::outcome::Fault;
 use super::run_lease::RunLease;
 use super::shutdown::Shutdown;
 use super::status::progress::Progress;
+use crate::archive::{Baseline, Spool};
 use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
 use crate::cluster::profiler_switch::Change;
@@ -16,7 +17,7 @@ use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::config::{Config, EnablePolicy, RunId};
 use crate::destination::{Destination, DestinationError, Found, ShippedRun};
 use crate::engine::Engine;
-use crate::errors::lock;
+use crate::errors::{joined, lock};
 use crate::manifest::Gate;
 
 /// A configured run. The phases and whoever rolls them back share it.
@@ -90,6 +91,25 @@ impl Context {
     pub(super) fn install(&self) -> Result<&Install, Fault> {
         let found = self.install.get().map(|install| &**install);
         found.ok_or_else(|| Fault::defect("the KubeVirt is not known yet"))
+    }
+
+    /// Where the run's entries are made.
+    pub(super) fn spool(&self) -> Spool {
+        let config = &self.config;
+        Spool::new(
+            config.run_id.stem(),
+            config.temporary.clone(),
+            config.keep_originals,
+        )
+    }
+
+    /// Removes what was dumped before start, once nobody compares with it any more.
+    pub(super) async fn remove_baseline(&self) {
+        let spool = self.spool();
+        let removed = tokio::task::spawn_blocking(move || Baseline::remove(&spool)).await;
+        if let Err(error) = joined(removed) {
+            tracing::warn!(%error, "the baseline stays in the temporary directory");
+        }
     }
 
     /// Whether a run that failed may still go to the fallback. One that was told to stop has no time to

@@ -32,6 +32,10 @@ pub(super) async fn tell(
     if ready.profiler == ProfilerState::Off {
         say("gate", turning_on(config.enable_policy));
     }
+    if config.baseline {
+        let count = pods.expected.len();
+        say("baseline", &format!("dump {count} pods for comparison"));
+    }
     let count = pods.ready.len();
     say(
         "start",

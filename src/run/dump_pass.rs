@@ -4,10 +4,12 @@ use tokio::sync::mpsc;
 
 use super::archive_writer::ArchiveWriter;
 use super::context::Context;
+use super::judgement::Expectation;
 use super::outcome::Fault;
-use super::pod_results::{Expectation, PodResults};
+use super::pod_results::PodResults;
 use crate::cluster::call::CallError;
-use crate::engine::{DumpPlan, Engine};
+use crate::engine::{DumpPlan, Engine, PodDump};
+use crate::errors::joined;
 
 /// What ended a dump early.
 pub(super) struct Ended {
@@ -49,6 +51,7 @@ pub(super) async fn pass(
     };
     let write = async {
         while let Some(dump) = dumps.recv().await {
+            let dump = compared(context, dump, expectation, results).await;
             let bytes = writer.write_pod(dump, expectation, results).await?;
             if let Some(bytes) = bytes {
                 context.progress.count_pod(bytes);
@@ -58,4 +61,38 @@ pub(super) async fn pass(
     };
     let (ended, ()) = tokio::try_join!(dump, write)?;
     Ok(ended)
+}
+
+/// A dump whose pod is held against its baseline: its own thread does that, so that the dump goes on meanwhile.
+async fn compared(
+    context: &Context,
+    dump: PodDump,
+    expectation: &Expectation,
+    results: &PodResults,
+) -> PodDump {
+    let PodDump::Expected {
+        pod,
+        result: Ok(mut bundle),
+        unexpected_names,
+        engine,
+    } = dump
+    else {
+        return dump;
+    };
+    if let Some(expected) = results.expected(&pod).cloned() {
+        let has_restarted = expectation.restarted.contains(&pod);
+        let (baseline, spool) = (expectation.baseline.clone(), context.spool());
+        let compare = tokio::task::spawn_blocking(move || {
+            let before = baseline.map(|baseline| baseline.of(&expected));
+            bundle.compare(&expected, before, has_restarted, &spool);
+            bundle
+        });
+        bundle = joined(compare.await);
+    }
+    PodDump::Expected {
+        pod,
+        result: Ok(bundle),
+        unexpected_names,
+        engine,
+    }
 }

@@ -15,6 +15,8 @@ pub enum Phase {
     Lock,
     /// The profiler is turned on.
     Gate,
+    /// Pods are dumped before start, for comparison.
+    Baseline,
     /// Start is sent.
     Start,
     /// Profiling is on.
@@ -34,6 +36,8 @@ pub enum Phase {
 pub enum Undo {
     /// Take the ready file away.
     NotReady,
+    /// Remove what was dumped before start.
+    RemoveBaseline,
     /// Send stop until every pod has seen it, and forget a window that never opened.
     CancelStart,
     /// Send stop until every pod has seen it.
@@ -48,10 +52,11 @@ pub enum Undo {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Preflight,
         Self::Lock,
         Self::Gate,
+        Self::Baseline,
         Self::Start,
         Self::Window,
         Self::Stop,
@@ -66,6 +71,7 @@ impl Phase {
             Self::Preflight => "preflight",
             Self::Lock => "lock",
             Self::Gate => "gate",
+            Self::Baseline => "baseline",
             Self::Start => "start",
             Self::Window => "window",
             Self::Stop => "stop",
@@ -81,7 +87,13 @@ impl Phase {
             Self::Preflight => &[],
             Self::Lock => &[Undo::Unlock],
             Self::Gate => &[Undo::Restore, Undo::Unlock],
-            Self::Start => &[Undo::CancelStart, Undo::Restore, Undo::Unlock],
+            Self::Baseline => &[Undo::RemoveBaseline, Undo::Restore, Undo::Unlock],
+            Self::Start => &[
+                Undo::CancelStart,
+                Undo::RemoveBaseline,
+                Undo::Restore,
+                Undo::Unlock,
+            ],
             Self::Window | Self::Stop => &[Undo::NotReady, Undo::Stop, Undo::Restore, Undo::Unlock],
             // A stop may be unconfirmed when the dump begins.
             Self::Dump | Self::Restore | Self::Report => {

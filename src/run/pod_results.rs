@@ -1,16 +1,18 @@
 //! The results of the expected pods: what each one brought, and whether it is complete.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::archive::PodBundle;
+use super::judgement::Judgement;
+use crate::component::Component;
 use crate::config::MinComplete;
 use crate::destination::PodCounts;
-use crate::limits::CLOCK_DIFFERENCE;
-use crate::manifest::{ExpectedPod, File, Manifest, Pod, State, Uncounted, UnexpectedName, Window};
-use crate::pprof::proto::Summary;
+use crate::manifest::{
+    ComponentNumbers, ExpectedPod, File, Manifest, Pod, State, Uncounted, UnexpectedName,
+    WindowNumbers,
+};
+use crate::pprof::{self, Kind};
 
 /// Pods that are named in the reason of an exit code; the manifest has them all.
 const NAMED: usize = 3;
@@ -25,16 +27,10 @@ pub(super) struct PodResults {
     pub(super) uncounted: Vec<Uncounted>,
     /// Names in a dump that nobody asked for.
     pub(super) unexpected_names: Vec<UnexpectedName>,
-}
-
-/// What a pod's bundle has to be like.
-#[derive(Debug)]
-pub(super) struct Expectation {
-    pub(super) window: Window,
-    /// How far a cpu profile may fall short of the window.
-    pub(super) slack: Duration,
-    /// Pods whose container restarted in the window.
-    pub(super) restarted: BTreeSet<String>,
+    /// Why pods have no samples of a kind.
+    empty: BTreeMap<Kind, BTreeSet<&'static str>>,
+    /// The kinds of which some pod has samples.
+    sampled: BTreeSet<Kind>,
 }
 
 /// What the archive has of a pod.
@@ -47,16 +43,11 @@ pub(super) struct ShippedPod {
     pub(super) files: Vec<File>,
     /// `runtime.MemStats`, by name.
     pub(super) mem_stats: BTreeMap<String, String>,
-}
-
-/// The judgement of what a pod brought.
-#[derive(Debug)]
-pub(super) struct Judgement {
-    state: State,
-    /// Why, unless it is complete.
-    why: Option<String>,
-    /// Whether its cpu profile is of this window: so it was started, and has stopped.
-    of_window: bool,
+    pub(super) in_window: Option<Box<WindowNumbers>>,
+    /// The kinds that have no samples though their profiles are whole, and why.
+    pub(super) empty: BTreeMap<Kind, &'static str>,
+    /// The kinds that have samples.
+    pub(super) sampled: Vec<Kind>,
 }
 
 impl PodResults {
@@ -70,6 +61,7 @@ impl PodResults {
                 engine: None,
                 dumped_at: None,
                 mem_stats: BTreeMap::new(),
+                in_window: None,
                 files: Vec::new(),
             };
             (pod.pod.name.clone(), pod)
@@ -79,6 +71,8 @@ impl PodResults {
             of_window: BTreeSet::new(),
             uncounted: Vec::new(),
             unexpected_names: Vec::new(),
+            empty: BTreeMap::new(),
+            sampled: BTreeSet::new(),
         }
     }
 
@@ -118,8 +112,15 @@ impl PodResults {
             pod.engine = Some(shipped.engine.to_owned());
             pod.dumped_at = Some(shipped.dumped_at);
             pod.files = shipped.files;
+            // The last pauses are thousands of characters a pod, for nobody to read.
             let stats = shipped.mem_stats.into_iter();
+            let stats = stats.filter(|(stat, _)| stat != pprof::LAST_STOPS);
             pod.mem_stats = stats.map(|(stat, value)| (stat, value.into())).collect();
+            pod.in_window = shipped.in_window;
+        }
+        self.sampled.extend(shipped.sampled);
+        for (kind, why) in shipped.empty {
+            self.empty.entry(kind).or_default().insert(why);
         }
         if judgement.of_window {
             self.of_window.insert(name.to_owned());
@@ -133,6 +134,11 @@ impl PodResults {
         if !is_known && !self.pods.contains_key(&pod.name) {
             self.uncounted.push(pod);
         }
+    }
+
+    /// An expected pod.
+    pub(super) fn expected(&self, name: &str) -> Option<&ExpectedPod> {
+        Some(&self.pods.get(name)?.pod)
     }
 
     /// Whether nothing is known yet of what an expected pod brings.
@@ -214,6 +220,28 @@ impl PodResults {
         (text, false)
     }
 
+    /// The kinds of which no pod has any samples, though that is no fault, and why.
+    pub(super) fn empty_kinds(&self) -> BTreeMap<String, String> {
+        let none = |kind: &Kind| !self.sampled.contains(kind);
+        let empty = self.empty.iter().filter(|(kind, _)| none(kind));
+        let in_words = |whys: &BTreeSet<&str>| whys.iter().copied().collect::<Vec<_>>().join("; ");
+        empty
+            .map(|(kind, whys)| (kind.file_name().to_owned(), in_words(whys)))
+            .collect()
+    }
+
+    /// What the pods of each component did in the window.
+    pub(super) fn in_window(&self) -> BTreeMap<Component, ComponentNumbers> {
+        let mut components: BTreeMap<Component, ComponentNumbers> = BTreeMap::new();
+        for Pod { pod, in_window, .. } in self.pods.values() {
+            if let Some(numbers) = in_window {
+                let component = components.entry(pod.component).or_default();
+                component.add(&pod.name, numbers);
+            }
+        }
+        components
+    }
+
     /// The pods, by name.
     pub(super) fn into_pods(self) -> Vec<Pod> {
         self.pods.into_values().collect()
@@ -227,67 +255,4 @@ fn is_lacking(pod: &&Pod) -> bool {
 fn in_words(pod: &Pod) -> String {
     let why = pod.why.as_deref().unwrap_or_default();
     format!("{} ({why})", pod.pod.name)
-}
-
-/// Judges a pod by what is in its bundle.
-pub(super) fn judge(pod: &str, bundle: &PodBundle, expectation: &Expectation) -> Judgement {
-    let lacking = bundle.lacking();
-    if !lacking.is_empty() {
-        let files: Vec<_> = lacking.into_iter().map(|kind| kind.file_name()).collect();
-        return Judgement {
-            state: State::Missing,
-            why: Some(format!("its dump lacks {}", files.join(", "))),
-            of_window: false,
-        };
-    }
-    let has_restarted = expectation.restarted.contains(pod);
-    let restarted = has_restarted.then(|| "its container restarted in the window".to_owned());
-    let stale = bundle.cpu.as_ref().and_then(|cpu| stale(cpu, expectation));
-    let of_window = bundle.cpu.is_some() && stale.is_none() && !has_restarted;
-    let whys: Vec<_> = restarted
-        .into_iter()
-        .chain(stale)
-        .chain(bundle.damage())
-        .collect();
-    if whys.is_empty() {
-        return Judgement {
-            state: State::Complete,
-            why: None,
-            of_window,
-        };
-    }
-    Judgement {
-        state: State::Damaged,
-        why: Some(whys.join("; ")),
-        of_window,
-    }
-}
-
-/// Why a cpu profile is not of this window, by its own account of its times.
-///
-/// Its length may fall short of the window's, for pods start and stop one after another; a longer one
-/// is no fault.
-fn stale(cpu: &Summary, expectation: &Expectation) -> Option<String> {
-    let window = &expectation.window;
-    let length = window.stop.duration_since(window.start);
-    let covered = SignedDuration::from_nanos(cpu.duration_nanos);
-    let slack = SignedDuration::try_from(expectation.slack).unwrap_or(SignedDuration::MAX);
-    if covered.saturating_add(slack) < length {
-        return Some(format!(
-            "cpu covers {:.1} s of the window's {:.1} s: somebody else started or stopped the profiler",
-            covered.as_secs_f64(),
-            length.as_secs_f64()
-        ));
-    }
-    let Ok(time) = Timestamp::from_nanosecond(cpu.time_nanos.into()) else {
-        return Some("cpu.pprof has no time that makes sense".to_owned());
-    };
-    let off = time.duration_since(window.start).abs();
-    (off > CLOCK_DIFFERENCE).then(|| {
-        format!(
-            "cpu was taken at {time:.0}, not in this window, which began at {:.0}: it is stale, or the clocks of \
-             this node and the pod's differ",
-            window.start
-        )
-    })
 }

@@ -7,6 +7,7 @@ use super::outcome::Fault;
 use super::phase_results::{StartFailed, Started, WindowOver};
 use super::run_lease::unless_lost;
 use super::shutdown::ShutdownRequest;
+use crate::archive::Baseline;
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
 use crate::cluster::lease::{self, Journal, LeaseError, Stage, StartedPod};
@@ -63,6 +64,12 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
         stopped: Some(journal.stopped.unwrap_or(now).max(at)),
         died_dumping: journal.dumping,
     })
+}
+
+/// The baseline that an attempt of this run took which died, if one is asked for.
+pub(super) fn left_baseline(context: &Context) -> Option<Baseline> {
+    let left = || Baseline::left(&context.spool());
+    context.config.baseline.then(left)
 }
 
 /// The fault of a run that was told to stop before it started anything, or took up what was left by one that died.

@@ -16,6 +16,7 @@ use crate::limits::ABORT_RESERVE;
 pub(super) async fn undo(context: &Context, step: Undo) -> Option<String> {
     match step {
         Undo::NotReady => signal_files::remove_ready(&context.config.signals),
+        Undo::RemoveBaseline => context.remove_baseline().await,
         Undo::CancelStart => return cancel_start(context).await,
         Undo::Stop => return stop(context).await,
         Undo::RemoveUpload => remove_upload(context).await,

@@ -156,6 +156,13 @@ impl Place {
         self.path("tmp/cluster-profiler-job").join(name)
     }
 
+    /// Waits until a run says that profiling is on, and so knows whom it has started.
+    pub(crate) async fn until_ready(&self) {
+        while !self.signal("ready").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Waits for a run's end.
     pub(crate) async fn ended(&self, child: Child) -> Ended {
         let Output {

@@ -21,6 +21,7 @@ pub(crate) fn has_gate_off(phase: Phase) -> bool {
         Phase::Gate | Phase::Restore | Phase::Report => true,
         Phase::Preflight
         | Phase::Lock
+        | Phase::Baseline
         | Phase::Start
         | Phase::Window
         | Phase::Stop
@@ -68,6 +69,13 @@ pub(crate) async fn enter(
             standin.set_unobserved(true);
             let child = spawn(place);
             standin.wait_until(|state| state.gate()).await;
+            child
+        }
+        Phase::Baseline => {
+            slow_pods(standin);
+            let child = spawn(place);
+            // The first was the probe.
+            arrived("dump-cluster-profiler", 2).await;
             child
         }
         Phase::Start => {

@@ -6,6 +6,7 @@ mod harness;
 mod in_phase;
 mod proto_reader;
 
+mod baseline;
 mod beside;
 mod better_archive;
 mod complete_run;

@@ -68,7 +68,7 @@ async fn a_panic_in_any_phase_is_undone_as_that_phase_says() {
         let ended = supervisor::supervise(work, &watcher, never, undo).await;
         assert_eq!(ended.expect_err("it panicked").code, ExitCode::Panic);
         assert_eq!(*undone.lock().expect("no panic here"), phase.undo());
-        let before = [Phase::Preflight, Phase::Lock, Phase::Gate];
+        let before = [Phase::Preflight, Phase::Lock, Phase::Gate, Phase::Baseline];
         let started = !before.contains(&phase);
         let stops = |step: &Undo| matches!(step, Undo::Stop | Undo::CancelStart);
         assert_eq!(phase.undo().iter().any(stops), started, "{phase:?}");

@@ -22,7 +22,7 @@ fn open(bytes: Vec<u8>) -> Reader {
     ProfileReader::open(Cursor::new(bytes)).expect("a profile")
 }
 
-fn name(kind: Kind) -> &'static str {
+pub(crate) fn name(kind: Kind) -> &'static str {
     kind.file_name().trim_end_matches(".pprof")
 }
 
@@ -64,7 +64,7 @@ fn written(difference: &Difference) -> Said {
 }
 
 /// What pprof says of some of the values, by these names.
-fn columns(mut said: Said, from: usize, names: &[&str]) -> Said {
+pub(crate) fn columns(mut said: Said, from: usize, names: &[&str]) -> Said {
     said.types = names.iter().map(|name| (*name).to_owned()).collect();
     for values in said.samples.values_mut() {
         *values = values[from..from + names.len()].to_vec();
@@ -75,7 +75,7 @@ fn columns(mut said: Said, from: usize, names: &[&str]) -> Said {
 }
 
 /// The values of a kind in its profile, from the first, and their names in a difference.
-const DIFFERENCES: [(Kind, usize, &[&str]); 6] = [
+pub(crate) const DIFFERENCES: [(Kind, usize, &[&str]); 6] = [
     (
         Kind::Allocs,
         0,
@@ -179,7 +179,7 @@ fn a_delta_has_what_was_allocated_in_the_window() {
 #[test]
 fn a_process_that_began_in_the_window_has_all_that_it_counted_and_no_growth() {
     for (kind, from, names) in DIFFERENCES {
-        let of = difference(kind, None, &mut proto("after", kind)).expect("it fits");
+        let of = difference(kind, None::<&mut Reader>, &mut proto("after", kind)).expect("it fits");
         if names[0].contains("growth") {
             assert!(of.is_none(), "{kind:?}");
             continue;

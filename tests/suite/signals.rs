@@ -16,6 +16,7 @@ pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
         .with("PROFILER_PREFLIGHT_RETRY", "1h")
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
         .with("PROFILER_GRACE", "25s")
+        .with("PROFILER_BASELINE", phase == Phase::Baseline)
         // One after another, all pods need longer than the grace leaves.
         .with("PROFILER_CONCURRENCY", 1);
     let child = enter(phase, &standin, &place, Place::spawn).await;
@@ -31,7 +32,7 @@ pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
     assert_eq!(gate, !has_gate_off(phase), "{what}");
     match phase {
-        Phase::Preflight | Phase::Lock | Phase::Gate => {
+        Phase::Preflight | Phase::Lock | Phase::Gate | Phase::Baseline => {
             assert_eq!(ended.code, 143, "{what}");
             assert!(place.manifest().is_none(), "{what}");
             assert_eq!(standin.starts(), 0, "{what}");

@@ -132,6 +132,8 @@ pub enum Profiles {
     /// Small enough for quick tests.
     #[default]
     Small,
+    /// Those of one process before a window, while a pod has none to serve, and after it.
+    Window,
 }
 
 /// The KubeVirt version played: it decides what enables the profiler.

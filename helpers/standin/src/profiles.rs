@@ -27,36 +27,68 @@ pub const KINDS: [&str; 7] = [
     "threadcreate",
 ];
 
-/// The golden file of each kind, in the order of [`KINDS`].
+/// The golden file of each kind, in the order of [`KINDS`], with the cpu profile of another folder.
 macro_rules! goldens {
-    ($size:literal) => {
+    ($folder:literal) => {
+        goldens!($folder, $folder)
+    };
+    ($folder:literal, $cpu:literal) => {
         [
-            include_bytes!(concat!("../../goldens/data/", $size, "/allocs.txt.gz")),
-            include_bytes!(concat!("../../goldens/data/", $size, "/block.txt.gz")),
-            include_bytes!(concat!("../../goldens/data/", $size, "/cpu.pb.gz")),
-            include_bytes!(concat!("../../goldens/data/", $size, "/goroutine.txt.gz")),
-            include_bytes!(concat!("../../goldens/data/", $size, "/heap.txt.gz")),
-            include_bytes!(concat!("../../goldens/data/", $size, "/mutex.txt.gz")),
+            include_bytes!(concat!("../../goldens/data/", $folder, "/allocs.txt.gz")),
+            include_bytes!(concat!("../../goldens/data/", $folder, "/block.txt.gz")),
+            include_bytes!(concat!("../../goldens/data/", $cpu, "/cpu.pb.gz")),
+            include_bytes!(concat!("../../goldens/data/", $folder, "/goroutine.txt.gz")),
+            include_bytes!(concat!("../../goldens/data/", $folder, "/heap.txt.gz")),
+            include_bytes!(concat!("../../goldens/data/", $folder, "/mutex.txt.gz")),
             include_bytes!(concat!(
                 "../../goldens/data/",
-                $size,
+                $folder,
                 "/threadcreate.txt.gz"
             )),
         ]
     };
 }
 
-fn goldens(profiles: Profiles) -> [&'static [u8]; 7] {
+/// What a pod serves after a window.
+fn after(profiles: Profiles) -> [&'static [u8]; 7] {
     match profiles {
         Profiles::Large => goldens!("large"),
         Profiles::Small => goldens!("small"),
+        Profiles::Window => goldens!("window/after", "small"),
     }
+}
+
+/// What it serves before, where that is something else.
+fn before(profiles: Profiles) -> Option<[&'static [u8]; 7]> {
+    match profiles {
+        Profiles::Large | Profiles::Small => None,
+        Profiles::Window => Some(goldens!("window/before", "small")),
+    }
+}
+
+/// The texts of a set, in base64.
+fn encode(goldens: [&'static [u8]; 7]) -> io::Result<Vec<(&'static str, Bytes)>> {
+    let texts = KINDS.into_iter().zip(goldens);
+    let texts = texts.filter(|(kind, _)| *kind != "cpu");
+    texts
+        .map(|(kind, golden)| Ok((kind, encode_text(golden)?)))
+        .collect()
+}
+
+/// The cpu profile of a set.
+fn cpu_of(goldens: [&'static [u8]; 7]) -> &'static [u8] {
+    let mut kinds = KINDS.into_iter().zip(goldens);
+    kinds
+        .find_map(|(kind, golden)| (kind == "cpu").then_some(golden))
+        .unwrap_or_default()
 }
 
 /// A set of profiles in base64.
 pub(crate) struct Encoded {
     /// Every kind but cpu.
     texts: Vec<(&'static str, Bytes)>,
+    /// The same of a pod that has had no window, where they differ.
+    texts_before: Option<Vec<(&'static str, Bytes)>>,
     /// The golden cpu profile as it is.
     golden_cpu: Bytes,
     /// The same, decompressed, to be stamped with a window's times; nothing if it is not to be.
@@ -69,18 +101,14 @@ impl Encoded {
     /// Encodes a set.
     pub(crate) fn new(options: &Options) -> io::Result<Self> {
         let (profiles, stamp_cpu) = (options.profiles, options.stamp_cpu);
-        let goldens = KINDS.into_iter().zip(goldens(profiles));
-        let (cpu, texts): (Vec<_>, Vec<_>) = goldens.partition(|(kind, _)| *kind == "cpu");
-        let golden_cpu = cpu.first().map_or(&[][..], |(_, golden)| *golden);
-        let texts = texts
-            .into_iter()
-            .map(|(kind, golden)| Ok((kind, encode_text(golden)?)))
-            .collect::<io::Result<_>>()?;
+        let (texts, golden_cpu) = (encode(after(profiles))?, cpu_of(after(profiles)));
+        let texts_before = before(profiles).map(encode).transpose()?;
         let mut raw_cpu = Vec::new();
         MultiGzDecoder::new(golden_cpu).read_to_end(&mut raw_cpu)?;
         cpu::pad(&mut raw_cpu, options.cpu_padding);
         Ok(Self {
             texts,
+            texts_before,
             golden_cpu: BASE64_STANDARD.encode(golden_cpu).into(),
             raw_cpu: stamp_cpu.then_some(raw_cpu),
             stamped: Mutex::new(None),
@@ -89,7 +117,11 @@ impl Encoded {
 
     /// A pod's files, in order.
     pub(crate) fn files(&self, cpu: Cpu) -> Vec<(String, Content)> {
-        let texts = self.texts.iter().map(|(kind, text)| (*kind, text.clone()));
+        let texts = match (cpu, &self.texts_before) {
+            (Cpu::LeftOut | Cpu::Empty, Some(before)) => before,
+            (_, Some(_) | None) => &self.texts,
+        };
+        let texts = texts.iter().map(|(kind, text)| (*kind, text.clone()));
         let mut files: Vec<_> = texts
             .chain(self.cpu(cpu).map(|text| ("cpu", text)))
             .collect();

@@ -5,8 +5,6 @@ use std::io;
 use tempfile::TempDir;
 
 use crate::archive::Spool;
-use crate::file;
-use crate::limits::ABANDONED;
 
 /// The beginning of a directory's name, before the run's.
 const PREFIX: &str = "cluster-profiler-dump-";
@@ -29,23 +27,6 @@ fn prefix_of_run(spool: &Spool) -> String {
 /// Removes directories of this run, which has the cluster's lock and has made none yet, and of any run if they are
 /// older than a day. One that cannot be removed is in nobody's way but for its size: it is warned of.
 pub(in crate::engine) fn remove_abandoned(spool: &Spool) {
-    let Ok(entries) = spool.temporary().read_dir() else {
-        return;
-    };
     let of_run = prefix_of_run(spool);
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let is_abandoned = name.starts_with(&of_run) || file::is_older_than(&entry, ABANDONED);
-        if !name.starts_with(PREFIX) || !is_abandoned {
-            continue;
-        }
-        let path = entry.path();
-        match std::fs::remove_dir_all(&path) {
-            Ok(()) => tracing::info!(path = %path.display(), "removed what a dead run left"),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "what a dead run left stays");
-            }
-        }
-    }
+    spool.remove_abandoned(PREFIX, |name| name.starts_with(&of_run));
 }

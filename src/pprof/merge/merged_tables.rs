@@ -179,6 +179,17 @@ impl MergedTables {
         self.locations.get_index(index as usize)
     }
 
+    /// For each location whether it is in such a function.
+    pub(super) fn locations_in(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<bool> {
+        let wanted = |function: &Function| is_wanted(self.strings.get(function.name as usize));
+        let functions: Vec<_> = self.functions.iter().map(wanted).collect();
+        let is_in = |line: &Line| functions.get(line.function as usize) == Some(&true);
+        let locations = self.locations.iter();
+        locations
+            .map(|location| location.lines.iter().any(is_in))
+            .collect()
+    }
+
     /// About how many bytes of memory they take.
     pub(super) fn bytes(&self) -> usize {
         let mapping = size_of::<MappingKey>() + size_of::<Mapping>() + SET_COST;

@@ -2,9 +2,10 @@
 
 use tokio::time::{Instant, sleep};
 
-use crate::archive::Spool;
+use crate::archive::Baseline;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
+use crate::component::Component;
 use crate::destination::ShippedRun;
 use crate::engine::{self, DumpPlan, Engine, Native};
 use crate::limits::REOPENINGS;
@@ -12,9 +13,10 @@ use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
 use crate::run::dump_pass::{Ended, pass};
 use crate::run::earlier_archive::EarlierArchive;
+use crate::run::judgement::Expectation;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
-use crate::run::pod_results::{Expectation, PodResults};
+use crate::run::pod_results::PodResults;
 use crate::run::profiler_switch;
 use crate::run::resume::ChosenEngine;
 
@@ -27,6 +29,7 @@ pub(in crate::run) async fn dump(
     context: &Context,
     stopped: &Stopped,
     target: &Target<'_>,
+    baseline: Option<&Baseline>,
 ) -> Result<Dumped, Fault> {
     context.progress.expect_pods(stopped.expected.len());
     let mut slot = context.stop_confirmation.lock().await;
@@ -35,6 +38,7 @@ pub(in crate::run) async fn dump(
         window: stopped.window,
         slack: context.cluster.connection.limits.cpu_slack,
         restarted: confirmation.restarted(),
+        baseline: baseline.cloned(),
     };
     let shipped = Box::pin(ship(context, stopped, target, &expectation));
     let (shipped, ()) = tokio::join!(
@@ -89,12 +93,7 @@ async fn ship(
     expectation: &Expectation,
 ) -> Result<Dumped, Fault> {
     let install = context.install()?;
-    let config = &context.config;
-    let spool = Spool::new(
-        config.run_id.stem(),
-        config.temporary.clone(),
-        config.keep_originals,
-    );
+    let spool = context.spool();
     let cluster_json = cluster_json(&spool, install, &stopped.expected)?;
     let mut results = PodResults::new(stopped.expected.clone());
     let mut pods = stopped.expected.clone();
@@ -112,6 +111,10 @@ async fn ship(
         connection: context.cluster.connection.patient(),
         namespace: install.namespace.clone(),
         pods,
+        order: match &expectation.baseline {
+            Some(_) => Component::VIRT_API_FIRST,
+            None => Component::ALL,
+        },
         spool,
     };
     engine::remove_abandoned(&plan.spool).await;
@@ -167,8 +170,15 @@ async fn ship(
             .reason
             .into_iter()
             .chain(earlier.why_beside)
+            .chain(no_baseline(expectation))
             .collect(),
     })
+}
+
+/// What the manifest warns of where no pod has a baseline, though one was asked for.
+fn no_baseline(expectation: &Expectation) -> Option<String> {
+    let why = expectation.baseline.as_ref()?.why_missing()?;
+    Some(format!("there is no baseline: {why}"))
 }
 
 /// Keeps the archive of an earlier attempt, and removes what was begun of a new one.

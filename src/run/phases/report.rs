@@ -141,6 +141,8 @@ fn manifest(
         unstopped: dumped.unstopped,
         uncounted: std::mem::take(&mut results.uncounted),
         refused: std::mem::take(&mut results.unexpected_names),
+        in_window: results.in_window(),
+        empty_kinds: results.empty_kinds(),
         pods: results.into_pods(),
         cluster_file: dumped.cluster_file,
         archive: dumped.archive,

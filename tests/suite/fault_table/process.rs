@@ -50,6 +50,7 @@ async fn kill_in(phase: Phase, settings: &[(&str, &str)]) -> (Standin, Place) {
     let mut place = Place::new(&standin)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
+        .with("PROFILER_BASELINE", phase == Phase::Baseline)
         .with("PROFILER_CONCURRENCY", 1);
     for (name, value) in settings {
         place.set(name, value);
@@ -149,7 +150,7 @@ fn stepped() -> Timestamp {
 /// Whether the window's times are taken from the clock as it is after a step in this phase.
 fn is_before_start(phase: Phase) -> bool {
     match phase {
-        Phase::Preflight | Phase::Lock | Phase::Gate | Phase::Start => true,
+        Phase::Preflight | Phase::Lock | Phase::Gate | Phase::Baseline | Phase::Start => true,
         Phase::Window | Phase::Stop | Phase::Dump | Phase::Restore | Phase::Report => false,
     }
 }
@@ -172,7 +173,8 @@ fn assert_all_is_there(manifest: &Manifest, what: &str) {
 async fn with_a_step(phase: Phase, request: usize, step: SignedDuration) -> Vec<u8> {
     let standin = cluster(0).await;
     let before = standin.configuration();
-    let place = short_and_restoring(Place::new(&standin));
+    let place = short_and_restoring(Place::new(&standin))
+        .with("PROFILER_BASELINE", phase == Phase::Baseline);
     let (_signals, receiver) = mpsc::channel(1);
     let limits = Limits {
         now: stepped,
