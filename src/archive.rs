@@ -10,10 +10,12 @@ mod bundle;
 mod comparison;
 mod entry;
 mod framing;
+mod snapshots;
 mod spool;
 
 pub use baseline::{Baseline, Before, PodBaseline};
 pub use bundle::{PodBundle, ProfileError};
 pub use entry::{Entry, EntryWriter};
 pub use framing::{Framing, PathError, check_path};
+pub use snapshots::{SnapshotProfile, Snapshots};
 pub use spool::{EntryError, Spool};

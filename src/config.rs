@@ -20,7 +20,7 @@ pub use run_id::{RunFile, RunId};
 pub use setting::{PREFIX, Variable};
 pub use types::{
     Config, ConfigError, DestinationConfig, EnablePolicy, EngineConfig, LogFormat, Patience,
-    Retention, S3Config, S3Settings, SignalFiles, Telling, TerminationLog, UndoConfig,
-    WindowConfig,
+    Retention, S3Config, S3Settings, SignalFiles, SnapshotConfig, Telling, TerminationLog,
+    UndoConfig, WindowConfig,
 };
 pub use variables::VARIABLES;

@@ -218,3 +218,6 @@ pub const TOKEN_EXCHANGES: usize = 5;
 
 /// The time between two looks for the stop file.
 pub const STOP_FILE_POLL: Duration = Duration::from_millis(250);
+
+/// Dumps within one window.
+pub const MOST_SNAPSHOTS: u32 = 48;

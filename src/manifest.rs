@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use pod::{ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
-pub use window_numbers::{Amount, ComponentNumbers, WindowNumbers};
+pub use window_numbers::{Amount, ComponentNumbers, Snapshot, WindowNumbers};
 
 use crate::component::Component;
 
@@ -46,6 +46,9 @@ pub struct Manifest {
     /// What the pods of each component did in the window, together.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub in_window: BTreeMap<Component, ComponentNumbers>,
+    /// The snapshots of the window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<Snapshot>,
     /// The profiles that are without samples in every pod, by file name, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub empty_kinds: BTreeMap<String, String>,

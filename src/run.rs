@@ -19,6 +19,8 @@ mod retention;
 mod rollback;
 pub(crate) mod run_lease;
 mod shutdown;
+mod side_dump;
+mod snapshots;
 pub mod supervisor;
 
 /// The phases, a file each. None imports another: what it needs of the one before is handed to it.
@@ -225,6 +227,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
                 pods = preflight::ready_pods(context).await?;
             }
 
+            context.remove_snapshots().await;
             clock.enter(Phase::Start);
             let started = start::start(context, pods).await?;
 
@@ -271,6 +274,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         }
     };
     context.remove_baseline().await;
+    context.remove_snapshots().await;
     rollback::unlock(context, finished.is_final).await;
     Ok(finished)
 }

@@ -121,9 +121,7 @@ impl Baseline {
             if kind == Kind::Cpu || entry.file.damage.is_some() {
                 continue;
             }
-            let mut content = entry.content(spool.temporary())?;
-            let mut file = File::create(directory.join(kind.file_name()))?;
-            io::copy(&mut content, &mut file)?;
+            entry.copy_content(spool.temporary(), &directory.join(kind.file_name()))?;
         }
         let record = Record {
             uid: pod.uid.clone(),

@@ -109,6 +109,16 @@ impl Entry {
         Ok(content)
     }
 
+    /// Writes its content to a file.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub(super) fn copy_content(&mut self, temporary: &Path, to: &Path) -> io::Result<()> {
+        let mut content = self.content(temporary)?;
+        io::copy(&mut content, &mut std::fs::File::create(to)?)?;
+        Ok(())
+    }
+
     /// What the manifest says of it, and its content as a gzip member.
     pub fn into_parts(self) -> (File, impl Read + Send) {
         (self.file, self.compressed)

@@ -11,6 +11,7 @@ use super::min_complete::{self, MinComplete};
 use super::run_id::RunId;
 use super::types::{DestinationConfig, S3Config, S3Settings};
 use crate::component::Component;
+use crate::pprof::Kind;
 
 /// The fault of a value that is not accepted, for variables that can hold no secret.
 pub(super) fn not(value: &str, accepted: &str) -> String {
@@ -94,6 +95,21 @@ pub(super) fn components(value: &str) -> Result<BTreeSet<Component>, String> {
         .split(',')
         .map(|name| component(name.trim()))
         .collect()
+}
+
+/// The kinds of profile that a dump within the window may have.
+pub(super) fn kinds(value: &str) -> Result<BTreeSet<Kind>, String> {
+    let all = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Cpu);
+    let all: Vec<_> = all.map(|kind| (kind.name(), kind)).collect();
+    let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
+    let accepted = format!("a comma list of {}", names.join(", "));
+    let kind = |name: &str| {
+        let found = all.iter().find(|(other, _)| *other == name.trim());
+        found
+            .map(|(_, kind)| *kind)
+            .ok_or_else(|| not(name, &accepted))
+    };
+    value.split(',').map(kind).collect()
 }
 
 /// A Kubernetes namespace's name.

@@ -15,7 +15,7 @@ use super::run_id::RunId;
 use super::setting::Faults;
 use super::types::{
     Config, ConfigError, DestinationConfig, EngineConfig, EngineName, Patience, Retention,
-    SignalFiles, Telling, TerminationLog, UndoConfig, WindowConfig,
+    SignalFiles, SnapshotConfig, Telling, TerminationLog, UndoConfig, WindowConfig,
 };
 use super::variables::Settings;
 
@@ -112,6 +112,7 @@ fn read_config(
             .unwrap_or_else(|| RunId::generate(Timestamp::now(), fastrand::u32(..))),
         keep_originals: faults.read(settings.originals())?,
         baseline: faults.read(settings.baseline())?,
+        snapshots: read_snapshots(faults, settings)?,
         enable_policy: faults.read(settings.feature_gate())?,
         concurrency: faults.read(settings.concurrency())? as usize,
         min_complete: faults.read(settings.min_complete())?,
@@ -224,6 +225,20 @@ fn read_window(faults: &mut Faults, settings: &Settings) -> Option<WindowConfig>
         settle_after_stop_file,
         max,
     })
+}
+
+/// The outer `None` is a fault.
+fn read_snapshots(faults: &mut Faults, settings: &Settings) -> Option<Option<SnapshotConfig>> {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    let kinds = faults.read(settings.snapshot_kinds())?;
+    let every = settings.snapshot_every().with_rule(|text, every| {
+        if *every < SHORTEST {
+            return Err(not(text, "a duration of 1s or more"));
+        }
+        Ok(())
+    });
+    let every = faults.read(every);
+    Some(every.map(|every| SnapshotConfig { every, kinds }))
 }
 
 fn read_engine(

@@ -8,6 +8,7 @@ use super::foreign_settings::{ChecksumsSet, OwnPod};
 use super::min_complete::MinComplete;
 use super::run_id::RunId;
 use crate::component::Component;
+use crate::pprof::Kind;
 use crate::proxy::Proxies;
 
 /// A run's configuration.
@@ -33,6 +34,8 @@ pub struct Config {
     pub keep_originals: bool,
     /// Whether pods are dumped before the window, too.
     pub baseline: bool,
+    /// The dumps within the window, if there are to be any.
+    pub snapshots: Option<SnapshotConfig>,
     /// Pods that the native engine fetches at once.
     pub concurrency: usize,
     /// What is done about a profiler that is off.
@@ -143,6 +146,15 @@ pub struct WindowConfig {
     pub settle_after_stop_file: bool,
     /// The window's longest length, whatever else happens.
     pub max: Duration,
+}
+
+/// Dumps within the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotConfig {
+    /// From one to the next.
+    pub every: Duration,
+    /// The kinds of profile that are kept.
+    pub kinds: BTreeSet<Kind>,
 }
 
 /// The signal files: by these a run and a workload tell each other where they are.

@@ -11,13 +11,14 @@ use serde::Deserialize;
 use super::foreign_settings::is_service_link;
 use super::min_complete::MinComplete;
 use super::parse::{
-    absolute_path, age, any, boolean, components, destination, duration, labels, min_complete,
-    namespace, number, one_of, run_id, tags,
+    absolute_path, age, any, boolean, components, destination, duration, kinds, labels,
+    min_complete, namespace, number, one_of, run_id, tags,
 };
 use super::run_id::RunId;
 use super::setting::{Faults, PREFIX, Setting, Variable};
 use super::types::{DestinationConfig, EnablePolicy, EngineName, LogFormat};
 use crate::component::Component;
+use crate::pprof::Kind;
 
 /// Makes `VARIABLES` and `Settings` of rows
 ///
@@ -99,6 +100,12 @@ variables! {
     baseline: bool, boolean,
         default "false",
         "whether pods are dumped before the window, too, so that the archive and the manifest have what each did in it";
+    snapshot_every: Duration, duration,
+        unset "none",
+        "dump the pods within the window, too, each time that so long has passed, 1s at least and 48 times at most";
+    snapshot_kinds: BTreeSet<Kind>, kinds,
+        default "heap,goroutine",
+        "comma list of the kinds of profile that such a dump keeps: allocs, block, goroutine, heap, mutex, threadcreate";
     concurrency: u32, number(1..=64),
         default "12",
         "pods asked for at once (native), 1 to 64";

@@ -69,8 +69,11 @@ pub struct Pod {
     /// What it did in the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_window: Option<Box<WindowNumbers>>,
-    /// Its files in the archive.
+    /// Its files in the archive, without the snapshots.
     pub files: Vec<File>,
+    /// Its profiles from within the window, in the archive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<File>,
 }
 
 /// The value of one field of `runtime.MemStats`.

@@ -66,6 +66,23 @@ pub struct WindowNumbers {
     pub not_compared: Vec<String>,
 }
 
+/// Dumps of all pods at once from within the window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Snapshot {
+    /// Its name, which is that of its folder in each pod's `snapshots`: a number, and seconds since the start.
+    pub name: String,
+    /// When it began (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Seconds since the window began.
+    pub offset_seconds: f64,
+    /// How many pods it has, where it came to its end.
+    pub pods: Option<u64>,
+    /// Why it lacks a pod, or ended early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
 /// What the pods of a component did in the window, together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentNumbers {

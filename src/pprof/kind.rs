@@ -37,6 +37,19 @@ impl Kind {
         Self::Threadcreate,
     ];
 
+    /// The kind's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allocs => "allocs",
+            Self::Block => "block",
+            Self::Cpu => "cpu",
+            Self::Goroutine => "goroutine",
+            Self::Heap => "heap",
+            Self::Mutex => "mutex",
+            Self::Threadcreate => "threadcreate",
+        }
+    }
+
     /// The name of the kind's file in a dump and in the archive.
     pub fn file_name(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::judgement::{Expectation, judge};
 use super::outcome::Fault;
 use super::pod_results::{PodResults, ShippedPod};
-use crate::archive::{Entry, Framing, Spool};
+use crate::archive::{Entry, Framing, SnapshotProfile, Snapshots, Spool};
 use crate::cluster::install::Install;
 use crate::destination::Upload;
 use crate::engine::PodDump;
@@ -95,6 +95,30 @@ impl ArchiveWriter {
         };
         results.note(&pod, shipped, judgement);
         Ok(Some(bytes))
+    }
+
+    /// Writes a pod's profiles from within the window. Gives the reason if there is no room for them.
+    ///
+    /// # Errors
+    /// The destination failed, or the profiles cannot be read.
+    pub(super) async fn write_snapshots(
+        &mut self,
+        pod: &str,
+        snapshots: &Snapshots,
+        results: &mut PodResults,
+    ) -> Result<Option<String>, Fault> {
+        let profiles = snapshots.of_pod(pod);
+        let bytes = profiles.iter().map(SnapshotProfile::most_bytes).sum();
+        if let Some(why) = self.upload.lacks_room_for(bytes) {
+            return Ok(Some(why));
+        }
+        let mut files = Vec::new();
+        for profile in &profiles {
+            let (entry, time) = snapshots.entry(pod, profile)?;
+            files.push(self.write_entry(entry, time).await?);
+        }
+        results.note_snapshots(pod, files);
+        Ok(None)
     }
 
     /// Writes an entry that bears this time.

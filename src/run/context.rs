@@ -9,16 +9,17 @@ use super::outcome::Fault;
 use super::run_lease::RunLease;
 use super::shutdown::Shutdown;
 use super::status::progress::Progress;
-use crate::archive::{Baseline, Spool};
+use crate::archive::{Baseline, Snapshots, Spool};
 use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
 use crate::cluster::profiler_switch::Change;
 use crate::cluster::stop_confirmation::StopConfirmation;
+use crate::component::Component;
 use crate::config::{Config, EnablePolicy, RunId};
 use crate::destination::{Destination, DestinationError, Found, ShippedRun};
-use crate::engine::Engine;
+use crate::engine::{DumpPlan, Engine};
 use crate::errors::{joined, lock};
-use crate::manifest::Gate;
+use crate::manifest::{ExpectedPod, Gate};
 
 /// A configured run. The phases and whoever rolls them back share it.
 #[derive(Debug)]
@@ -101,6 +102,39 @@ impl Context {
             config.temporary.clone(),
             config.keep_originals,
         )
+    }
+
+    /// The plan of a dump beside the one that is shipped: without the patience that data at stake are worth, and
+    /// without texts.
+    ///
+    /// # Errors
+    /// The KubeVirt is not known: a defect.
+    pub(super) fn plan_beside(
+        &self,
+        pods: &[ExpectedPod],
+        order: [Component; 4],
+    ) -> Result<DumpPlan, Fault> {
+        Ok(DumpPlan {
+            connection: self.cluster.connection.clone(),
+            namespace: self.install()?.namespace.clone(),
+            pods: pods.to_vec(),
+            order,
+            spool: self.spool().without_texts(),
+        })
+    }
+
+    /// What is dumped within the window.
+    pub(super) fn snapshots(&self) -> Snapshots {
+        Snapshots::of_run(&self.spool())
+    }
+
+    /// Removes what was dumped within the window, once it is shipped, or is an earlier attempt's of another window.
+    pub(super) async fn remove_snapshots(&self) {
+        let snapshots = self.snapshots();
+        let removed = tokio::task::spawn_blocking(move || snapshots.remove()).await;
+        if let Err(error) = joined(removed) {
+            tracing::warn!(%error, "snapshots stay in the temporary directory");
+        }
     }
 
     /// Removes what was dumped before start, once nobody compares with it any more.

@@ -45,6 +45,10 @@ pub(super) async fn tell(
         "window",
         &end_of_window(&config.window, &config.signals.stop),
     );
+    if let Some(snapshots) = &config.snapshots {
+        let every = format_duration(snapshots.every);
+        say("window", &format!("dump {count} pods each {every} of it"));
+    }
     let stop_wait = format_duration(config.patience.stop_wait);
     say("stop", &format!("stop profiling, for up to {stop_wait}"));
     let count = pods.expected.len();

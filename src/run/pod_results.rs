@@ -63,6 +63,7 @@ impl PodResults {
                 mem_stats: BTreeMap::new(),
                 in_window: None,
                 files: Vec::new(),
+                snapshots: Vec::new(),
             };
             (pod.pod.name.clone(), pod)
         };
@@ -134,6 +135,11 @@ impl PodResults {
         if !is_known && !self.pods.contains_key(&pod.name) {
             self.uncounted.push(pod);
         }
+    }
+
+    /// The expected pods' names.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.pods.keys().cloned().collect()
     }
 
     /// An expected pod.
@@ -228,6 +234,13 @@ impl PodResults {
         empty
             .map(|(kind, whys)| (kind.file_name().to_owned(), in_words(whys)))
             .collect()
+    }
+
+    /// Notes what was shipped of a pod from within the window.
+    pub(super) fn note_snapshots(&mut self, name: &str, files: Vec<File>) {
+        if let Some(pod) = self.pods.get_mut(name) {
+            pod.snapshots = files;
+        }
     }
 
     /// What the pods of each component did in the window.

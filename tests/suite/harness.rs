@@ -211,7 +211,8 @@ impl Shipped {
         assert_eq!(archive.len() as u64, manifest.archive.bytes);
         assert_eq!(digest(archive), manifest.archive.sha256);
         let files = entries(archive);
-        let listed = manifest.pods.iter().flat_map(|pod| &pod.files);
+        let of_pods = manifest.pods.iter();
+        let listed = of_pods.flat_map(|pod| pod.files.iter().chain(&pod.snapshots));
         let listed: Vec<_> = listed.chain([&manifest.cluster_file]).collect();
         assert_eq!(files.len(), listed.len());
         for file in listed {

@@ -53,6 +53,7 @@ mod s3_lost_answers;
 mod s3_secrets;
 mod s3_settings;
 mod signals;
+mod snapshots;
 mod start;
 mod telling;
 mod tidy;

@@ -1,22 +1,16 @@
 //! Baseline: every pod is dumped once before start, so that what it did in the window can be told from what it did
 //! before.
 
-use std::collections::BTreeMap;
-use std::io;
-
-use tokio::sync::mpsc;
-
 use crate::archive::{Baseline, PodBundle};
 use crate::component::Component;
-use crate::engine::{DumpPlan, Engine, Native, PodDump};
 use crate::errors::joined;
 use crate::manifest::ExpectedPod;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::resume;
+use crate::run::side_dump::{self, SideDump};
 
-/// Dumps the pods, by the native engine whatever the run's own is: nothing is to take
-/// much memory beside the workload. What cannot be had is noted, and no fault of the run.
+/// Dumps the pods. What cannot be had is noted, and no fault of the run.
 ///
 /// # Errors
 /// The run was told to stop.
@@ -54,74 +48,28 @@ async fn dump(
     baseline: &Baseline,
     pods: &[ExpectedPod],
 ) -> Result<Option<String>, Fault> {
-    let engine = Native {
-        concurrency: context.config.concurrency,
+    let (own, spool) = (baseline.clone(), context.spool());
+    let keep = move |pod: &ExpectedPod, result: Result<PodBundle, String>| match result {
+        Ok(bundle) => own.keep(pod, bundle, &spool),
+        Err(why) => own.note_missing(&pod.name, &why),
     };
-    let plan = DumpPlan {
-        connection: context.cluster.connection.clone(),
-        namespace: context.install()?.namespace.clone(),
-        pods: pods.to_vec(),
-        order: Component::VIRT_API_LAST,
-        spool: context.spool().without_texts(),
-    };
-    let (sender, dumps) = mpsc::channel(1);
-    let (dumped, kept) = tokio::join!(
-        engine.dump(plan, sender),
-        keep_all(context, baseline, pods, dumps)
-    );
-    let why = match (dumped, kept) {
-        (_, Err(error)) => format!("it could not be kept: {error}"),
-        (Err(error), Ok(0)) => error.to_string(),
-        (Err(error), Ok(_)) => {
-            tracing::warn!(%error, "the baseline ended early");
-            return Ok(None);
-        }
-        (Ok(()), Ok(count)) => {
-            tracing::info!(pods = count, of = pods.len(), "the baseline is there");
-            return Ok(None);
-        }
-    };
-    Ok(Some(why))
-}
-
-/// Keeps what comes, and gives the number of pods that have a baseline.
-///
-/// # Errors
-/// It cannot be written. There is to be none at all then, for the dump needs the room more.
-async fn keep_all(
-    context: &Context,
-    baseline: &Baseline,
-    pods: &[ExpectedPod],
-    mut dumps: mpsc::Receiver<PodDump>,
-) -> io::Result<usize> {
-    let by_name: BTreeMap<_, _> = pods.iter().map(|pod| (pod.name.as_str(), pod)).collect();
-    let mut kept = 0;
-    while let Some(dump) = dumps.recv().await {
-        let PodDump::Expected { pod, result, .. } = dump else {
-            continue;
-        };
-        let Some(pod) = by_name.get(pod.as_str()) else {
-            continue;
-        };
-        kept += usize::from(result.is_ok());
-        keep(context, baseline, (*pod).clone(), result).await?;
-    }
-    Ok(kept)
-}
-
-async fn keep(
-    context: &Context,
-    baseline: &Baseline,
-    pod: ExpectedPod,
-    result: Result<PodBundle, String>,
-) -> io::Result<()> {
-    let (baseline, spool) = (baseline.clone(), context.spool());
-    let keep = tokio::task::spawn_blocking(move || match result {
-        Ok(bundle) => baseline.keep(&pod, bundle, &spool),
-        Err(why) => {
-            tracing::warn!(pod = pod.name, why, "it has no baseline");
-            baseline.note_missing(&pod.name, &why)
-        }
-    });
-    joined(keep.await)
+    let plan = context.plan_beside(pods, Component::VIRT_API_LAST)?;
+    Ok(
+        match side_dump::dump(plan, context.config.concurrency, keep).await {
+            // The dump needs the room more.
+            Err(error) => Some(format!("it could not be kept: {error}")),
+            Ok(SideDump {
+                kept: 0,
+                ended: Some(error),
+                ..
+            }) => Some(error.to_string()),
+            Ok(SideDump { kept, ended, .. }) => {
+                if let Some(error) = ended {
+                    tracing::warn!(%error, "the baseline ended early");
+                }
+                tracing::info!(pods = kept, of = pods.len(), "the baseline is there");
+                None
+            }
+        },
+    )
 }

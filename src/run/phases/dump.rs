@@ -19,6 +19,7 @@ use crate::run::phase_results::{Dumped, Stopped};
 use crate::run::pod_results::PodResults;
 use crate::run::profiler_switch;
 use crate::run::resume::ChosenEngine;
+use crate::run::snapshots;
 
 /// Dumps the expected pods into a new archive at the target. The stop of a run that was told to stop goes
 /// on beside it, for there is no time to wait for one before.
@@ -154,6 +155,7 @@ async fn ship(
         drop(writer);
         return Ok(keep(context, target, kept, &results).await);
     }
+    let left_out = snapshots::ship(context, &mut writer, &mut results).await?;
     let upload = writer.close().await?;
     earlier.give_way(context, target).await?;
     let archive = upload.finish().await?;
@@ -171,6 +173,7 @@ async fn ship(
             .into_iter()
             .chain(earlier.why_beside)
             .chain(no_baseline(expectation))
+            .chain(left_out)
             .collect(),
     })
 }

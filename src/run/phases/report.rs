@@ -142,6 +142,10 @@ fn manifest(
         uncounted: std::mem::take(&mut results.uncounted),
         refused: std::mem::take(&mut results.unexpected_names),
         in_window: results.in_window(),
+        snapshots: match config.snapshots {
+            Some(_) => context.snapshots().all(),
+            None => Vec::new(),
+        },
         empty_kinds: results.empty_kinds(),
         pods: results.into_pods(),
         cluster_file: dumped.cluster_file,

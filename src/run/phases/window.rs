@@ -7,6 +7,7 @@ use humantime::format_duration;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Started, WindowOver};
+use crate::run::snapshots;
 use crate::run::status::signal_files;
 use crate::window::{self, WindowEnd};
 
@@ -21,7 +22,7 @@ pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<
             by: request.by,
             workload_exit_code: None,
         },
-        None => wait_for_end(context).await?,
+        None => wait_for_end(context, &started).await?,
     };
     Ok(WindowOver {
         started,
@@ -31,14 +32,17 @@ pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<
     })
 }
 
-async fn wait_for_end(context: &Context) -> Result<WindowEnd, Fault> {
+async fn wait_for_end(context: &Context, started: &Started) -> Result<WindowEnd, Fault> {
     let config = &context.config;
     signal_files::write_ready(&config.signals)?;
     let longest = longest(context);
     tracing::info!(longest = %format_duration(longest), "profiling is on");
     context.progress.show_window(longest);
     let told = async { context.shutdown.requested().await.by };
-    Ok(window::wait_for_end(&config.window, &config.signals.stop, told).await)
+    Ok(tokio::select! {
+        end = window::wait_for_end(&config.window, &config.signals.stop, told) => end,
+        never = snapshots::take(context, &started.expected, started.since) => match never {},
+    })
 }
 
 /// How long the window can last, as far as is known when it opens.

@@ -1,0 +1,183 @@
+//! Dumps within the window.
+
+use std::path::PathBuf;
+
+use cluster_profiler_job::manifest::State;
+use cluster_profiler_job::pprof::proto;
+use standin::{Fault, Standin, Times};
+use tokio::process::Child;
+
+use crate::harness::{Place, listing, standin};
+
+fn with_snapshots(standin: &Standin) -> Place {
+    Place::new(standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_SNAPSHOT_EVERY", "1s")
+}
+
+/// What is left of snapshots in the temporary directory.
+fn left(place: &Place) -> Vec<PathBuf> {
+    let is_snapshot = |path: &PathBuf| path.display().to_string().contains("-snapshots-");
+    let there = listing(&place.path("tmp")).into_iter();
+    there.filter(is_snapshot).collect()
+}
+
+/// The records of the snapshots that have come to their end.
+fn taken(place: &Place) -> usize {
+    let directories = left(place).into_iter().flat_map(|all| listing(&all));
+    let records = directories.filter_map(|one| std::fs::read(one.join("snapshot.json")).ok());
+    let is_whole = |json: &Vec<u8>| {
+        let record: serde_json::Value = serde_json::from_slice(json).expect("a record");
+        !record["pods"].is_null()
+    };
+    records.filter(is_whole).count()
+}
+
+/// A run that has taken so many.
+async fn taken_by(place: &Place, child: &mut Child, wanted: usize) {
+    while taken(place) < wanted {
+        let ended = child.try_wait().expect("a child");
+        assert!(ended.is_none(), "it ended before that");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn each_pod_has_the_kinds_that_are_asked_for_at_each_time() {
+    for (kinds, expected) in [
+        (None, ["goroutine.pprof", "heap.pprof"]),
+        (
+            Some("allocs,threadcreate"),
+            ["allocs.pprof", "threadcreate.pprof"],
+        ),
+    ] {
+        let standin = standin().await;
+        let mut place = with_snapshots(&standin);
+        if let Some(kinds) = kinds {
+            place.set("PROFILER_SNAPSHOT_KINDS", kinds);
+        }
+        let mut child = place.spawn();
+        taken_by(&place, &mut child, 2).await;
+        assert_eq!(place.run_with(&["stop"]).await.code, 0);
+        let ended = place.ended(child).await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        let shipped = place.shipped();
+        let whole: Vec<_> = shipped
+            .manifest
+            .snapshots
+            .iter()
+            .filter(|of| of.pods.is_some())
+            .collect();
+        assert!(whole.len() >= 2, "{whole:?}");
+        for snapshot in &whole {
+            assert_eq!(snapshot.pods, Some(8));
+            assert_eq!(snapshot.why, None);
+            for pod in &shipped.manifest.pods {
+                let below = format!(
+                    "profile-test-run/{}/snapshots/{}/",
+                    pod.pod.name, snapshot.name
+                );
+                let files = pod
+                    .snapshots
+                    .iter()
+                    .filter_map(|file| file.path.strip_prefix(&below));
+                assert_eq!(files.collect::<Vec<_>>(), expected);
+            }
+        }
+        for file in shipped.manifest.pods.iter().flat_map(|pod| &pod.snapshots) {
+            let summary = proto::summary(&shipped.files[&file.path][..]).expect("a profile");
+            assert_eq!(file.samples, Some(summary.samples));
+            let window = &shipped.manifest.window;
+            let time = i128::from(summary.time_nanos);
+            // Profiles bear whole seconds.
+            assert!(time >= window.start.as_nanosecond() - 1_000_000_000);
+            assert!(time <= window.stop.as_nanosecond());
+        }
+        assert_eq!(left(&place), Vec::<PathBuf>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_lasts_ends_with_the_window() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin);
+    let child = place.spawn();
+    place.until_ready().await;
+    for pod in standin.pods() {
+        standin.pod_fault(&pod, Fault::DumpFails(Times::Always));
+    }
+    let before = standin.arrived("dump-cluster-profiler");
+    standin
+        .wait_until(move |state| state.arrived("dump-cluster-profiler") > before + 3)
+        .await;
+    standin.clear_faults();
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    assert!(!manifest.snapshots.is_empty());
+    assert!(manifest.pods.iter().all(|pod| pod.state == State::Complete));
+}
+
+#[tokio::test]
+async fn a_pod_that_cannot_be_dumped_is_noted_and_no_fault() {
+    let standin = standin().await;
+    let pod = standin.pods().remove(3);
+    let place = with_snapshots(&standin);
+    let mut child = place.spawn();
+    place.until_ready().await;
+    standin.set_ready(&pod, false);
+    taken_by(&place, &mut child, 1).await;
+    standin.set_ready(&pod, true);
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    let first = manifest.snapshots.first().expect("a snapshot");
+    assert_eq!(first.pods, Some(7));
+    let why = first.why.as_deref().expect("a reason");
+    assert!(why.contains(&pod), "{why}");
+}
+
+#[tokio::test]
+async fn a_pod_that_is_gone_at_the_end_has_what_it_had_within_the_window() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin);
+    let mut child = place.spawn();
+    taken_by(&place, &mut child, 1).await;
+    let pod = standin.pods().remove(0);
+    standin.remove_pod(&pod);
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    let shipped = place.shipped();
+    let gone = shipped.pod(&pod);
+    assert_eq!(gone.state, State::Missing);
+    assert!(gone.files.is_empty() && gone.snapshots.len() >= 2);
+}
+
+#[tokio::test]
+async fn the_next_attempt_ships_what_one_that_was_killed_had_taken() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin);
+    let mut child = place.spawn_short_lease();
+    taken_by(&place, &mut child, 1).await;
+    child.kill().await.expect("it is killed");
+    let ended = place.ended(place.spawn_short_lease()).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    assert!(!manifest.snapshots.is_empty());
+    assert!(manifest.pods.iter().all(|pod| pod.snapshots.len() >= 2));
+    assert_eq!(left(&place), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn what_an_earlier_window_left_is_not_shipped() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin).with("PROFILER_SETTLE", "50ms");
+    let old = place.path("tmp/cluster-profiler-snapshots-profile-test-run/001-1s");
+    std::fs::create_dir_all(old.join(standin.pods().remove(0))).expect("a directory");
+    assert_eq!(place.run().await.code, 0);
+    assert!(place.shipped().manifest.snapshots.is_empty());
+    assert_eq!(left(&place), Vec::<PathBuf>::new());
+}
