@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use pod::{ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted, UnexpectedName};
+pub use pod::{
+    ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted,
+    UnexpectedName,
+};
 pub use window_numbers::{Amount, ComponentNumbers, Snapshot, WindowNumbers};
 
 use crate::component::Component;

@@ -1,5 +1,7 @@
 //! The component pods as they are now.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Pod as FullPod;
 use kube::api::{Api, ApiResource, ListParams};
 use kube::core::Object;
@@ -8,7 +10,7 @@ use serde::Deserialize;
 use super::call::{CallError, Connection};
 use crate::component::{COMPONENT_LABEL, Component, selector};
 use crate::limits::POD_LISTINGS;
-use crate::manifest::ExpectedPod;
+use crate::manifest::{ContainerBounds, ExpectedPod};
 
 /// Pods in one page of a LIST: a pod object is about 8 KiB, of which some 200 bytes are kept.
 const PAGE: u32 = 50;
@@ -25,7 +27,25 @@ struct Spec {
 
 #[derive(Debug, Clone, Deserialize)]
 struct Container {
+    name: String,
     image: Option<String>,
+    #[serde(default)]
+    resources: Resources,
+    #[serde(default)]
+    env: Vec<Variable>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Resources {
+    requests: BTreeMap<String, String>,
+    limits: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Variable {
+    name: String,
+    value: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -110,7 +130,7 @@ fn reduce(pod: Pod) -> Option<ComponentPod> {
     let label = pod.metadata.labels?.remove(COMPONENT_LABEL)?;
     let component = Component::of_pod(&label, &name)?;
     let status = pod.status.unwrap_or_default();
-    let image = pod.spec.containers.into_iter().next();
+    let container = own(component, pod.spec.containers, |container| &container.name);
     Some(ComponentPod {
         ready: is_ready(&status),
         ip: status.pod_ip.clone(),
@@ -119,8 +139,15 @@ fn reduce(pod: Pod) -> Option<ComponentPod> {
             component,
             uid: pod.metadata.uid.unwrap_or_default(),
             node: pod.spec.node_name.unwrap_or_default(),
-            image: image.and_then(|own| own.image).unwrap_or_default(),
-            restarts: restarts(component, &status),
+            image: container
+                .as_ref()
+                .and_then(|own| own.image.clone())
+                .unwrap_or_default(),
+            restarts: own(component, status.container_statuses, |container| {
+                &container.name
+            })
+            .map_or(0, |own| own.restart_count),
+            container: container.map(bounds),
         },
     })
 }
@@ -131,12 +158,27 @@ fn is_ready(status: &Status) -> bool {
     ready && status.phase == "Running"
 }
 
-/// The restarts of the component's own container: a sidecar's have nothing to do with its profiler.
-fn restarts(component: Component, status: &Status) -> i32 {
-    let containers = &status.container_statuses;
+/// The component's own container, which has its name, or else the first one: a sidecar has nothing to do with the
+/// profiler.
+fn own<C>(component: Component, containers: Vec<C>, name: impl Fn(&C) -> &String) -> Option<C> {
     let own = containers
         .iter()
-        .find(|container| container.name == component.name());
-    own.or(containers.first())
-        .map_or(0, |container| container.restart_count)
+        .position(|container| name(container) == component.name());
+    containers.into_iter().nth(own.unwrap_or(0))
+}
+
+fn bounds(container: Container) -> ContainerBounds {
+    let set = |name: &str| {
+        let mut variables = container.env.iter();
+        variables
+            .find(|variable| variable.name == name)?
+            .value
+            .clone()
+    };
+    ContainerBounds {
+        gomaxprocs: set("GOMAXPROCS"),
+        gomemlimit: set("GOMEMLIMIT"),
+        requests: container.resources.requests,
+        limits: container.resources.limits,
+    }
 }

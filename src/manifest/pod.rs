@@ -24,6 +24,26 @@ pub struct ExpectedPod {
     pub image: String,
     /// How often its containers had restarted.
     pub restarts: i32,
+    /// What bounds its component container; none of a pod of which only its name is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerBounds>,
+}
+
+/// What bounds a component's container, as its pod says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerBounds {
+    /// What it asks for, by resource, as Kubernetes quantities.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, String>,
+    /// What it may take at most, by resource, as Kubernetes quantities.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, String>,
+    /// GOMAXPROCS, where it is set to a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gomaxprocs: Option<String>,
+    /// GOMEMLIMIT, where it is set to a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gomemlimit: Option<String>,
 }
 
 impl ExpectedPod {
@@ -40,6 +60,7 @@ impl ExpectedPod {
             node: String::new(),
             image: String::new(),
             restarts: 0,
+            container: None,
         })
     }
 }

@@ -55,6 +55,7 @@ mod s3_settings;
 mod signals;
 mod snapshots;
 mod start;
+mod surroundings;
 mod telling;
 mod tidy;
 mod times;

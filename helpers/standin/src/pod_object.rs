@@ -42,7 +42,33 @@ pub(crate) fn of(pod: &Pod, namespace: &str) -> Value {
     container["image"] = json!(image);
     container["command"] = json!([name]);
     status(&mut object["status"], pod, name, &image);
+    if component == Some("virt-controller") {
+        bound(&mut object["spec"]["containers"][0]);
+        put_sidecar_first(&mut object);
+    }
     object
+}
+
+/// Sets what operators set for a component: limits, and what its runtime is to know of them.
+fn bound(container: &mut Value) {
+    container["resources"]["limits"] = json!({ "memory": "1Gi" });
+    let environment = container["env"].as_array_mut();
+    environment.expect("the template has it").extend([
+        json!({ "name": "GOMEMLIMIT", "value": "900MiB" }),
+        json!({ "name": "GOMAXPROCS", "valueFrom": { "resourceFieldRef": { "resource": "limits.cpu" } } }),
+    ]);
+}
+
+/// A sidecar as a service mesh injects one: before the component's container, and with restarts of its own.
+fn put_sidecar_first(object: &mut Value) {
+    let image = "docker.io/istio/proxyv2:1.29.0";
+    let sidecar =
+        json!({ "name": "istio-proxy", "image": image, "resources": { "limits": { "cpu": "2" } } });
+    let status = json!({ "name": "istio-proxy", "image": image, "ready": true, "restartCount": 7 });
+    let containers = object["spec"]["containers"].as_array_mut();
+    containers.expect("the template has one").insert(0, sidecar);
+    let statuses = object["status"]["containerStatuses"].as_array_mut();
+    statuses.expect("the template has one").insert(0, status);
 }
 
 fn status(status: &mut Value, pod: &Pod, container: &str, image: &str) {
