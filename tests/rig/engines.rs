@@ -1,6 +1,6 @@
 //! Complete runs by both engines, with pods before ours that fill more than two pages.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -45,6 +45,30 @@ pub(crate) fn by_upstream(place: Place) -> Place {
         .with("PROGRAM", upstream().display())
 }
 
+/// The archive's top directory, unpacked.
+pub(crate) fn unpacked(place: &Place) -> PathBuf {
+    let unpack = Command::new("tar")
+        .current_dir(place.path("out"))
+        .args(["-xzf", &format!("profile-{RUN_ID}.tar.gz")])
+        .status();
+    assert!(unpack.expect("tar").success());
+    place.path("out").join(format!("profile-{RUN_ID}"))
+}
+
+/// What `go tool pprof -top` says of a profile, with nothing unknown in it.
+pub(crate) fn top(profile: &Path, options: &[&str]) -> String {
+    let output = Command::new("go")
+        .args(["tool", "pprof", "-top", "-nodefraction=0"])
+        .args(options)
+        .arg(profile)
+        .output()
+        .expect("go");
+    assert!(output.status.success(), "{}", profile.display());
+    let rows = String::from_utf8(output.stdout).expect("text");
+    assert!(!rows.contains("<unknown>"), "{}: {rows}", profile.display());
+    rows
+}
+
 /// Every pod is complete, and `go tool pprof` opens every profile without `<unknown>`.
 fn assert_complete(place: &Place, pods: usize, engine: &str) -> Manifest {
     let manifest = place.manifest().expect("a manifest");
@@ -53,24 +77,9 @@ fn assert_complete(place: &Place, pods: usize, engine: &str) -> Manifest {
         assert_eq!(pod.state, State::Complete, "{:?}", pod.why);
         assert_eq!(pod.engine.as_deref(), Some(engine));
     }
-    let unpack = Command::new("tar")
-        .current_dir(place.path("out"))
-        .args(["-xzf", &format!("profile-{RUN_ID}.tar.gz")])
-        .status();
-    assert!(unpack.expect("tar").success());
-    let pod = place
-        .path("out")
-        .join(format!("profile-{RUN_ID}"))
-        .join(&manifest.pods[0].pod.name);
+    let pod = unpacked(place).join(&manifest.pods[0].pod.name);
     for kind in Kind::ALL {
-        let top = Command::new("go")
-            .args(["tool", "pprof", "-top", "-nodefraction=0"])
-            .arg(pod.join(kind.file_name()))
-            .output()
-            .expect("go");
-        assert!(top.status.success(), "{kind:?}");
-        let rows = String::from_utf8(top.stdout).expect("text");
-        assert!(!rows.contains("<unknown>"), "{kind:?}: {rows}");
+        let rows = top(&pod.join(kind.file_name()), &[]);
         // Nothing waits in an idle control plane, and no cpu is used.
         let may_be_empty = matches!(kind, Kind::Block | Kind::Mutex | Kind::Cpu);
         let named = rows

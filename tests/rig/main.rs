@@ -16,6 +16,7 @@ mod rights;
 mod setup;
 mod suite;
 mod versions;
+mod window;
 
 use suite::Suite;
 
@@ -57,6 +58,10 @@ const PLAIN: &[Case] = &[
     (
         "off and required: exit 3 with a command that works",
         gate::require,
+    ),
+    (
+        "what pods did in the window: a baseline, and snapshots",
+        window::baseline_and_snapshots,
     ),
     ("enable leaves it on", gate::enable),
     (
