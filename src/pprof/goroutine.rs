@@ -180,8 +180,8 @@ impl Tracebacks {
         self.next = Next::Function;
         let name_length = self.function.len();
         self.function.extend_from_slice(line.text);
-        if let Some(id) = self.cache.find(&self.function) {
-            return self.push(line, id);
+        if let Some(known) = self.cache.find(&self.function) {
+            return self.push(line, known.id);
         }
         let Some((file, number)) = source(line.text) else {
             self.function.truncate(name_length);

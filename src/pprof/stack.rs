@@ -13,7 +13,7 @@ use memchr::{memchr, memrchr};
 use super::parsed::{ParseError, Parsed};
 use super::profile::{Frame, Profile};
 use super::scanner::{file_and_line, hexadecimal};
-use super::text::{Line, Lines};
+use super::text::{Line, Lines, is_equal};
 
 /// The number of PCs at which Go may have cut a stack.
 pub(super) const DEEPEST: usize = 128;
@@ -25,13 +25,15 @@ pub(super) const MOST_FRAMES: usize = 100_000;
 pub(super) const CUT: &str = "it ends in the middle of a stack";
 
 /// About how many bytes a cached line takes beside its text.
-const LINE_COST: usize = 40;
+const LINE_COST: usize = 60;
 
 /// The ids of locations by the lines that they were read from. A text repeats its frames some hundred
 /// times, and to find a line is cheaper than to take it apart.
 #[derive(Debug, Default)]
 pub(super) struct LocationCache {
-    lines: HashTable<CachedLine>,
+    lines: Vec<CachedLine>,
+    /// The lines' indices, by their texts.
+    indices: HashTable<u32>,
     hasher: DefaultHashBuilder,
     text_bytes: usize,
 }
@@ -39,27 +41,54 @@ pub(super) struct LocationCache {
 #[derive(Debug)]
 struct CachedLine {
     text: Box<[u8]>,
-    /// The id of its location.
     id: u64,
+    /// The line that came after it the last time. A function is most often called from where it was called before,
+    /// and to see that a line is the expected one is cheaper than to find it.
+    next: Option<Known>,
+}
+
+/// A line that was read before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    index: u32,
+    /// The id of its location.
+    pub(super) id: u64,
 }
 
 impl LocationCache {
-    /// The id of the location of a line that was read before.
-    pub(super) fn find(&self, line: &[u8]) -> Option<u64> {
-        let hash = self.hasher.hash_one(line);
-        let known = self.lines.find(hash, |known| is_equal(&known.text, line))?;
-        Some(known.id)
+    /// A line that was read before.
+    pub(super) fn find(&self, line: &[u8]) -> Option<Known> {
+        let is_line = |index: &u32| is_equal(text(&self.lines, *index), line);
+        let index = *self.indices.find(self.hasher.hash_one(line), is_line)?;
+        let id = self.lines.get(index as usize)?.id;
+        Some(Known { index, id })
     }
 
-    /// Adds a line that is new.
-    pub(super) fn add(&mut self, line: &[u8], id: u64) {
+    /// Adds a line that is new. There is no room for as many as a `u32` counts.
+    pub(super) fn add(&mut self, line: &[u8], id: u64) -> Known {
+        let index = self.lines.len() as u32;
         self.text_bytes += line.len();
-        let new = CachedLine {
+        self.lines.push(CachedLine {
             text: line.into(),
             id,
-        };
-        let hash = |line: &CachedLine| self.hasher.hash_one(&*line.text);
-        self.lines.insert_unique(hash(&new), new, hash);
+            next: None,
+        });
+        let hash = |index: &u32| self.hasher.hash_one(text(&self.lines, *index));
+        self.indices.insert_unique(hash(&index), index, hash);
+        Known { index, id }
+    }
+
+    /// The line that is expected after this one.
+    fn expected(&self, before: Option<Known>) -> Option<Known> {
+        self.lines.get(before?.index as usize)?.next
+    }
+
+    /// Expects a line after this one from now on.
+    fn expect(&mut self, next: Known, before: Option<Known>) {
+        let before = before.and_then(|known| self.lines.get_mut(known.index as usize));
+        if let Some(before) = before {
+            before.next = Some(next);
+        }
     }
 
     /// About how many bytes of memory it takes.
@@ -68,16 +97,9 @@ impl LocationCache {
     }
 }
 
-/// Whether two texts are the same, a word at a time: musl compares byte by byte.
-fn is_equal(one: &[u8], other: &[u8]) -> bool {
-    let (words, rest) = one.as_chunks::<8>();
-    let (other_words, other_rest) = other.as_chunks::<8>();
-    one.len() == other.len()
-        && words
-            .iter()
-            .zip(other_words)
-            .all(|(one, other)| one == other)
-        && rest.iter().eq(other_rest)
+fn text(lines: &[CachedLine], index: u32) -> &[u8] {
+    let line = lines.get(index as usize);
+    line.map_or(&[], |line| &*line.text)
 }
 
 /// A reader of stacks, one after another.
@@ -108,25 +130,40 @@ impl StackReader {
         room.map_err(|why| lines.end_of_room(why))?;
         lines.keep()?;
         let mut has_names = false;
+        // The line before, if its location is cached.
+        let mut before = None;
         let ends = loop {
+            let has_room = self.last.len() < MOST_FRAMES;
+            if let Some(expected) = self.cache.expected(before).filter(|_| has_room)
+                && lines.take_if(text(&self.cache.lines, expected.index))?
+            {
+                self.last.push(expected.id);
+                before = Some(expected);
+                continue;
+            }
             let Some(line) = lines.next()? else {
                 break false;
             };
             if line.text.is_empty() {
                 break true;
             }
-            if self.last.len() >= MOST_FRAMES {
+            if !has_room {
                 return Err(line.damage(format!("its stack has more than {MOST_FRAMES} frames")));
             }
-            if let Some(id) = self.cache.find(line.text) {
-                self.last.push(id);
+            let known = if let Some(known) = self.cache.find(line.text) {
+                Some(known)
             } else if is_another_record(&line) {
                 lines.again();
                 break true;
-            } else if let Some(id) = location(&line, profile, self.cache.bytes())? {
-                self.cache.add(line.text, id);
-                self.last.push(id);
+            } else {
+                let id = location(&line, profile, self.cache.bytes())?;
+                id.map(|id| self.cache.add(line.text, id))
+            };
+            if let Some(known) = known {
+                self.last.push(known.id);
+                self.cache.expect(known, before);
             }
+            before = known;
             has_names = true;
         };
         if has_names {

@@ -54,6 +54,18 @@ impl Line<'_> {
     }
 }
 
+/// Whether two texts are the same, 16 bytes at a time: musl compares byte by byte.
+pub(super) fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    let (pieces, rest) = one.as_chunks::<16>();
+    let (other_pieces, other_rest) = other.as_chunks::<16>();
+    one.len() == other.len()
+        && pieces == other_pieces
+        && match (one.last_chunk::<16>(), other.last_chunk::<16>()) {
+            (Some(last), Some(other_last)) => last == other_last,
+            (None, _) | (_, None) => rest.iter().eq(other_rest),
+        }
+}
+
 /// A reader of lines, in memory that does not depend on the text's size. Lines may end in CR LF.
 ///
 /// A line that is all in the input's buffer is read where it lies there.
@@ -102,6 +114,31 @@ impl<R: BufRead> Lines<R> {
             return Ok(Some(self.line()?));
         }
         Ok(None)
+    }
+
+    /// Takes the next line if it is this one, which was read before, and lies whole in the input's buffer.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(super) fn take_if(&mut self, known: &[u8]) -> io::Result<bool> {
+        let here = match self.input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => &[],
+            here => here?,
+        };
+        let next = here.get(self.in_input..).unwrap_or_default();
+        let is_known = !self.again
+            && next
+                .split_at_checked(known.len())
+                .is_some_and(|(text, rest)| rest.first() == Some(&b'\n') && is_equal(text, known));
+        if is_known {
+            self.input.consume(self.in_input);
+            self.in_input = known.len() + 1;
+            self.length = known.len();
+            self.number = self.number.saturating_add(1);
+            self.bytes = self.bytes.saturating_add(self.in_input as u64);
+            self.is_cut = false;
+        }
+        Ok(is_known)
     }
 
     /// Lets the last line come again.
