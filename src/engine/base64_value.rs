@@ -58,8 +58,16 @@ impl<'a, R: BufRead, S: Read> Base64Value<'a, R, S> {
 
     /// Decodes the groups that lie whole in a piece of the body.
     fn read_whole_groups(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len() / BYTES * GROUP;
         let mut body = self.body.borrow_mut();
-        let text = body.value(buffer.len() / BYTES * GROUP)?;
+        // What can be decoded has neither a quote nor a backslash, so none is looked for.
+        let text = body.value_and_rest(most)?;
+        let whole = text.len() / GROUP * GROUP;
+        if let Some(decoded) = self.decoder.decode_valid(&text[..whole], buffer) {
+            body.consume_value(whole);
+            return Ok(decoded);
+        }
+        let text = body.value(most)?;
         let whole = text.len() / GROUP * GROUP;
         let Some(text) = text.get(..whole).filter(|text| !text.is_empty()) else {
             return Ok(0);
@@ -128,21 +136,35 @@ impl Decoder {
         if let Some(padding) = self.padding {
             return Err(invalid(DecodeError::InvalidByte(padding, b'=')));
         }
-        let before = self.characters;
-        let decoded = match base64_simd::STANDARD.decode(text, buffer.as_out()) {
-            Ok(decoded) => decoded.len(),
-            // It does not say what is wrong, and where.
-            Err(_) => STANDARD
-                .decode_slice(text, buffer)
-                .map_err(|error| match error {
-                    DecodeSliceError::DecodeError(error) => invalid(moved(error, before)),
-                    DecodeSliceError::OutputSliceTooSmall => io::Error::other(error),
-                })?,
-        };
-        let last = text.len().saturating_sub(GROUP);
-        self.padding = memchr(b'=', &text[last..]).map(|at| before + last + at);
-        self.characters += text.len();
+        if let Some(decoded) = self.decode_valid(text, buffer) {
+            return Ok(decoded);
+        }
+        // It does not say what is wrong, and where.
+        let decoded = STANDARD.decode_slice(text, buffer);
+        let decoded = decoded.map_err(|error| match error {
+            DecodeSliceError::DecodeError(error) => invalid(moved(error, self.characters)),
+            DecodeSliceError::OutputSliceTooSmall => io::Error::other(error),
+        })?;
+        self.note(text);
         Ok(decoded)
+    }
+
+    /// Decodes whole groups, or the last one, if they are valid.
+    fn decode_valid(&mut self, text: &[u8], buffer: &mut [u8]) -> Option<usize> {
+        if text.is_empty() || self.padding.is_some() {
+            return None;
+        }
+        let decoded = base64_simd::STANDARD.decode(text, buffer.as_out()).ok()?;
+        let decoded = decoded.len();
+        self.note(text);
+        Some(decoded)
+    }
+
+    /// Notes what was decoded.
+    fn note(&mut self, text: &[u8]) {
+        let last = text.len().saturating_sub(GROUP);
+        self.padding = memchr(b'=', &text[last..]).map(|at| self.characters + last + at);
+        self.characters += text.len();
     }
 }
 

@@ -82,12 +82,19 @@ impl<R: BufRead> BoundedNames<R> {
     /// # Errors
     /// The input cannot be read.
     pub(super) fn value(&mut self, most: usize) -> io::Result<&[u8]> {
+        Ok(plain(self.value_and_rest(most)?))
+    }
+
+    /// The same, but with the value's end, or its backslash, and what comes after that.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(super) fn value_and_rest(&mut self, most: usize) -> io::Result<&[u8]> {
         if self.place != (Place::Value { escaped: false }) {
             return Ok(&[]);
         }
         let here = self.input.fill_buf()?;
-        let here = here.get(..most).unwrap_or(here);
-        Ok(plain(here))
+        Ok(here.get(..most).unwrap_or(here))
     }
 
     /// Takes so many bytes of the value out, so that they are not passed on.
