@@ -6,10 +6,9 @@ use std::io::{self, Write};
 use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
 
-use super::proto;
 use super::proto::{
-    COMMENT, DEFAULT_SAMPLE_TYPE, MAPPING, PERIOD, PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, TIME_NANOS,
-    put_bytes, put_number,
+    COMMENT, DEFAULT_SAMPLE_TYPE, MAPPING, PERIOD, PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, SampleMessage,
+    TIME_NANOS, put_bytes, put_number,
 };
 use super::tables::Tables;
 
@@ -25,6 +24,8 @@ pub struct Profile {
     /// All fields but samples and tables.
     head: Vec<u8>,
     samples: Vec<u8>,
+    /// The last sample.
+    sample: SampleMessage,
     sample_count: u64,
     /// Whether every location has a name.
     has_names: bool,
@@ -84,6 +85,7 @@ impl Profile {
             tables: Tables::new(),
             head: Vec::new(),
             samples: Vec::new(),
+            sample: SampleMessage::default(),
             sample_count: 0,
             has_names: true,
         };
@@ -174,9 +176,12 @@ impl Profile {
 
     /// Adds a sample: its locations from the innermost, its values, its labels.
     pub(super) fn sample(&mut self, stack: &[u64], values: &[i64], labels: &[Label<'_>]) {
-        let labels: Vec<_> = labels.iter().map(|label| self.label(*label)).collect();
-        let message = proto::sample(stack.iter().copied(), values, &labels);
-        put_bytes(&mut self.samples, SAMPLE, &message);
+        self.sample.begin(stack.iter().copied(), values);
+        for label in labels {
+            let label = self.label(*label);
+            self.sample.label(&label);
+        }
+        put_bytes(&mut self.samples, SAMPLE, self.sample.bytes());
         self.sample_count = self.sample_count.saturating_add(1);
     }
 

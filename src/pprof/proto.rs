@@ -204,25 +204,36 @@ pub(super) fn put_number(out: &mut Vec<u8>, field: u64, number: u64) {
     }
 }
 
-/// A message Sample: its locations' ids from the innermost, its values, its labels, which are messages.
-pub(super) fn sample(
-    locations: impl Iterator<Item = u64>,
-    values: &[i64],
-    labels: &[Vec<u8>],
-) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(2 * locations.size_hint().0);
-    locations.for_each(|id| put_varint(&mut packed, id));
-    let mut message = Vec::with_capacity(packed.len() + 32);
-    put_bytes(&mut message, 1, &packed);
-    packed.clear();
-    for value in values {
-        put_varint(&mut packed, value.cast_unsigned());
+/// A message Sample. The next one is made in the same memory.
+#[derive(Debug, Default)]
+pub(super) struct SampleMessage {
+    message: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl SampleMessage {
+    /// Begins a message, with its locations' ids from the innermost, and its values.
+    pub(super) fn begin(&mut self, locations: impl Iterator<Item = u64>, values: &[i64]) {
+        self.message.clear();
+        self.packed.clear();
+        locations.for_each(|id| put_varint(&mut self.packed, id));
+        put_bytes(&mut self.message, 1, &self.packed);
+        self.packed.clear();
+        for value in values {
+            put_varint(&mut self.packed, value.cast_unsigned());
+        }
+        put_bytes(&mut self.message, 2, &self.packed);
     }
-    put_bytes(&mut message, 2, &packed);
-    for label in labels {
-        put_bytes(&mut message, 3, label);
+
+    /// Adds a label, which is a message.
+    pub(super) fn label(&mut self, label: &[u8]) {
+        put_bytes(&mut self.message, 3, label);
     }
-    message
+
+    /// The message.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.message
+    }
 }
 
 /// Appends a field that is a string, a message or packed numbers, even an empty one.

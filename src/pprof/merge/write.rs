@@ -9,8 +9,9 @@ use indexmap::IndexSet;
 
 use super::merged_tables::MergedTables;
 use crate::pprof::proto::{
-    self, COMMENT, DEFAULT_SAMPLE_TYPE, DURATION_NANOS, FUNCTION, LOCATION, MAPPING, PERIOD,
-    PERIOD_TYPE, SAMPLE, SAMPLE_TYPE, STRING_TABLE, TIME_NANOS, put_bytes, put_number, put_varint,
+    COMMENT, DEFAULT_SAMPLE_TYPE, DURATION_NANOS, FUNCTION, LOCATION, MAPPING, PERIOD, PERIOD_TYPE,
+    SAMPLE, SAMPLE_TYPE, STRING_TABLE, SampleMessage, TIME_NANOS, put_bytes, put_number,
+    put_varint,
 };
 use crate::pprof::reader::{Function, Header, LabelId, Mapping, SampleType};
 use crate::pprof::tables::Strings;
@@ -22,6 +23,8 @@ pub(super) struct Writer<'a, W: Write> {
     strings: Strings,
     /// By the index in the merged tables. An id is the index here and 1.
     locations: IndexSet<u32, DefaultHashBuilder>,
+    /// The last sample.
+    message: SampleMessage,
 }
 
 impl<'a, W: Write> Writer<'a, W> {
@@ -32,6 +35,7 @@ impl<'a, W: Write> Writer<'a, W> {
             tables,
             strings: Strings::new(),
             locations: IndexSet::default(),
+            message: SampleMessage::default(),
         }
     }
 
@@ -42,11 +46,16 @@ impl<'a, W: Write> Writer<'a, W> {
         values: &[i64],
         labels: &[LabelId],
     ) -> io::Result<()> {
-        let labels: Vec<_> = labels.iter().map(|label| self.label(*label)).collect();
+        let mut message = std::mem::take(&mut self.message);
         // The id of one that is new comes next.
         let ids = locations.map(|location| self.locations.insert_full(location).0 as u64 + 1);
-        let message = proto::sample(ids, values, &labels);
-        self.field(SAMPLE, &message)
+        message.begin(ids, values);
+        for label in labels {
+            message.label(&self.label(*label));
+        }
+        self.field(SAMPLE, message.bytes())?;
+        self.message = message;
+        Ok(())
     }
 
     fn field(&mut self, number: u64, message: &[u8]) -> io::Result<()> {
