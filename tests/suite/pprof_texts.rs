@@ -329,6 +329,34 @@ fn record(name: &str) -> String {
     format!("1: 64 [2: 128] @ 0x401234\n#\t0x401233\tmain.{name}+0x13\tmain/f.go:7\n\n")
 }
 
+/// Frames are read by what came after them before, and so must be read where something else comes.
+#[test]
+fn a_frame_has_another_caller_in_each_stack() {
+    let frame = |name: &str| format!("#\t0x40{}\tmain.{name}+0x13\tmain/f.go:7\n", name.len());
+    let wanted = [
+        "f g", "f h", "f g", "f", "f g hh", "f gg", "f g", "f f f", "f f g", "h f g", "g f",
+    ];
+    let record = |stack: &&str| {
+        let frames: String = stack.split(' ').map(frame).collect();
+        format!("1 1 @ 0x401234\n{frames}\n")
+    };
+    let records: String = wanted.iter().map(record).collect();
+    let text = format!("--- mutex:\ncycles/second=1000000\nsampling period=1\n{records}");
+    for text in [
+        text.clone(),
+        text.replace('\n', "\r\n"),
+        text.replace("\n\n", "\n"),
+    ] {
+        let parsed = parse(Kind::Mutex, text.as_bytes());
+        assert_eq!(problems(&parsed), [""; 0]);
+        let stacks = stacks(&converted(&parsed)).into_iter();
+        let stacks: Vec<_> = stacks
+            .map(|stack| stack.join(" ").replace("main.", ""))
+            .collect();
+        assert_eq!(stacks, wanted);
+    }
+}
+
 #[test]
 fn one_bad_record_leaves_the_others() {
     let (f, g, h) = (record("f"), record("g"), record("h"));
