@@ -1,16 +1,23 @@
 //! The real binary, built and run against a stand-in control plane.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bucket::Bucket;
+use cluster_profiler_job::pprof::Kind;
+use flate2::read::GzDecoder;
 use serde_json::Value;
 use standin::{Options, Standin};
 use tokio::process::Command;
 
 /// The repository's root.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The texts that are repeated.
+const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../goldens/data/large");
 
 /// The run's id.
 pub const RUN_ID: &str = "demo";
@@ -163,4 +170,77 @@ impl Used {
     pub fn cpu(&self) -> f64 {
         self.user + self.system
     }
+}
+
+/// Writes a text of about so many bytes: the golden's records, again and again.
+///
+/// # Errors
+/// There is no golden of this kind, or the output cannot be written.
+pub fn write_text(kind: Kind, bytes: usize, out: &mut impl Write) -> Result<usize> {
+    let name = kind.file_name().replace(".pprof", ".txt.gz");
+    let mut text = String::new();
+    let golden = File::open(format!("{GOLDENS}/{name}"))?;
+    GzDecoder::new(golden).read_to_string(&mut text)?;
+    let times = bytes.div_ceil(text.len());
+    let (header, records, trailer) = parts(kind, &text, times)?;
+    out.write_all(header.as_bytes())?;
+    (0..times).try_for_each(|_| out.write_all(records.as_bytes()))?;
+    out.write_all(trailer.as_bytes())?;
+    out.flush()?;
+    Ok(header.len() + times * records.len() + trailer.len())
+}
+
+/// The three parts of a text: what stands once before its records, the records, and what stands once after them.
+fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String)> {
+    let lines = |count: usize| {
+        text.match_indices('\n')
+            .nth(count - 1)
+            .map_or(0, |(at, _)| at + 1)
+    };
+    let (header, rest) = match kind {
+        Kind::Goroutine | Kind::Cpu => ("", text),
+        Kind::Allocs | Kind::Heap | Kind::Threadcreate => text.split_at(lines(1)),
+        Kind::Block => text.split_at(lines(2)),
+        Kind::Mutex => text.split_at(lines(3)),
+    };
+    Ok(match kind {
+        Kind::Goroutine => (String::new(), format!("{rest}\n"), String::new()),
+        Kind::Threadcreate => {
+            let one = header.trim().rsplit(' ').next().context("a total")?;
+            let total = one.parse::<usize>()? * times;
+            (
+                format!("threadcreate profile: total {total}\n"),
+                rest.to_owned(),
+                String::new(),
+            )
+        }
+        Kind::Allocs | Kind::Heap => {
+            let end = rest.find("\n# runtime.MemStats").context("a trailer")?;
+            let (records, trailer) = rest.split_at(end);
+            (
+                times_so_many(header, times)?,
+                records.to_owned(),
+                trailer.to_owned(),
+            )
+        }
+        Kind::Block | Kind::Mutex | Kind::Cpu => {
+            (header.to_owned(), rest.to_owned(), String::new())
+        }
+    })
+}
+
+/// The header of a heap whose counts are multiplied.
+fn times_so_many(header: &str, times: usize) -> Result<String> {
+    let (counts, rate) = header.split_once(" @ ").context("a heap's header")?;
+    let multiplied = counts.split(' ').map(|word| {
+        let digits = word.trim_matches(['[', ']', ':']);
+        match digits.parse::<usize>() {
+            Ok(number) => word.replace(digits, &(number * times).to_string()),
+            Err(_) => word.to_owned(),
+        }
+    });
+    Ok(format!(
+        "{} @ {rate}",
+        multiplied.collect::<Vec<_>>().join(" ")
+    ))
 }

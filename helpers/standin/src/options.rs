@@ -44,6 +44,8 @@ pub struct Options {
     pub pod_limit: Duration,
     /// How long kube-apiserver lets an aggregated response take.
     pub response_limit: Duration,
+    /// How many dumps kube-apiserver lets be under way at once. It answers more of them 429.
+    pub dumps_at_once: usize,
     /// The age at which pod LIST tokens go stale.
     pub token_age: Duration,
     /// What the caller may not do, told by SelfSubjectAccessReview and enforced.
@@ -78,6 +80,7 @@ impl Default for Options {
             pod_latency: Duration::ZERO,
             pod_limit: Duration::from_secs(5),
             response_limit: Duration::from_secs(60),
+            dumps_at_once: usize::MAX,
             token_age: Duration::from_secs(300),
             denied: Vec::new(),
             reviews_forbidden: false,

@@ -1,5 +1,7 @@
 //! The state and the options, shared by all requests.
 
+use std::sync::atomic::AtomicUsize;
+
 use tokio::sync::watch;
 
 use crate::{options::Options, profiles::Encoded, state::State};
@@ -9,6 +11,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) profiles: Encoded,
     pub(crate) state: watch::Sender<State>,
+    /// How many dumps are under way.
+    pub(crate) dumps: AtomicUsize,
 }
 
 impl Shared {

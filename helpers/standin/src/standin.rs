@@ -1,6 +1,11 @@
 //! The handle on a stand-in that serves.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, atomic::AtomicUsize},
+    time::SystemTime,
+};
 
 use anyhow::{Context, Result, ensure};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -44,6 +49,7 @@ impl Standin {
             options,
             profiles,
             state,
+            dumps: AtomicUsize::new(0),
         });
         let server = server::serve(listener, identity.config, Arc::clone(&shared));
         let clock = clock::run(Arc::clone(&shared));

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use bench::{Build, Place, Used};
 use bucket::Bucket;
 use clap::Parser;
-use standin::{Options, Profiles};
+use cluster_profiler_job::pprof::Kind;
+use standin::{Damage, Fault, Options, Profiles, Standin, Times};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -31,6 +32,12 @@ struct Cli {
     /// Time that a pod takes to answer, in ms
     #[arg(long, default_value_t = 0)]
     pod_latency: u64,
+    /// How many dumps the API server lets be under way at once; it answers more of them 429
+    #[arg(long)]
+    dumps_at_once: Option<usize>,
+    /// The size of the first pod's heap text, in MB, in place of the usual one
+    #[arg(long)]
+    heap: Option<usize>,
     /// Limit of any run's peak memory (VmHWM), in MiB
     #[arg(long)]
     peak: Option<f64>,
@@ -90,13 +97,21 @@ impl std::fmt::Display for Measured {
 }
 
 async fn measured(cli: &Cli, binary: &Path, pods: usize) -> Result<Measured> {
-    let options = Options {
+    let mut options = Options {
         pods,
         pod_latency: Duration::from_millis(cli.pod_latency),
         profiles: Profiles::Large,
         remembered: 0,
         ..Options::default()
     };
+    if let Some(most) = cli.dumps_at_once {
+        options.dumps_at_once = most;
+    }
+    if let Some(megabytes) = cli.heap {
+        let fault = Damage::Replaced("heap.pprof".to_owned(), heap(megabytes)?);
+        let first = first_pod(&options).await?;
+        options.pod_faults = vec![(first, Fault::Damaged(fault, Times::Always))];
+    }
     let out = tempfile::tempdir()?;
     let place = if cli.s3 {
         Place::Bucket(Bucket::start().await?)
@@ -115,6 +130,19 @@ async fn measured(cli: &Cli, binary: &Path, pods: usize) -> Result<Measured> {
         used: after.since(before),
         pods,
     })
+}
+
+/// A heap's text of so many MB.
+fn heap(megabytes: usize) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    bench::write_text(Kind::Heap, megabytes * 1_000_000, &mut text)?;
+    Ok(text)
+}
+
+/// The first pod of a stand-in, whose pods always have the same names.
+async fn first_pod(options: &Options) -> Result<String> {
+    let pods = Standin::start(options.clone()).await?.pods();
+    pods.into_iter().next().context("no pod")
 }
 
 fn verdict(cli: &Cli, peaks: &[f64]) -> ExitCode {

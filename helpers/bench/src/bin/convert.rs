@@ -1,7 +1,7 @@
 //! How fast texts become profiles on one core, and in how much memory.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,11 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use cluster_profiler_job::pprof::{Kind, convert};
-use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use tempfile::NamedTempFile;
-
-const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../goldens/data/large");
 
 /// Convert the large goldens, repeated, each kind in a process of its own, and print MB/s and peak
 /// memory. Beside it stands how fast the same machine finds the text's lines and does no more.
@@ -47,7 +44,7 @@ fn main() -> Result<()> {
 
 fn row(kind: Kind, bytes: usize, runs: usize) -> Result<()> {
     let mut file = NamedTempFile::new()?;
-    let size = write(kind, bytes, &mut file)?;
+    let size = bench::write_text(kind, bytes, &mut file)?;
     let mut all = Vec::new();
     for _ in 0..runs {
         all.push(measured(file.path(), kind)?);
@@ -118,74 +115,4 @@ fn peak() -> Result<f64> {
     let number = line.and_then(|line| line.trim().strip_suffix("kB"));
     let kibibytes: f64 = number.context("VmHWM")?.trim().parse()?;
     Ok(kibibytes / 1024.0)
-}
-
-/// Writes a text of about so many bytes: the golden's records, again and again.
-fn write(kind: Kind, bytes: usize, out: &mut impl Write) -> Result<usize> {
-    let name = kind.file_name().replace(".pprof", ".txt.gz");
-    let mut text = String::new();
-    let golden = File::open(format!("{GOLDENS}/{name}"))?;
-    GzDecoder::new(golden).read_to_string(&mut text)?;
-    let times = bytes.div_ceil(text.len());
-    let (header, records, trailer) = parts(kind, &text, times)?;
-    out.write_all(header.as_bytes())?;
-    (0..times).try_for_each(|_| out.write_all(records.as_bytes()))?;
-    out.write_all(trailer.as_bytes())?;
-    out.flush()?;
-    Ok(header.len() + times * records.len() + trailer.len())
-}
-
-/// The three parts of a text: what stands once before its records, the records, and what stands once after them.
-fn parts(kind: Kind, text: &str, times: usize) -> Result<(String, String, String)> {
-    let lines = |count: usize| {
-        text.match_indices('\n')
-            .nth(count - 1)
-            .map_or(0, |(at, _)| at + 1)
-    };
-    let (header, rest) = match kind {
-        Kind::Goroutine | Kind::Cpu => ("", text),
-        Kind::Allocs | Kind::Heap | Kind::Threadcreate => text.split_at(lines(1)),
-        Kind::Block => text.split_at(lines(2)),
-        Kind::Mutex => text.split_at(lines(3)),
-    };
-    Ok(match kind {
-        Kind::Goroutine => (String::new(), format!("{rest}\n"), String::new()),
-        Kind::Threadcreate => {
-            let one = header.trim().rsplit(' ').next().context("a total")?;
-            let total = one.parse::<usize>()? * times;
-            (
-                format!("threadcreate profile: total {total}\n"),
-                rest.to_owned(),
-                String::new(),
-            )
-        }
-        Kind::Allocs | Kind::Heap => {
-            let end = rest.find("\n# runtime.MemStats").context("a trailer")?;
-            let (records, trailer) = rest.split_at(end);
-            (
-                times_so_many(header, times)?,
-                records.to_owned(),
-                trailer.to_owned(),
-            )
-        }
-        Kind::Block | Kind::Mutex | Kind::Cpu => {
-            (header.to_owned(), rest.to_owned(), String::new())
-        }
-    })
-}
-
-/// The header of a heap whose counts are multiplied.
-fn times_so_many(header: &str, times: usize) -> Result<String> {
-    let (counts, rate) = header.split_once(" @ ").context("a heap's header")?;
-    let multiplied = counts.split(' ').map(|word| {
-        let digits = word.trim_matches(['[', ']', ':']);
-        match digits.parse::<usize>() {
-            Ok(number) => word.replace(digits, &(number * times).to_string()),
-            Err(_) => word.to_owned(),
-        }
-    });
-    Ok(format!(
-        "{} @ {rate}",
-        multiplied.collect::<Vec<_>>().join(" ")
-    ))
 }

@@ -1,7 +1,10 @@
 //! virt-api: start, stop and dump, fanned out to the pods.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -25,6 +28,24 @@ use crate::{
 /// Pods on a page when nothing is asked for, and at most.
 const DEFAULT_PAGE: usize = 10;
 const MAX_PAGE: usize = 20;
+
+/// A dump that is under way.
+struct Underway<'a>(&'a AtomicUsize);
+
+impl<'a> Underway<'a> {
+    /// Begins one more, if that is not too many.
+    fn begin(shared: &'a Shared) -> Option<Self> {
+        let begun = Self(&shared.dumps);
+        let others = shared.dumps.fetch_add(1, Ordering::SeqCst);
+        (others < shared.options.dumps_at_once).then_some(begun)
+    }
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// Answers one of the three calls. The gate comes first, before the body is looked at.
 pub(crate) async fn answer(shared: &Shared, call: Call, body: &[u8]) -> Reply {
@@ -71,6 +92,10 @@ struct Asked {
 }
 
 async fn dump(shared: &Shared, body: &[u8]) -> Reply {
+    let Some(_underway) = Underway::begin(shared) else {
+        let message = "too many requests, please try again later";
+        return reply::status(StatusCode::TOO_MANY_REQUESTS, message);
+    };
     let asked = match parse(body) {
         Ok(asked) => asked,
         Err(why) => {

@@ -30,6 +30,9 @@ struct Cli {
     /// The runner, in place of the one that ships
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// The runner's engines to compare
+    #[arg(long, value_delimiter = ',', default_value = "native,cluster-profiler")]
+    engine: Vec<String>,
     /// Times that a pod takes to answer, in ms
     #[arg(long, value_delimiter = ',', default_value = "0,1300")]
     pod_latency: Vec<u64>,
@@ -38,7 +41,7 @@ struct Cli {
 #[tokio::main]
 async fn main() -> Result<()> {
     let cli = Cli::parse();
-    let tools = Tools::make(cli.binary).await?;
+    let tools = Tools::make(cli.binary.clone()).await?;
     let bucket = Bucket::start(&tools).await?;
     println!("pod latency  way                               wall s     CPU s  peak MiB");
     for &latency in &cli.pod_latency {
@@ -50,21 +53,21 @@ async fn main() -> Result<()> {
             ..Options::default()
         };
         let standin = Standin::start(options).await?;
-        compare(&tools, &bucket, &standin, latency, cli.runs).await?;
+        compare(&cli, &tools, &bucket, &standin, latency).await?;
     }
     Ok(())
 }
 
 /// Measures all ways in turns, and prints their medians, and the ratios of those by hand to those by a run.
 async fn compare(
+    cli: &Cli,
     tools: &Tools,
     bucket: &Bucket,
     standin: &Standin,
     latency: u64,
-    runs: usize,
 ) -> Result<()> {
     let (mut steps, mut by_hand, mut by_run) = (Costs::new(), Costs::new(), Costs::new());
-    for number in 0..runs {
+    for number in 0..cli.runs {
         let scratch = tempfile::tempdir()?;
         let kubeconfig = scratch.path().join("kubeconfig");
         standin.write_kubeconfig(&kubeconfig)?;
@@ -80,9 +83,9 @@ async fn compare(
         add(&mut steps, hand.packed);
         add(&mut steps, [("  aws s3 cp", hand.sent)]);
         add(&mut by_hand, sums);
-        for engine in ways::ENGINES {
+        for engine in &cli.engine {
             let cost = ways::by_run(tools, &place, engine, &id).await?;
-            add(&mut by_run, [(engine, cost)]);
+            add(&mut by_run, [(engine.as_str(), cost)]);
         }
     }
     let row = |way: &str, cost: &Cost| {
@@ -116,9 +119,9 @@ async fn compare(
 }
 
 /// What each of some things cost each time, in the order in which they came first.
-type Costs = Vec<(&'static str, Vec<Cost>)>;
+type Costs<'a> = Vec<(&'a str, Vec<Cost>)>;
 
-fn add(costs: &mut Costs, new: impl IntoIterator<Item = (&'static str, Cost)>) {
+fn add<'a>(costs: &mut Costs<'a>, new: impl IntoIterator<Item = (&'a str, Cost)>) {
     for (name, cost) in new {
         match costs.iter_mut().find(|(known, _)| *known == name) {
             Some((_, costs)) => costs.push(cost),

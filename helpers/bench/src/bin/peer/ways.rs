@@ -80,9 +80,6 @@ pub(crate) async fn by_hand(tools: &Tools, place: &Place<'_>, id: &str) -> Resul
     })
 }
 
-/// The engines of a run.
-pub(crate) const ENGINES: [&str; 2] = ["native", "cluster-profiler"];
-
 /// The cost of one run of this program by an engine, its checks and its start and stop included. The memory is that of
 /// the larger of this program and upstream's.
 ///
