@@ -3,6 +3,7 @@
 mod base64_value;
 mod bounded_names;
 mod native;
+mod pace;
 mod page;
 mod pod_dump;
 mod stream;

@@ -97,6 +97,11 @@ impl CallError {
         self.may_pass() && !self.is_about_pod()
     }
 
+    /// Whether the API server has too much to do for it.
+    pub fn is_overload(&self) -> bool {
+        matches!(self, Self::Answer { code: 429, .. })
+    }
+
     /// Whether kube-apiserver's authorisation refused the call.
     pub fn is_denied(&self) -> bool {
         matches!(

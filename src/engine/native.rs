@@ -7,6 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use super::pace::Pace;
 use super::page::{self, Page, Wanted};
 use super::pod_dump::{DumpPlan, NATIVE, PodDump};
 use super::stream;
@@ -18,7 +19,7 @@ use crate::cluster::tokens::{PodList, Step, Walker};
 use crate::component::selector;
 use crate::errors::joined;
 use crate::limits::{DUMP_ROUNDS, FRESH_TOKENS};
-use crate::manifest::{ExpectedPod, Uncounted, UnexpectedName};
+use crate::manifest::{ExpectedPod, Uncounted};
 
 /// Pages that are received at once. More may be asked for: a page that is not received yet takes no memory here.
 const RECEIVED_AT_ONCE: usize = 4;
@@ -32,6 +33,7 @@ struct Landing {
     spool: Spool,
     /// A permit for each page that is received.
     room: Arc<Semaphore>,
+    pace: Arc<Pace>,
 }
 
 /// Dumps a plan's pods except those that are `delivered` already, component after component, and asks for
@@ -52,6 +54,7 @@ pub(super) async fn dump(
     let landing = Landing {
         spool: plan.spool.clone(),
         room: Arc::new(Semaphore::new(RECEIVED_AT_ONCE)),
+        pace: Arc::new(Pace::new(concurrency)),
     };
     let mut tasks = JoinSet::new();
     let mut uncounted = BTreeSet::new();
@@ -153,7 +156,7 @@ async fn dump_and_send(
             unexpected_names,
         }) => PodDump::Expected {
             pod,
-            result: bundle.ok_or_else(|| why_not_in_page(&unexpected_names)),
+            result: bundle.ok_or_else(|| page::why_not_there(&unexpected_names)),
             unexpected_names,
             engine: NATIVE,
         },
@@ -164,13 +167,6 @@ async fn dump_and_send(
     Ok(())
 }
 
-fn why_not_in_page(unexpected_names: &[UnexpectedName]) -> String {
-    match unexpected_names.first() {
-        Some(other) => format!("its page had {:?} in its place", other.name),
-        None => "its page did not have it".to_owned(),
-    }
-}
-
 /// Fetches one pod's page, and tries again after every fault: a page that fails leaves nothing behind.
 async fn fetch_page(list: &PodList, mut step: Step, landing: &Landing) -> Result<Page, Fault> {
     let mut pauses: ExponentialBackoff = retry::pauses(&list.connection.limits).build();
@@ -179,7 +175,16 @@ async fn fetch_page(list: &PodList, mut step: Step, landing: &Landing) -> Result
     let mut tries = 1;
     loop {
         let (mut outage, mut refused) = (None, None);
-        let fault = match try_page(list, &step, landing).await {
+        let asked = landing.pace.ask().await;
+        let tried = try_page(list, &step, landing).await;
+        if let Try::Unanswered(error) = &tried
+            && error.is_overload()
+        {
+            asked.refused();
+        } else {
+            asked.answered();
+        }
+        let fault = match tried {
             // Without a token a page begins with whatever is first by now.
             Try::Done(Page { bundle: None, .. }) if step.token.is_empty() && tries == 1 => {
                 step.token = find_token(list, &step.pod).await?;

@@ -66,6 +66,14 @@ pub(super) fn read(body: impl BufRead, wanted: &Wanted, spool: &Spool) -> Result
     Ok(page)
 }
 
+/// Why a pod is not in its page.
+pub(super) fn why_not_there(unexpected_names: &[UnexpectedName]) -> String {
+    match unexpected_names.first() {
+        Some(other) => format!("its page had {:?} in its place", other.name),
+        None => "its page did not have it".to_owned(),
+    }
+}
+
 type Json<'a, R> = JsonStreamReader<Shared<'a, R>>;
 
 /// Enters an object; Go writes an empty map as null.

@@ -311,6 +311,32 @@ async fn a_pod_replaced_under_its_own_name_is_missing() {
 }
 
 #[tokio::test]
+async fn an_api_server_that_has_too_much_to_do_is_asked_for_fewer_at_once() {
+    const WANTED: usize = 8;
+    let options = Options {
+        pods: WANTED,
+        // Longer than the pauses between two tries differ, so that all would be under way at once.
+        pod_latency: Duration::from_secs(3),
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin)
+        .with("PROFILER_CONCURRENCY", &WANTED.to_string())
+        .with("PROFILER_SETTLE", "1h");
+    let child = place.spawn();
+    assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
+    let too_much = RouteAnswer::Status(429);
+    let times = Times::First(WANTED);
+    standin.route_fault(RouteFault::new("/dump-cluster-profiler", too_much, times));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(place.shipped().manifest.pods.len(), WANTED);
+    let most = standin.most_dumps();
+    assert!((1..WANTED - 1).contains(&most), "{most} at once");
+}
+
+#[tokio::test]
 async fn a_passing_fault_of_the_api_server_is_no_fault_of_the_run() {
     let standin = Standin::start(Options::default())
         .await

@@ -13,6 +13,8 @@ pub(crate) struct Shared {
     pub(crate) state: watch::Sender<State>,
     /// How many dumps are under way.
     pub(crate) dumps: AtomicUsize,
+    /// The most dumps that were under way at once.
+    pub(crate) most_dumps: AtomicUsize,
 }
 
 impl Shared {

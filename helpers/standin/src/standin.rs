@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     path::Path,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -50,6 +53,7 @@ impl Standin {
             profiles,
             state,
             dumps: AtomicUsize::new(0),
+            most_dumps: AtomicUsize::new(0),
         });
         let server = server::serve(listener, identity.config, Arc::clone(&shared));
         let clock = clock::run(Arc::clone(&shared));
@@ -103,6 +107,11 @@ impl Standin {
     /// How many requests came whose path ends in this segment (`dump-cluster-profiler`).
     pub fn arrived(&self, segment: &str) -> usize {
         self.shared.state.borrow().arrived(segment)
+    }
+
+    /// The most dumps that were under way at once so far.
+    pub fn most_dumps(&self) -> usize {
+        self.shared.most_dumps.load(Ordering::SeqCst)
     }
 
     /// How many starts reached the pods, whatever was answered.

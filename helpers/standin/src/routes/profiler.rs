@@ -37,7 +37,11 @@ impl<'a> Underway<'a> {
     fn begin(shared: &'a Shared) -> Option<Self> {
         let begun = Self(&shared.dumps);
         let others = shared.dumps.fetch_add(1, Ordering::SeqCst);
-        (others < shared.options.dumps_at_once).then_some(begun)
+        if others >= shared.options.dumps_at_once {
+            return None;
+        }
+        shared.most_dumps.fetch_max(others + 1, Ordering::SeqCst);
+        Some(begun)
     }
 }
 
