@@ -168,7 +168,7 @@ pub const REMOVAL_GRACE: Duration = Duration::from_secs(2);
 
 // Of `commands`.
 
-/// The most profiles that `convert` converts at once, however many cores there are: each takes some 10 MiB.
+/// The most profiles that `convert` converts at once, however many cores there are: each takes some 1 MiB, and 32 at the most.
 pub const CONVERSIONS: usize = 16;
 
 /// The pause between two looks of `ready` for the ready file.
