@@ -321,7 +321,7 @@ async fn an_api_server_that_has_too_much_to_do_is_asked_for_fewer_at_once() {
     };
     let standin = Standin::start(options).await.expect("a stand-in");
     let place = Place::new(&standin)
-        .with("PROFILER_CONCURRENCY", &WANTED.to_string())
+        .with("PROFILER_CONCURRENCY", WANTED.to_string())
         .with("PROFILER_SETTLE", "1h");
     let child = place.spawn();
     assert_eq!(place.run_with(&["ready", "--wait", "1m"]).await.code, 0);
