@@ -86,6 +86,9 @@ pub const SHIPPING_RESERVE: Duration = Duration::from_secs(15);
 /// What is kept of the grace once the stop is given up.
 pub const STOP_RESERVE: Duration = Duration::from_secs(5);
 
+/// What a run that was told to stop has for giving the Lease up, once the stop is given up.
+pub const RELEASE_RESERVE: Duration = Duration::from_secs(3);
+
 /// What a run that was told to stop has for removing an upload, of the grace that is left after the stop.
 pub const ABORT_RESERVE: Duration = Duration::from_secs(2);
 

@@ -127,7 +127,7 @@ async fn lock(config: UndoConfig, limits: Limits) -> Result<Locked, Fault> {
     };
     let taken = take_lease(&cluster, &install, config.lock_wait).await?;
     let Some(journal) = taken.left else {
-        cluster.lease.release(false).await?;
+        cluster.lease.release(false, pending()).await?;
         return Ok(Locked::Nothing(namespace));
     };
     Ok(Locked::Left(Box::new(Left {
@@ -155,7 +155,7 @@ async fn undo_left(left: Left, signals: &mut mpsc::Receiver<ExitCode>) -> Result
     let keep = cluster.lease.journal();
     let keep = keep.is_some_and(|journal| journal.is_to_be_undone());
     let released = tokio::select! {
-        released = cluster.lease.release(keep) => released,
+        released = cluster.lease.release(keep, pending()) => released,
         code = told(signals) => return Err(Fault::new(code, TOLD)),
     };
     if let Some(remains) = cleaned_up? {

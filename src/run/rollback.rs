@@ -10,7 +10,7 @@ use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::destination::Destination;
-use crate::limits::ABORT_RESERVE;
+use crate::limits::{ABORT_RESERVE, RELEASE_RESERVE};
 
 /// Undoes one thing, as far as it can be. Returns a message for a person about what could not be undone.
 pub(super) async fn undo(context: &Context, step: Undo) -> Option<String> {
@@ -153,7 +153,12 @@ pub(super) async fn unlock(context: &Context, is_shipped: bool) {
             journal.is_open()
         }
     });
-    if let Err(error) = lease.release(keep).await {
+    let given_up = async {
+        context.shutdown.stop_time_is_over().await;
+        sleep(RELEASE_RESERVE).await;
+    };
+    let released = lease.release(keep, given_up);
+    if let Err(error) = released.await {
         tracing::warn!(%error, "the lock could not be given up; it dies by itself");
     }
 }

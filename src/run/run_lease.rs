@@ -158,18 +158,28 @@ impl RunLease {
             .await
     }
 
-    /// Gives the Lease up, and leaves the journal there or takes it away.
+    /// Gives the Lease up, and leaves the journal there or takes it away. That is tried for a Lease's life, for as
+    /// long would others wait for its death, or until `given_up` resolves.
     ///
     /// # Errors
     /// The Lease is lost, or the API server failed: it dies by itself then.
-    pub(crate) async fn release(&self, keep_journal: bool) -> Result<(), LeaseError> {
+    pub(crate) async fn release(
+        &self,
+        keep_journal: bool,
+        given_up: impl Future<Output = ()>,
+    ) -> Result<(), LeaseError> {
         let Some(held) = self.held().take() else {
             return Ok(());
         };
         held.renewing.abort();
         let Connection { limits, waits, .. } = held.lease.connection();
-        let given_up = sleep(limits.lease_renewal);
-        let released = persist(limits, waits, given_up, LeaseError::outlook, || {
+        let over = async {
+            tokio::select! {
+                () = sleep(limits.lease) => {}
+                () = given_up => {}
+            }
+        };
+        let released = persist(limits, waits, over, LeaseError::outlook, || {
             held.lease.release(keep_journal)
         });
         let released = released.await;

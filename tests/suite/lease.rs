@@ -14,7 +14,7 @@ use standin::{RouteAnswer, RouteFault, Seen, Standin, Times};
 use tokio::sync::mpsc;
 
 use crate::harness::{Log, Place, standin};
-use crate::lock::LEASE;
+use crate::lock::{LEASE, record};
 use crate::patience::window_is_open;
 
 const STOP: &str = "stop-cluster-profiler";
@@ -168,6 +168,24 @@ async fn a_run_that_lost_its_lease_removes_its_ready_file_and_sends_no_stop() {
         assert_eq!(standin.profiling().len(), 8, "they are the other's");
         let lease = standin.lease(LEASE).expect("a Lease");
         assert_eq!(lease["spec"]["holderIdentity"], "other/2");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_is_given_up_however_often_that_fails_in_its_life() {
+    for answer in [RouteAnswer::Status(503), RouteAnswer::Hangup] {
+        let standin = standin().await;
+        let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+        let code = run(&place, Duration::from_secs(60), async || {
+            // A Lease that is given up has no journal.
+            let fault = lease_fault(answer.clone(), Times::First(30));
+            standin.route_fault(fault.of_body("\"annotations\":{}"));
+            stop(&place).await;
+        });
+        assert_eq!(code.await, ExitCode::Complete, "{answer:?}");
+        let lease = standin.lease(LEASE).expect("a Lease");
+        assert_eq!(lease["spec"].get("holderIdentity"), None, "{answer:?}");
+        assert_eq!(record(&standin), None, "{answer:?}");
     }
 }
 

@@ -177,7 +177,7 @@ async fn close_own_journal(context: &Context) -> Result<Option<Remains>, Fault> 
     let keep = left.is_some_and(|left| {
         left.is_to_be_undone() || (left.is_open() && left.run_id != cluster.run_id)
     });
-    let released = cluster.lease.release(keep).await;
+    let released = cluster.lease.release(keep, pending()).await;
     let remains = cleaned_up?;
     released?;
     Ok(remains)
