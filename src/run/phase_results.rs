@@ -92,6 +92,8 @@ pub(super) struct WindowOver {
     pub(super) stopped: Option<Timestamp>,
     /// The engine in whose dump an attempt died, if it was noted.
     pub(super) died_dumping: Option<String>,
+    /// What the manifest warns of, where the clock does not tell when the window ended.
+    pub(super) warning: Option<String>,
 }
 
 /// A window whose stop was sent. In a run that was told to stop it may not be confirmed yet: it goes on during
@@ -103,6 +105,8 @@ pub(super) struct Stopped {
     pub(super) start_failed: Option<StartFailed>,
     /// The engine in whose dump an attempt died, if it was noted.
     pub(super) died_dumping: Option<String>,
+    /// What the manifest warns of, where the clock does not tell when the window ended.
+    pub(super) warning: Option<String>,
     /// The pods that are expected in the dump.
     pub(super) expected: Vec<ExpectedPod>,
     /// When the stop is given up, confirmed or not.
@@ -124,7 +128,8 @@ pub(super) struct Dumped {
     pub(super) kept: Option<ShippedRun>,
     /// The engine that dumped.
     pub(super) engine: String,
-    /// What the manifest warns of: that another engine dumped than was asked for, or that the run has another id.
+    /// What the manifest warns of: that another engine dumped than was asked for, that the run has another id, or that the clock was set
+    /// back.
     pub(super) warnings: Vec<String>,
 }
 

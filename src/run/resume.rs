@@ -1,5 +1,6 @@
 //! An attempt that died: what it profiled lies in the pods, and its journal says in which.
 
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use super::context::{Context, LockedCluster};
@@ -41,13 +42,9 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
     *context.stop_confirmation.lock().await = Some(confirmation);
     let now = (context.cluster.connection.limits.now)();
     let at = journal.started.unwrap_or(now);
-    if now < at {
-        tracing::warn!(
-            %now,
-            started = %at,
-            "by this node's clock the window has not begun: it was set back, or differs from that of the attempt \
-             that died; the window's end is not known, and counts as its begin"
-        );
+    let warning = clock_warning(&journal, now);
+    if let Some(warning) = &warning {
+        tracing::warn!("{warning}");
     }
     let failed = journal.start_failed;
     Ok(WindowOver {
@@ -63,6 +60,7 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
         },
         stopped: Some(journal.stopped.unwrap_or(now).max(at)),
         died_dumping: journal.dumping,
+        warning,
     })
 }
 
@@ -70,6 +68,19 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
 pub(super) fn left_baseline(context: &Context) -> Option<Baseline> {
     let left = || Baseline::left(&context.spool());
     context.config.baseline.then(left)
+}
+
+/// What is to be said of a window that begins later than this node's clock says that it is.
+fn clock_warning(journal: &Journal, now: Timestamp) -> Option<String> {
+    let started = journal.started.filter(|started| now < *started)?;
+    let unknown = match journal.stopped {
+        None => "; when the window ended is not known, and counts as its begin",
+        Some(_) => "",
+    };
+    Some(format!(
+        "by this node's clock it is {now}, and the window that an attempt opened which died begins at {started}: the \
+         clock was set back, or differs from that attempt's{unknown}"
+    ))
 }
 
 /// The fault of a run that was told to stop before it started anything, or took up what was left by one that died.

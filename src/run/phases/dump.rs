@@ -174,6 +174,7 @@ async fn ship(
             .chain(earlier.why_beside)
             .chain(no_baseline(expectation))
             .chain(left_out)
+            .chain(stopped.warning.clone())
             .collect(),
     })
 }

@@ -44,6 +44,7 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
         workload_exit_code: over.end.workload_exit_code,
         start_failed: over.started.failed,
         died_dumping: over.died_dumping,
+        warning: over.warning,
         expected: over.started.expected,
         stop_until,
     })

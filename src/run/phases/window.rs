@@ -29,6 +29,7 @@ pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<
         end,
         stopped: None,
         died_dumping: None,
+        warning: None,
     })
 }
 

@@ -233,6 +233,18 @@ async fn killed_and_stepped(phase: Phase, step: SignedDuration) -> Vec<u8> {
     assert_eq!(manifest.pods.len(), 8, "{what}");
     let window = &manifest.window;
     assert!(window.stop >= window.start, "{what}: {window:?}");
+    let warned = manifest.warnings.join("\n");
+    assert_eq!(
+        warned.contains("was set back"),
+        step.is_negative(),
+        "{what}: {warned}"
+    );
+    let has_no_end = step.is_negative() && phase == Phase::Window;
+    assert_eq!(
+        warned.contains("is not known"),
+        has_no_end,
+        "{what}: {warned}"
+    );
     let is_blamed = |pod: &Pod| {
         let why = pod.why.as_deref().unwrap_or_default();
         pod.state == State::Complete || why.contains("of the window's")
