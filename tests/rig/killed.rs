@@ -9,6 +9,8 @@ use crate::setup::{Rig, until};
 
 const OPERATOR_POD: &str = "virt-operator-58bd6f9c7-x9hkd";
 
+const HANDLER_POD: &str = "virt-handler-4gv9r";
+
 /// Where a run can be caught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -169,6 +171,42 @@ pub(crate) fn undo(rig: &Rig) {
         .run_with(&["undo"])
         .with(0)
         .said("no run has left anything");
+}
+
+/// A pod that a dead run left profiling, and that cannot be stopped when the next run begins.
+pub(crate) fn not_ready(rig: &Rig) {
+    let before = rig.spec();
+    let place = || place(rig).with("COMPONENTS", "virt-handler");
+    let short = |id: &str| {
+        let place = place().with("RUN_ID", id).with("SETTLE", "1s");
+        place.with("STOP_WAIT", "10s")
+    };
+    for undone in [true, false] {
+        kill(rig, &place(), At::Window);
+        rig.pod("notready", HANDLER_POD);
+        let next = short("next");
+        next.run().with(5).said(HANDLER_POD);
+        let manifest = next.manifest().expect("a manifest");
+        assert_eq!(manifest.unstopped, [HANDLER_POD]);
+        assert!(manifest.pods.iter().all(|pod| pod.pod.name != HANDLER_POD));
+        assert_ne!(rig.spec(), before, "nobody could stop it any more");
+        assert_eq!(rig.is_on(), Some(true));
+        let left = rig.record().expect("a record");
+        assert_eq!(left["stage"], "started", "{left}");
+        rig.pod("ready", HANDLER_POD);
+        if undone {
+            place().run_with(&["undo"]).with(0);
+            assert_eq!(rig.record(), None);
+            assert_eq!(rig.spec(), before);
+        }
+        // A pod that profiles still has more in its profile than the window.
+        let last = short("last");
+        last.run().with(0);
+        let manifest = last.manifest().expect("a manifest");
+        assert!(manifest.pods.iter().any(|pod| pod.pod.name == HANDLER_POD));
+        assert_eq!(rig.spec(), before);
+        assert_eq!(rig.record(), None);
+    }
 }
 
 pub(crate) fn told(rig: &Rig) {

@@ -4,6 +4,7 @@
 //! `cargo e2e` runs it, `cargo test --test rig -- WORD…` only the cases with these words in their names.
 
 mod deploy;
+mod dumping;
 mod engines;
 mod gate;
 mod hyperconverged;
@@ -15,6 +16,7 @@ mod place;
 mod rights;
 mod setup;
 mod suite;
+mod token_file;
 mod versions;
 mod window;
 
@@ -95,6 +97,22 @@ const PLAIN: &[Case] = &[
         killed::other_run,
     ),
     ("undo after a kill", killed::undo),
+    (
+        "killed in the window, and a pod that is not Ready for the next run",
+        killed::not_ready,
+    ),
+    (
+        "a gate that is closed in mid-dump is opened again",
+        dumping::closed,
+    ),
+    (
+        "a gate that is closed in mid-dump and may not be opened",
+        dumping::closed_for_good,
+    ),
+    (
+        "a token that is taken away in mid-dump, and replaced",
+        dumping::token,
+    ),
     ("SIGTERM in each phase", killed::told),
     (
         "a component that dies, and one that is replaced, in the window",

@@ -87,6 +87,13 @@ impl Place {
         self
     }
 
+    /// The same, as whoever this kubeconfig is of.
+    pub(crate) fn with_kubeconfig(mut self, path: &Path) -> Self {
+        let path = path.display().to_string();
+        self.environment.insert("KUBECONFIG".to_owned(), path);
+        self
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -121,6 +128,18 @@ impl Place {
         let mut stop = Command::new(BINARY);
         stop.arg("stop").env_clear().envs(&self.environment);
         assert!(stop.output().expect("it starts").status.success());
+    }
+
+    /// The size of the archive that is being written, under its temporary name.
+    pub(crate) fn unfinished_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(self.path("out")).into_iter().flatten();
+        let hidden = files.flatten().filter(|file| {
+            let name = file.file_name();
+            name.as_encoded_bytes().starts_with(b".")
+        });
+        hidden
+            .filter_map(|file| Some(file.metadata().ok()?.len()))
+            .sum()
     }
 
     pub(crate) fn manifest(&self) -> Option<Manifest> {

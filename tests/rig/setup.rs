@@ -14,7 +14,7 @@ use crate::suite::Ground;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The namespace and the name of the account that runs.
-const ACCOUNT: &str = "cluster-profiler";
+pub(crate) const ACCOUNT: &str = "cluster-profiler";
 
 /// Longer than anything that is waited for takes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -265,6 +265,12 @@ impl Rig {
 
     /// Turns the profiler on or off, as a person does on plain KubeVirt.
     pub(crate) fn turn(&self, on: bool) {
+        self.set_profiler(on);
+        until("the profiler's gate", || self.is_on() == Some(on));
+    }
+
+    /// The same, but without waiting until virt-api knows.
+    pub(crate) fn set_profiler(&self, on: bool) {
         let value = if on { json!(true) } else { Value::Null };
         let developer = json!({ "developerConfiguration": { "clusterProfiler": value } });
         self.patch(
@@ -272,7 +278,6 @@ impl Rig {
             &self.kubevirt_name(),
             &json!({ "spec": { "configuration": developer } }),
         );
-        until("the profiler's gate", || self.is_on() == Some(on));
     }
 
     /// Whether virt-api lets anybody profile: a stop does no harm. `None` if it cannot be asked.
