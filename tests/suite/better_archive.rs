@@ -1,14 +1,17 @@
 //! What an attempt shipped is not lost to the next one.
 
+use std::mem::MaybeUninit;
 use std::path::Path;
 
 use bucket::{Answer, Bucket, Fault as BucketFault};
+use cluster_profiler_job::file::write_whole;
 use cluster_profiler_job::manifest::{Manifest, State};
 use cluster_profiler_job::outcome::ExitCode;
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::Signal;
-use standin::{Fault, Standin, Times};
+use standin::{Fault, RouteAnswer, RouteFault, Standin, Times};
 
-use crate::harness::{Place, RUN_ID, Shipped, send, standin};
+use crate::harness::{Place, RUN_ID, Shipped, listing, send, standin};
 use crate::lock::record;
 use crate::patience::{run, window_is_open};
 use crate::s3::{assert_shipped, bucket, into, key, large};
@@ -251,6 +254,46 @@ async fn one_odd_refusal_does_not_hide_an_earlier_archive() {
     }
 }
 
+/// Waits, from now on, until somebody has read a file.
+fn read_of(file: &Path) -> impl FnOnce() + Send + 'static {
+    let watch = inotify::init(CreateFlags::CLOEXEC).expect("a watch");
+    inotify::add_watch(&watch, file, WatchFlags::CLOSE_NOWRITE).expect("a watch");
+    move || {
+        let mut event = [MaybeUninit::uninit(); 512];
+        let mut events = inotify::Reader::new(watch, &mut event);
+        events.next().expect("an event");
+    }
+}
+
+/// Nor does one odd read of a directory, as a file system over the network may give: the manifest is empty once.
+#[tokio::test]
+async fn one_odd_read_of_a_directory_does_not_hide_an_earlier_archive() {
+    let (standin, place) = shipped_but_one().await;
+    let manifest = place.out().join(format!("profile-{RUN_ID}.json"));
+    let before = std::fs::read(place.archive()).expect("an archive");
+    let unavailable = RouteAnswer::Status(503);
+    // What is asked once this attempt has the Lease, and before it looks at what is there.
+    standin.route_fault(RouteFault::new("/pods", unavailable, Times::Always));
+    let lists = standin.arrived("pods");
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.arrived("pods") > lists)
+        .await;
+    let kept = std::fs::read(&manifest).expect("a manifest");
+    std::fs::write(&manifest, "{}").expect("a file");
+    let read_once = tokio::task::spawn_blocking(read_of(&manifest));
+    standin.clear_faults();
+    dumps_fail(&standin, &standin.pods()[1..]);
+    read_once.await.expect("it was read");
+    write_whole(&manifest, &kept).expect("a file");
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    assert_eq!(complete(&place.shipped().manifest), 7);
+    assert!(std::fs::read(place.archive()).expect("an archive") == before);
+    let files = listing(&place.out());
+    assert_eq!(files.len(), 2, "{files:?}");
+}
+
 #[tokio::test]
 async fn an_attempt_that_is_killed_in_mid_dump_leaves_what_was_there() {
     let (standin, place) = shipped_but_one().await;
@@ -294,6 +337,16 @@ async fn a_better_archive_that_never_appears_takes_no_manifest_away() {
         .expect("the manifest gave way");
     let part = |seen: &bucket::Seen| seen.target.contains("partNumber=");
     assert!(seen.iter().rposition(part).expect("parts") < removal);
+    // One odd refusal, when it is looked at what is there, costs no manifest either.
+    let is_read = |seen: &&bucket::Seen| seen.method == "GET" && seen.target.contains(".json");
+    let reads = seen[..removal].iter().filter(is_read).count();
+    let denied = Answer::Refused(403, "AccessDenied");
+    let odd = BucketFault::always("GET", ".json", denied);
+    bucket.fault(odd.after(reads).times(1));
+    let ended = place.run().await;
+    assert_eq!(ended.code, 4, "{}", ended.log);
+    assert_shipped(&bucket);
+    assert_eq!(read().archive, earlier.archive);
     bucket.clear_faults();
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
@@ -365,8 +418,8 @@ async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
     let place = crate::lock::long_and_restoring(&standin).with("PROFILER_GRACE", "10m");
     let mut child = place.spawn_short_lease();
     window_is_open(&place).await;
-    let unavailable = standin::RouteAnswer::Status(503);
-    standin.route_fault(standin::RouteFault::new(
+    let unavailable = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new(
         "/kubevirts/kubevirt",
         unavailable,
         Times::Always,
