@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
-use crate::harness::Place;
+use crate::harness::{Place, example};
 use crate::in_phase::{enter, has_gate_off, let_go};
 use crate::table::{Codes, Table, assert_documented, attempts, phases};
 
@@ -87,7 +87,8 @@ fn move_to(place: &Place, name: &str, volume: &Volume) {
 }
 
 /// The codes of a run whose disk fills up in this phase, and of its next attempt.
-async fn filled_up(disk: Disk, phase: Phase) -> Codes {
+async fn filled_up(row: &Row, phase: Phase) -> Codes {
+    let disk = row.disk;
     let cpu_padding = match disk {
         Disk::Destination => 0,
         Disk::Temporary => LARGE,
@@ -103,7 +104,11 @@ async fn filled_up(disk: Disk, phase: Phase) -> Codes {
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_PREFLIGHT_RETRY", "1h")
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_CONCURRENCY", 2);
+        .with("PROFILER_CONCURRENCY", 2)
+        .with("PROFILER_ENGINE", row.engine)
+        .with("PROFILER_PROGRAM", example("scripted-profiler").display())
+        // Upstream's program has others to write when the first is there.
+        .with("PROFILER_PAGE_SIZE", 1);
     match disk {
         Disk::Destination => move_to(&place, "out", &volume),
         Disk::Temporary => move_to(&place, "tmp", &volume),
@@ -134,8 +139,10 @@ async fn filled_up(disk: Disk, phase: Phase) -> Codes {
         assert!(place.leftovers().is_empty(), "{what}");
     };
     assert_nothing_on(&ended.log);
+    // Empty, if there is no room for what is in it.
+    assert!(place.signal("done").exists(), "{}", ended.log);
     let codes = attempts(first, next, || volume.make_room()).await;
-    let what = format!("{disk:?} in {phase:?}: {codes:?}\n{}", ended.log);
+    let what = format!("{} in {phase:?}: {codes:?}\n{}", row.name, ended.log);
     assert_eq!(codes.last(), Some(&0), "{what}");
     for pod in &place.shipped().manifest.pods {
         assert_eq!(pod.state, State::Complete, "{what}: {:?}", pod.why);
@@ -145,28 +152,57 @@ async fn filled_up(disk: Disk, phase: Phase) -> Codes {
     codes
 }
 
-const ROWS: [(&str, Disk); 2] = [
-    ("the destination has no space left", Disk::Destination),
-    ("the temporary directory has no space left", Disk::Temporary),
+/// What fills up under a run whose pods are dumped so.
+struct Row {
+    name: &'static str,
+    disk: Disk,
+    engine: &'static str,
+    /// In which phases: the engine has a part in one alone.
+    phases: &'static [Phase],
+}
+
+/// What is written in the last phase is the manifest, and the disk that filled up before has no room for it.
+const BUT_REPORT: &[Phase] = Phase::ALL.split_at(Phase::ALL.len() - 1).0;
+
+const ROWS: [Row; 4] = [
+    Row {
+        name: "the destination has no space left",
+        disk: Disk::Destination,
+        engine: "native",
+        phases: BUT_REPORT,
+    },
+    Row {
+        name: "the temporary directory has no space left",
+        disk: Disk::Temporary,
+        engine: "native",
+        phases: BUT_REPORT,
+    },
+    Row {
+        name: "the destination, while upstream's program dumps",
+        disk: Disk::Destination,
+        engine: "cluster-profiler",
+        phases: &[Phase::Dump],
+    },
+    Row {
+        name: "the temporary directory, while upstream's program dumps",
+        disk: Disk::Temporary,
+        engine: "cluster-profiler",
+        phases: &[Phase::Dump],
+    },
 ];
 
 #[tokio::test]
 async fn a_disk_that_fills_up_in_each_phase() {
-    // What is written in the last phase is the manifest, and the disk that filled up before has no room for it.
-    let struck = Phase::ALL.iter().filter(|phase| **phase != Phase::Report);
-    let each = struck.enumerate().flat_map(|(column, phase)| {
-        let rows = ROWS.iter().enumerate();
-        rows.map(
-            move |(row, (_, disk))| async move { (row, column, filled_up(*disk, *phase).await) },
-        )
+    let each = ROWS.iter().enumerate().flat_map(|(number, row)| {
+        let struck = row.phases.iter();
+        struck.map(move |phase| async move { (number, *phase, filled_up(row, *phase).await) })
     });
     let mut ended = stream::iter(each).buffer_unordered(AT_ONCE);
     let mut table = Table::default();
-    while let Some((row, column, codes)) = ended.next().await {
-        table.note(row, column, codes);
+    while let Some((row, phase, codes)) = ended.next().await {
+        let column = Phase::ALL.iter().position(|other| *other == phase);
+        table.note(row, column.expect("a phase"), codes);
     }
-    assert_documented(
-        "disks",
-        &table.markdown(&ROWS.map(|(name, _)| name), &phases()),
-    );
+    let names = ROWS.map(|row| row.name);
+    assert_documented("disks", &table.markdown(&names, &phases()));
 }
