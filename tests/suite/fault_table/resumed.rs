@@ -6,30 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use standin::{RouteFault, Seen, Standin, Times};
 
-use super::api::{
-    Beginning, Row, Strike, Struck, column, faults, last, phases_by, strike_all, strikes,
-};
+use super::api::{Beginning, Strike, Struck, column, faults, last, phases_by, strike_all, strikes};
 use super::{
     Table, assert_complete, assert_documented, assert_nothing_left, attempt, attempts, cluster,
     phases, short_and_restoring,
 };
 use crate::harness::Place;
 use crate::lock::LEASE;
-
-/// The faults that differ most from each other: the others have what these have in a first attempt.
-const KINDS: [&str; 5] = [
-    "403",
-    "503",
-    "connection reset",
-    "done, and the answer lost",
-    "no answer",
-];
-
-fn rows() -> Vec<Row> {
-    let mut rows = faults();
-    rows.retain(|(name, _)| KINDS.contains(name));
-    rows
-}
 
 const RECORD: &str = "cluster-profiler-job/record";
 
@@ -113,12 +96,12 @@ fn every_request_of_a_next_attempt() {
         assert_eq!(attempt(&place).await, 0);
         (lease, reference.requests())
     });
-    let strikes = strikes(rows(), &requests, &phases_of(&requests));
+    let strikes = strikes(faults(), &requests, &phases_of(&requests));
     let ended = strike_all(strikes, |strike| struck(lease.clone(), strike));
     let mut table = Table::default();
     for Struck { row, phase, codes } in ended {
         table.note(row, column(phase), codes);
     }
-    let rows: Vec<_> = rows().iter().map(|(name, _)| *name).collect();
+    let rows: Vec<_> = faults().iter().map(|(name, _)| *name).collect();
     assert_documented("resumed", &table.markdown(&rows, &phases()));
 }
