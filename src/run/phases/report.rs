@@ -194,8 +194,26 @@ async fn put_warnings(destination: &Destination, run: &RunId, manifest: &Manifes
 }
 
 async fn put(destination: &Destination, run: &RunId, manifest: &Manifest) -> Result<(), Fault> {
-    let json = serde_json::to_vec_pretty(manifest).map_err(io::Error::from)?;
+    // Of thousands of pods it is megabytes, and a buffer that grows takes twice as much.
+    let mut length = Length(0);
+    serde_json::to_writer_pretty(&mut length, manifest).map_err(io::Error::from)?;
+    let mut json = Vec::with_capacity(length.0);
+    serde_json::to_writer_pretty(&mut json, manifest).map_err(io::Error::from)?;
     Ok(destination.put_manifest(run, json).await?)
+}
+
+/// A writer that only counts.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0 += data.len();
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The peak of resident memory so far in bytes, as Linux tells it (VmHWM in proc(5)).
