@@ -106,6 +106,7 @@ pub async fn run(
     binary: &Path,
     place: &Place,
     settle: Duration,
+    settings: &[(&str, &str)],
     options: Options,
 ) -> Result<Value> {
     let standin = Standin::start(options).await?;
@@ -119,6 +120,7 @@ pub async fn run(
         .env("PROFILER_RUN_ID", RUN_ID)
         .env("PROFILER_SETTLE", format!("{}ms", settle.as_millis()))
         .env("PROFILER_LOG", "text")
+        .envs(settings.iter().copied())
         .status()
         .await?;
     ensure!(status.success(), "the run ended with {status}");

@@ -38,6 +38,9 @@ struct Cli {
     /// The size of the first pod's heap text, in MB, in place of the usual one
     #[arg(long)]
     heap: Option<usize>,
+    /// Run each with a baseline, too
+    #[arg(long)]
+    baseline: bool,
     /// Limit of any run's peak memory (VmHWM), in MiB
     #[arg(long)]
     peak: Option<f64>,
@@ -57,13 +60,20 @@ async fn main() -> Result<ExitCode> {
     for &pods in &cli.pods {
         for number in 0..cli.runs * cli.binary.len() {
             let binary = number % cli.binary.len();
-            let run = measured(&cli, &cli.binary[binary], pods).await?;
-            peaks.push(run.peak);
-            rows.push(format!("{binary:>6}{pods:>6}{run}"));
+            let baselines = if cli.baseline {
+                &["false", "true"][..]
+            } else {
+                &["false"]
+            };
+            for baseline in baselines {
+                let run = measured(&cli, &cli.binary[binary], pods, baseline).await?;
+                peaks.push(run.peak);
+                rows.push(format!("{binary:>6}{baseline:>9}{pods:>6}{run}"));
+            }
         }
     }
     println!(
-        "\nbinary  pods  text MiB  archive MiB   wall s    CPU s  (system)  MiB/CPU s  faults/pod  peak MiB"
+        "\nbinary baseline  pods  text MiB  archive MiB   wall s   dump s    CPU s  (system)  MiB/CPU s  faults/pod  peak MiB"
     );
     rows.iter().for_each(|row| println!("{row}"));
     Ok(verdict(&cli, &peaks))
@@ -75,6 +85,8 @@ struct Measured {
     archive: f64,
     peak: f64,
     wall: f64,
+    /// Of the baseline and the dump.
+    dump: f64,
     used: Used,
     pods: usize,
 }
@@ -84,10 +96,11 @@ impl std::fmt::Display for Measured {
         let cpu = self.used.cpu();
         write!(
             f,
-            "{:>10.0}{:>13.1}{:>9.1}{cpu:>9.1}{:>10.1}{:>11.0}{:>12.0}{:>10.1}",
+            "{:>10.0}{:>13.1}{:>9.1}{:>9.1}{cpu:>9.1}{:>10.1}{:>11.0}{:>12.0}{:>10.1}",
             self.text,
             self.archive,
             self.wall,
+            self.dump,
             self.used.system,
             self.text / cpu,
             self.used.faults / self.pods as f64,
@@ -96,7 +109,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-async fn measured(cli: &Cli, binary: &Path, pods: usize) -> Result<Measured> {
+async fn measured(cli: &Cli, binary: &Path, pods: usize, baseline: &str) -> Result<Measured> {
     let mut options = Options {
         pods,
         pod_latency: Duration::from_millis(cli.pod_latency),
@@ -118,8 +131,11 @@ async fn measured(cli: &Cli, binary: &Path, pods: usize) -> Result<Measured> {
     } else {
         Place::Directory(out.path().to_owned())
     };
+    // Builds before it do not know the setting.
+    let settings = [("PROFILER_BASELINE", baseline)];
+    let settings = if cli.baseline { &settings[..] } else { &[] };
     let (before, begin) = (Used::by_children()?, Instant::now());
-    let manifest = bench::run(binary, &place, Duration::from_secs(1), options).await?;
+    let manifest = bench::run(binary, &place, Duration::from_secs(1), settings, options).await?;
     let (wall, after) = (begin.elapsed(), Used::by_children()?);
     let bytes = |value: &serde_json::Value| value.as_f64().map(|bytes| bytes / MIB);
     Ok(Measured {
@@ -127,6 +143,7 @@ async fn measured(cli: &Cli, binary: &Path, pods: usize) -> Result<Measured> {
         archive: bytes(&manifest["archive"]["bytes"]).context("no archive")?,
         peak: bytes(&manifest["peak_memory_bytes"]).context("no peak")?,
         wall: wall.as_secs_f64(),
+        dump: seconds_of(&manifest, &["baseline", "dump"]),
         used: after.since(before),
         pods,
     })
@@ -162,6 +179,17 @@ fn verdict(cli: &Cli, peaks: &[f64]) -> ExitCode {
         }
     }
     code
+}
+
+/// How long phases took, in seconds.
+fn seconds_of(manifest: &serde_json::Value, names: &[&str]) -> f64 {
+    let phases = manifest["phases"].as_array().into_iter().flatten();
+    let phases = phases.filter(|phase| {
+        phase["phase"]
+            .as_str()
+            .is_some_and(|name| names.contains(&name))
+    });
+    phases.filter_map(|phase| phase["seconds"].as_f64()).sum()
 }
 
 /// The size of what the pods gave, uncompressed: the texts, and the cpu profiles.

@@ -26,7 +26,14 @@ async fn main() -> Result<()> {
         ..Options::default()
     };
     let place = Place::Directory(out.clone());
-    let manifest = bench::run(&binary, &place, Duration::from_secs(3), options).await?;
+    let manifest = bench::run(
+        &binary,
+        &place,
+        Duration::from_secs(3),
+        &[("PROFILER_BASELINE", "true")],
+        options,
+    )
+    .await?;
     let first = &manifest["pods"][0]["name"];
     let (out, id) = (out.display(), bench::RUN_ID);
     println!(

@@ -102,7 +102,7 @@ async fn main() -> Result<()> {
     };
     let place = Place::Directory(scratch.path().join("destination"));
     let before = Used::by_children()?;
-    bench::run(&binary, &place, Duration::from_secs(1), options).await?;
+    bench::run(&binary, &place, Duration::from_secs(1), &[], options).await?;
     let cpu = Used::by_children()?.since(before).cpu();
     println!("{:<10}{cpu:>7.2}{:>12.0}", "a run", megabytes / cpu);
     println!("a run takes {:.2} times its parts", cpu / sum);
