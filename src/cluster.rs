@@ -15,3 +15,4 @@ pub mod retry;
 pub mod rights;
 pub mod stop_confirmation;
 pub mod tokens;
+pub mod vmis;

@@ -12,6 +12,7 @@ mod run_id;
 mod setting;
 mod types;
 mod variables;
+mod window;
 
 pub use foreign_settings::{ChecksumsSet, OwnPod};
 pub use min_complete::MinComplete;
@@ -21,6 +22,6 @@ pub use setting::{PREFIX, Variable};
 pub use types::{
     Config, ConfigError, DestinationConfig, EnablePolicy, EngineConfig, LogFormat, Patience,
     Retention, S3Config, S3Settings, SignalFiles, SnapshotConfig, Telling, TerminationLog,
-    UndoConfig, WindowConfig,
+    UndoConfig, VmiConfig, WindowConfig,
 };
 pub use variables::VARIABLES;

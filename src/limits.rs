@@ -217,6 +217,21 @@ pub const POD_LISTINGS: usize = 3;
 /// Tries of a continue token, each time with the fresh one that came for a stale one.
 pub const TOKEN_EXCHANGES: usize = 5;
 
+/// Tries of a LIST of virtual machines whose continue token went stale on the way.
+pub const VM_LISTINGS: usize = 3;
+
+/// The longest time for the LISTs of virtual machines before start and after stop, which wait for them.
+pub const VM_LISTS: Duration = Duration::from_secs(60);
+
+/// How long the API server is asked to keep one watch of virtual machines open.
+pub const VM_WATCH: Duration = Duration::from_secs(290);
+
+/// The most virtual machine instances that are counted, and the most virtual machines, of some 100 bytes each.
+pub const VM_RECORDS: usize = 50_000;
+
+/// How far the clocks of a cluster's nodes may differ.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
 // Of `window`.
 
 /// The time between two looks for the stop file.

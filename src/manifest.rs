@@ -3,6 +3,7 @@
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
 mod pod;
+mod vmi;
 mod window_numbers;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub use pod::{
     ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted,
     UnexpectedName,
 };
+pub use vmi::{CountedFrom, VmiLatencies, VmiQuantiles};
 pub use window_numbers::{Amount, ComponentNumbers, Snapshot, WindowNumbers};
 
 use crate::component::Component;
@@ -70,6 +72,9 @@ pub struct Manifest {
     pub fallback_reason: Option<String>,
     /// Seconds spent in each phase, in order.
     pub phases: Vec<PhaseSeconds>,
+    /// How fast the virtual machine instances came up that were created in the window, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vmi_latencies: Option<VmiLatencies>,
     /// What went wrong beside the run, such as an earlier run that could not be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -130,6 +135,8 @@ pub enum EndedBy {
     Settle,
     /// The stop file had appeared.
     StopFile,
+    /// As many virtual machine instances were Running as it waited for, and the settle duration had passed.
+    VmisRunning,
     /// The longest time that a window may last had passed.
     MaxWindow,
     /// A signal told the run to stop.

@@ -38,13 +38,15 @@ impl Deadline {
     }
 }
 
-/// Waits for the window's end: its time, its stop file, or the run's shutdown.
+/// Waits for the window's end: its time, its stop file, as many virtual machine instances as it waits for, which is
+/// when `enough` resolves, or the run's shutdown.
 pub async fn wait_for_end(
     config: &WindowConfig,
     stop_file: &Path,
+    enough: impl Future<Output = ()>,
     shutdown: impl Future<Output = EndedBy>,
 ) -> WindowEnd {
-    tokio::pin!(shutdown);
+    tokio::pin!(shutdown, enough);
     let begin = Instant::now();
     let latest = Deadline {
         at: begin + config.max,
@@ -54,11 +56,12 @@ pub async fn wait_for_end(
         at: begin + config.settle,
         by: EndedBy::Settle,
     };
-    let mut deadline = if config.settle_after_stop_file {
-        latest
-    } else {
+    let mut deadline = if config.settles_from_the_beginning() {
         settled.or_earlier(latest)
+    } else {
+        latest
     };
+    let mut came_up = None;
     let mut file = StopFile::new(stop_file);
     let mut workload_exit_code = None;
     loop {
@@ -73,7 +76,9 @@ pub async fn wait_for_end(
                 at: Instant::now() + settle,
                 by: EndedBy::StopFile,
             };
-            deadline = stopped.or_earlier(latest);
+            deadline = stopped
+                .or_earlier(came_up.unwrap_or(latest))
+                .or_earlier(latest);
         }
         if Instant::now() >= deadline.at {
             return WindowEnd {
@@ -83,6 +88,14 @@ pub async fn wait_for_end(
         }
         tokio::select! {
             () = tokio::time::sleep_until(deadline.at.min(Instant::now() + STOP_FILE_POLL)) => {}
+            () = &mut enough, if came_up.is_none() => {
+                let settled = Deadline {
+                    at: Instant::now() + config.settle,
+                    by: EndedBy::VmisRunning,
+                };
+                came_up = Some(settled);
+                deadline = deadline.or_earlier(settled);
+            }
             by = &mut shutdown => {
                 // A workload that has just ended is often what ends the run.
                 let last = file.look().flatten();

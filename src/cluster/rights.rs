@@ -97,6 +97,27 @@ pub fn to_switch(install: &Install) -> Vec<Right> {
     rights
 }
 
+/// The rights that a run needs besides, to follow virtual machine instances.
+pub fn to_follow_vmis(namespace: Option<&str>) -> Vec<Right> {
+    of_vms("virtualmachineinstances", namespace)
+}
+
+/// The rights by which latencies count from the creation of the virtual machine. A run goes without.
+pub fn to_read_vms(namespace: Option<&str>) -> Vec<Right> {
+    of_vms("virtualmachines", namespace)
+}
+
+fn of_vms(resource: &'static str, namespace: Option<&str>) -> Vec<Right> {
+    let right = |verb| Right {
+        group: "kubevirt.io",
+        resource,
+        verb,
+        namespace: namespace.map(str::to_owned),
+        name: None,
+    };
+    ["list", "watch"].map(right).into()
+}
+
 /// Checks the rights. Where the account may not even ask, that is warned of and nothing else.
 ///
 /// # Errors

@@ -123,6 +123,14 @@ pub(super) fn namespace(value: &str) -> Result<String, String> {
         .ok_or_else(|| not(value, "a namespace's name"))
 }
 
+/// A label selector, which the API server alone understands: only what can be none is refused.
+pub(super) fn label_selector(value: &str) -> Result<String, String> {
+    let inner = |c: char| c.is_ascii_alphanumeric() || "-_./,=!() ".contains(c);
+    let good = value.len() <= 1000 && value.chars().all(inner);
+    good.then(|| value.to_owned())
+        .ok_or_else(|| not(value, "a label selector, such as app=vm,tier in (a,b)"))
+}
+
 /// A run's id.
 pub(super) fn run_id(value: &str) -> Result<RunId, String> {
     RunId::parse(value).map_err(|accepted| not(value, &accepted))

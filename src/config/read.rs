@@ -4,20 +4,19 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::destination::read_destinations;
 use super::foreign_settings::ForeignSettings;
-use super::parse::not;
 use super::run_id::RunId;
 use super::setting::Faults;
 use super::types::{
     Config, ConfigError, DestinationConfig, EngineConfig, EngineName, Patience, Retention,
-    SignalFiles, SnapshotConfig, Telling, TerminationLog, UndoConfig, WindowConfig,
+    SignalFiles, Telling, TerminationLog, UndoConfig, WindowConfig,
 };
 use super::variables::Settings;
+use super::window::{read_snapshots, read_vmis, read_window};
 
 /// Reads a run's configuration out of an environment.
 ///
@@ -104,6 +103,7 @@ fn read_config(
         fallback,
         components,
         window,
+        vmis: read_vmis(faults, settings),
         signals,
         engine: read_engine(faults, settings, &foreign)?,
         namespace: faults.read(settings.namespace()),
@@ -195,50 +195,6 @@ fn check_distinct(
             faults.add(name, &format!("it is the same file as {other}"));
         }
     }
-}
-
-fn read_window(faults: &mut Faults, settings: &Settings) -> Option<WindowConfig> {
-    let stop_file = settings.stop_file();
-    let settle_after_stop_file = stop_file.is_set();
-    let setting = if settle_after_stop_file {
-        settings.settle().map_default(|_| Duration::ZERO)
-    } else {
-        let accepted = format!("a duration above zero, unless a {} is set", stop_file.name);
-        settings.settle().with_rule(|text, settle| {
-            if settle.is_zero() {
-                return Err(not(text, &accepted));
-            }
-            Ok(())
-        })
-    };
-    let is_faulty = setting.is_faulty();
-    let settle = faults.read(setting)?;
-    let max_window = settings.max_window();
-    let max = faults.read(max_window.map_default(|default| default.max(settle)))?;
-    if !is_faulty && (settle > max || max.is_zero()) {
-        let name = settings.settle().name;
-        let fault = format!("{max:?} is less than {name}, {settle:?}, or no time at all");
-        faults.add(&settings.max_window().name, &fault);
-    }
-    Some(WindowConfig {
-        settle,
-        settle_after_stop_file,
-        max,
-    })
-}
-
-/// The outer `None` is a fault.
-fn read_snapshots(faults: &mut Faults, settings: &Settings) -> Option<Option<SnapshotConfig>> {
-    const SHORTEST: Duration = Duration::from_secs(1);
-    let kinds = faults.read(settings.snapshot_kinds())?;
-    let every = settings.snapshot_every().with_rule(|text, every| {
-        if *every < SHORTEST {
-            return Err(not(text, "a duration of 1s or more"));
-        }
-        Ok(())
-    });
-    let every = faults.read(every);
-    Some(every.map(|every| SnapshotConfig { every, kinds }))
 }
 
 fn read_engine(

@@ -22,6 +22,8 @@ pub struct Config {
     pub components: BTreeSet<Component>,
     /// When profiling ends.
     pub window: WindowConfig,
+    /// The virtual machine instances that are followed, if any are.
+    pub vmis: Option<VmiConfig>,
     /// The signal files.
     pub signals: SignalFiles,
     /// How the dump is fetched.
@@ -140,12 +142,31 @@ impl std::fmt::Display for DestinationConfig {
 /// The times that end profiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowConfig {
-    /// How long the window stays open: from its beginning, or after the stop file.
+    /// How long the window stays open: from its beginning, after the stop file, or once the instances are Running.
     pub settle: Duration,
     /// Whether the settle duration begins with the stop file, because the user named one.
     pub settle_after_stop_file: bool,
+    /// The number of virtual machine instances that have to be Running before the settle duration begins, if the
+    /// user named one.
+    pub until_vmis_running: Option<u32>,
     /// The window's longest length, whatever else happens.
     pub max: Duration,
+}
+
+impl WindowConfig {
+    /// Whether the settle duration begins with the window, because nothing else begins it.
+    pub fn settles_from_the_beginning(&self) -> bool {
+        !self.settle_after_stop_file && self.until_vmis_running.is_none()
+    }
+}
+
+/// The virtual machine instances that are followed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VmiConfig {
+    /// Their namespace; `None` is all.
+    pub namespace: Option<String>,
+    /// The selector of their labels; `None` is all.
+    pub selector: Option<String>,
 }
 
 /// Dumps within the window.

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::foreign_settings::is_service_link;
 use super::min_complete::MinComplete;
 use super::parse::{
-    absolute_path, age, any, boolean, components, destination, duration, kinds, labels,
-    min_complete, namespace, number, one_of, run_id, tags,
+    absolute_path, age, any, boolean, components, destination, duration, kinds, label_selector,
+    labels, min_complete, namespace, number, one_of, run_id, tags,
 };
 use super::run_id::RunId;
 use super::setting::{Faults, PREFIX, Setting, Variable};
@@ -65,8 +65,8 @@ variables! {
         default "all",
         "comma list of virt-api, virt-controller, virt-handler, virt-operator; narrows the dump (start and stop always reach every pod)";
     settle: Duration, duration,
-        default "5m" "; 0s with a STOP_FILE",
-        "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that file appeared";
+        default "5m" "; 0s with a STOP_FILE or UNTIL_VMIS_RUNNING",
+        "how long profiling stays on, such as `90s`, `5m`, `1h30m`; with a STOP_FILE that is set: how long it goes on after that file appeared; with UNTIL_VMIS_RUNNING: after so many VMIs were Running";
     stop_file: PathBuf, absolute_path,
         unset "`stop` in $TMPDIR/cluster-profiler-job",
         "profiling ends when this file appears; a number in it is the workload's exit code. A file from before the run is removed";
@@ -79,6 +79,18 @@ variables! {
     max_window: Duration, duration,
         default "1h" ", or SETTLE where that is longer",
         "profiling ends after this time, whatever happens";
+    until_vmis_running: u32, number(1..=50_000),
+        unset "none",
+        "SETTLE begins once so many VMIs (virtual machine instances) are Running, of those that VMI_SELECTOR and VMI_NAMESPACE name; implies VMI_LATENCY";
+    vmi_latency: bool, boolean,
+        default "false",
+        "`true`: the manifest says how fast the VMIs came up that were created while profiling was on; needs rights (`deploy/components/vmi`)";
+    vmi_namespace: String, namespace,
+        unset "all",
+        "namespace of the VMIs that count";
+    vmi_selector: String, label_selector,
+        unset "all",
+        "label selector of the VMIs that count, such as `kube-burner-job=density`";
     engine: EngineName, one_of([("native", EngineName::Native), ("cluster-profiler", EngineName::ClusterProfiler)]),
         default "native",
         "how the dump is fetched: `native`, or `cluster-profiler`, upstream's program, which the image has; what that does not deliver is fetched natively";

@@ -36,6 +36,12 @@ pub(super) async fn tell(
         let count = pods.expected.len();
         say("baseline", &format!("dump {count} pods for comparison"));
     }
+    if let Some(vmis) = &config.vmis {
+        let namespace = vmis.namespace.as_deref().unwrap_or("every namespace");
+        let selector = vmis.selector.as_deref().unwrap_or("any labels");
+        let what = format!("follow the VMIs of {namespace} with {selector}, for their latencies");
+        say("start", &what);
+    }
     let count = pods.ready.len();
     say(
         "start",
@@ -93,10 +99,15 @@ fn end_of_window(window: &WindowConfig, stop_file: &Path) -> String {
     let settle = format_duration(window.settle);
     let longest = format_duration(window.max);
     let stop_file = stop_file.display();
-    let end = if window.settle_after_stop_file {
-        format!("{settle} after {stop_file} appears")
-    } else {
-        format!("after {settle}, or once {stop_file} appears")
+    let end = match (window.settle_after_stop_file, window.until_vmis_running) {
+        (true, None) => format!("{settle} after {stop_file} appears"),
+        (false, None) => format!("after {settle}, or once {stop_file} appears"),
+        (true, Some(wanted)) => {
+            format!("{settle} after {wanted} VMIs are Running or {stop_file} appears")
+        }
+        (false, Some(wanted)) => {
+            format!("{settle} after {wanted} VMIs are Running, or once {stop_file} appears")
+        }
     };
     format!("end the window {end}, after {longest} at the latest")
 }

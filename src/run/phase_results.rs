@@ -9,9 +9,10 @@ use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
+use crate::cluster::vmis::Follower;
 use crate::config::{MinComplete, RunId};
 use crate::destination::{Found, ShippedRun, Summary};
-use crate::manifest::{Archive, ExpectedPod, File, Window};
+use crate::manifest::{Archive, ExpectedPod, File, VmiLatencies, Window};
 use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
 
@@ -81,6 +82,8 @@ pub(super) struct Started {
     pub(super) failed: Option<StartFailed>,
     /// The pods that are expected in the dump.
     pub(super) expected: Vec<ExpectedPod>,
+    /// The virtual machine instances that this attempt follows.
+    pub(super) vmis: Option<Follower>,
 }
 
 /// A window that is over.
@@ -111,6 +114,8 @@ pub(super) struct Stopped {
     pub(super) expected: Vec<ExpectedPod>,
     /// When the stop is given up, confirmed or not.
     pub(super) stop_until: Instant,
+    /// How fast virtual machine instances came up, where that was asked for.
+    pub(super) vmi_latencies: Option<VmiLatencies>,
 }
 
 /// An archive that is at its destination, and has no manifest yet.

@@ -53,6 +53,7 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
             since: Instant::now(),
             failed: failed.map(|(pod, why)| StartFailed { pod, why }),
             expected,
+            vmis: None,
         },
         end: WindowEnd {
             by: journal.ended_by.unwrap_or(EndedBy::Died),

@@ -312,6 +312,35 @@ fn times_that_contradict_each_other_are_faults() {
 }
 
 #[test]
+fn what_is_followed_and_what_needs_it() {
+    let config = beside_destination(&[("PROFILER_SETTLE", "1m")]).expect("a configuration");
+    assert_eq!(config.vmis, None);
+    let config = beside_destination(&[
+        ("PROFILER_UNTIL_VMIS_RUNNING", "100"),
+        ("PROFILER_VMI_SELECTOR", "app in (a, b)"),
+        ("PROFILER_VMI_NAMESPACE", "vms"),
+    ]);
+    let config = config.expect("a configuration");
+    let vmis = config.vmis.expect("it implies that they are followed");
+    assert_eq!(vmis.namespace.as_deref(), Some("vms"));
+    assert_eq!(vmis.selector.as_deref(), Some("app in (a, b)"));
+    assert_eq!(config.window.until_vmis_running, Some(100));
+    assert_eq!(config.window.settle, Duration::ZERO);
+    for name in ["PROFILER_VMI_SELECTOR", "PROFILER_VMI_NAMESPACE"] {
+        let faults = faults(&[("PROFILER_DESTINATION", "file:///results"), (name, "vms")]);
+        let needs = "it needs PROFILER_VMI_LATENCY=true or PROFILER_UNTIL_VMIS_RUNNING";
+        assert_eq!(faults, [format!("{name}: {needs}")]);
+    }
+    for bad in [
+        ("PROFILER_UNTIL_VMIS_RUNNING", "0"),
+        ("PROFILER_VMI_SELECTOR", "a;b"),
+    ] {
+        let more = ("PROFILER_VMI_LATENCY", "true");
+        assert!(beside_destination(&[bad, more]).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
 fn shares_that_make_no_sense_are_faults() {
     for share in [
         "101%",

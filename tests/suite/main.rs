@@ -61,5 +61,6 @@ mod tidy;
 mod times;
 mod tokens;
 mod told;
+mod vmi_latency;
 mod window;
 mod window_memory;

@@ -7,7 +7,7 @@ use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
 use serde_json::json;
-use standin::{Options, RouteAnswer, RouteFault, Standin, Times};
+use standin::{Options, RouteAnswer, RouteFault, Standin, Times, VmScript};
 use tokio::sync::mpsc;
 
 use crate::harness::{Log, Place, standin};
@@ -97,6 +97,28 @@ async fn a_restore_waits_for_the_operator_by_name() {
         log.until("waiting for virt-operator to observe generation 3, it has seen 2")
             .await;
         standin.set_unobserved(false);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_window_says_how_many_instances_are_running() {
+    let standin = standin().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_UNTIL_VMIS_RUNNING", 5)
+        .with("PROFILER_SETTLE", "0s");
+    run(&place, async |log| {
+        log.until("waiting for the workload: 0 of 5 VMIs are Running")
+            .await;
+        let script = |count| VmScript {
+            count,
+            prefix: format!("of-{count}"),
+            ..VmScript::default()
+        };
+        standin.create_vms(script(3)).await;
+        log.until("waiting for the workload: 3 of 5 VMIs are Running")
+            .await;
+        standin.create_vms(script(2)).await;
     })
     .await;
 }

@@ -104,6 +104,7 @@ async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> WindowEnd
     let config = WindowConfig {
         settle: Duration::from_millis(settle_ms),
         settle_after_stop_file: true,
+        until_vmis_running: None,
         max: Duration::from_secs(2),
     };
     let writer = async {
@@ -114,7 +115,7 @@ async fn in_paused_time(settle_ms: u64, content: [&'static str; 2]) -> WindowEnd
         std::future::pending().await
     };
     tokio::select! {
-        ended = window::wait_for_end(&config, &path, std::future::pending()) => ended,
+        ended = window::wait_for_end(&config, &path, std::future::pending(), std::future::pending()) => ended,
         () = writer => unreachable!("it never ends"),
     }
 }

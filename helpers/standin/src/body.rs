@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Sleep, sleep},
+};
 
 /// The most bytes in one frame.
 const CHUNK: usize = 64 * 1024;
@@ -43,6 +46,8 @@ pub(crate) type Piece = Result<Bytes, Broken>;
 /// A response's body.
 pub(crate) struct Body {
     pieces: Box<dyn Iterator<Item = Piece> + Send>,
+    /// What comes after them, as it happens.
+    followed: Option<mpsc::Receiver<Piece>>,
     current: Bytes,
     /// The length, known only of a body that is whole: streamed ones are chunked, as the real ones.
     length: Option<u64>,
@@ -58,6 +63,7 @@ impl Body {
         let length = Some(current.len() as u64);
         Self {
             pieces: Box::new(std::iter::empty()),
+            followed: None,
             current,
             length,
             deadline: None,
@@ -75,9 +81,18 @@ impl Body {
         Self::streamed(pieces.into_iter())
     }
 
+    /// A body of pieces that are still to come.
+    pub(crate) fn followed(pieces: mpsc::Receiver<Piece>) -> Self {
+        Self {
+            followed: Some(pieces),
+            ..Self::streamed(std::iter::empty())
+        }
+    }
+
     fn streamed(pieces: impl Iterator<Item = Piece> + Send + 'static) -> Self {
         Self {
             pieces: Box::new(pieces),
+            followed: None,
             current: Bytes::new(),
             length: None,
             deadline: None,
@@ -104,7 +119,11 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         while self.linger.is_none() && self.current.is_empty() {
-            match self.pieces.next() {
+            let piece = match (self.pieces.next(), &mut self.followed) {
+                (None, Some(followed)) => ready!(followed.poll_recv(context)),
+                (piece, _) => piece,
+            };
+            match piece {
                 Some(Ok(piece)) => self.current = piece,
                 Some(Err(Broken::Here)) => self.linger = Some(Box::pin(sleep(LINGER))),
                 Some(Err(Broken::AfterALongStall)) => self.linger = Some(Box::pin(sleep(STALL))),

@@ -45,6 +45,8 @@ mod strike;
 pub mod tls;
 mod token;
 mod upcoming;
+mod vm_object;
+mod vms;
 
 pub use fault::{Damage, Fault, RouteAnswer, RouteFault, Times};
 pub use log::Seen;
@@ -53,3 +55,4 @@ pub use options::{Denied, HyperConvergedApi, KubeVirt, Options, Profiles};
 pub use profiles::KINDS;
 pub use standin::Standin;
 pub use state::State;
+pub use vms::{Fate, VmCreation, VmScript, WatchEnd};

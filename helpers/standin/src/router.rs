@@ -5,6 +5,7 @@ use http::Method;
 use crate::{
     profiler::Call,
     resource::{Resource, Verb},
+    vms::VmKind,
 };
 
 /// A request's meaning.
@@ -23,6 +24,11 @@ pub(crate) enum Route {
     },
     Pods {
         namespace: String,
+    },
+    /// Virtual machines, or their instances: of a namespace, or all.
+    Vms {
+        kind: VmKind,
+        namespace: Option<String>,
     },
     Review,
     /// kube-apiserver passes these on to virt-api.
@@ -68,6 +74,21 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
             "stop-cluster-profiler" => Route::Profiler(Call::Stop),
             "dump-cluster-profiler" => Route::Profiler(Call::Dump),
             _ => return Err(NoRoute::NotFound),
+        },
+        ["apis", "kubevirt.io", "v1", plural] => Route::Vms {
+            kind: VmKind::of(plural).ok_or(NoRoute::NotFound)?,
+            namespace: None,
+        },
+        [
+            "apis",
+            "kubevirt.io",
+            "v1",
+            "namespaces",
+            namespace,
+            plural @ ("virtualmachines" | "virtualmachineinstances"),
+        ] => Route::Vms {
+            kind: VmKind::of(plural).ok_or(NoRoute::NotFound)?,
+            namespace: Some((*namespace).to_owned()),
         },
         [
             "apis",
@@ -145,6 +166,10 @@ impl Route {
             Self::Pods { namespace } => Some(Attributes {
                 namespace: Some(namespace),
                 ..cluster("", "pods")
+            }),
+            Self::Vms { kind, namespace } => Some(Attributes {
+                namespace: namespace.as_deref(),
+                ..cluster("kubevirt.io", kind.plural())
             }),
             Self::Review => Some(Attributes {
                 verb: "create",

@@ -44,8 +44,13 @@ impl Selector {
 
     /// Whether it selects this pod.
     pub(crate) fn matches(&self, pod: &Pod) -> bool {
+        self.matches_labels(|key| pod.label.as_ref().filter(|_| key == LABEL))
+    }
+
+    /// Whether it selects what has these labels.
+    pub(crate) fn matches_labels<'a>(&self, label: impl Fn(&str) -> Option<&'a String>) -> bool {
         self.0.iter().all(|Requirement { key, test }| {
-            let value = pod.label.as_ref().filter(|_| key == LABEL);
+            let value = label(key);
             match test {
                 Test::Exists => value.is_some(),
                 Test::Absent => value.is_none(),

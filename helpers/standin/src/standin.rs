@@ -26,6 +26,7 @@ use crate::{
     shared::Shared,
     state::State,
     tls,
+    vms::{self, VmCreation, VmScript, WatchEnd},
 };
 
 /// A stand-in that serves until it is dropped.
@@ -189,6 +190,36 @@ impl Standin {
             state.faults.clear();
             state.route_faults.clear();
         });
+    }
+
+    /// Creates virtual machines as a script says, until all its steps are done.
+    pub async fn create_vms(&self, script: VmScript) {
+        let first = self.vm_log().len();
+        let steps = vms::steps(&script, first);
+        let begin = tokio::time::Instant::now();
+        let mut left = steps.as_slice();
+        while let Some(step) = left.first() {
+            tokio::time::sleep_until(begin + step.after).await;
+            let due =
+                left.partition_point(|step| begin + step.after <= tokio::time::Instant::now());
+            let (now, later) = left.split_at(due.max(1));
+            self.change(|state| {
+                for step in now {
+                    state.vms.step(&script, step, &mut state.revisions);
+                }
+            });
+            left = later;
+        }
+    }
+
+    /// What was done to each virtual machine instance, in the order of their creation.
+    pub fn vm_log(&self) -> Vec<VmCreation> {
+        self.shared.state.borrow().vms.log()
+    }
+
+    /// The next watch of instances that has no such end ends so, after this many events.
+    pub fn end_watch(&self, events: usize, end: WatchEnd) {
+        self.change(|state| state.vms.watch_ends.push((events, end)));
     }
 
     /// Somebody else starts the profiler: it clears and restarts what runs.

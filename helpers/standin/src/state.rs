@@ -22,6 +22,7 @@ use crate::{
     resource::Resource,
     revisions::Revisions,
     strike,
+    vms::Vms,
 };
 
 /// The cluster, and the requests that it got. [`crate::Standin::wait_until`] looks at it.
@@ -35,6 +36,7 @@ pub struct State {
     /// By pod uid: a replaced pod begins anew.
     pub(crate) profilers: HashMap<String, Profiler>,
     pub(crate) starts: usize,
+    pub(crate) vms: Vms,
     /// The number the next new pod gets.
     pub(crate) next: usize,
 }
@@ -72,6 +74,7 @@ impl State {
             route_faults: options.route_faults.clone(),
             profilers: HashMap::new(),
             starts: 0,
+            vms: Vms::default(),
             next: options.pods + options.unrelated + options.launchers,
         }
     }
@@ -141,6 +144,11 @@ impl State {
     /// How many starts reached the pods, whatever was answered.
     pub fn starts(&self) -> usize {
         self.starts
+    }
+
+    /// How many virtual machine instances are in this phase now.
+    pub fn instances_in(&self, phase: &str) -> usize {
+        self.vms.in_phase(phase)
     }
 
     /// The labelled component pods that are Ready now: all that start and stop reach.

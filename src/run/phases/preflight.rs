@@ -21,7 +21,7 @@ use crate::pprof::Kind;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Preflight, Ready, ReadyPods, Refused};
-use crate::run::profiler_switch;
+use crate::run::{profiler_switch, vmis};
 
 /// Proves everything, and again after faults that may pass, for PROFILER_PREFLIGHT_RETRY or until the
 /// run is told to stop.
@@ -260,6 +260,7 @@ async fn find_install(connection: &Connection, config: &Config) -> Result<Box<In
         needed.extend(rights::to_switch(&install));
     }
     rights::check(connection, needed).await?;
+    vmis::prove(connection, config).await?;
     Ok(Box::new(install))
 }
 

@@ -152,6 +152,7 @@ fn manifest(
         archive: dumped.archive,
         fallback_reason: target.fallback_reason.clone(),
         phases,
+        vmi_latencies: stopped.vmi_latencies.clone(),
         warnings: dumped.warnings,
         workload_exit_code: stopped.workload_exit_code,
         peak_memory_bytes: peak_memory(),

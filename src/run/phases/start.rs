@@ -17,7 +17,7 @@ use crate::manifest::ExpectedPod;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{ReadyPods, StartFailed, Started};
-use crate::run::{resume, run_lease};
+use crate::run::{resume, run_lease, vmis};
 
 /// Starts profiling in every Ready component pod, and notes in the journal which pods they are before it
 /// is sent. A start that fails is stopped and tried again; one that goes on failing at one pod is no
@@ -37,6 +37,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     );
     let started: Vec<_> = pods.ready.iter().map(|pod| pod.pod.clone()).collect();
     let unstopped = unstopped(context, install).await?;
+    let vmis = vmis::begin(context).await;
     let mut slot = context.stop_confirmation.lock().await;
     let lease = &context.cluster.lease;
     let limits = &context.cluster.connection.limits;
@@ -55,6 +56,9 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     let confirmation = slot.insert(confirmation);
     let failed = send_start(context, &pods, confirmation).await?;
     let at = (limits.now)();
+    if let Some(vmis) = &vmis {
+        vmis.open_window();
+    }
     let since = Instant::now();
     let noted = lease.note_patiently(limits, told(), |journal| {
         journal.started = Some(at);
@@ -68,6 +72,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
         since,
         failed,
         expected: pods.expected,
+        vmis,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::run::phase_results::{Stopped, WindowOver};
 use crate::run::profiler_switch;
 use crate::run::run_lease::unless_lost;
 use crate::run::status::signal_files;
+use crate::run::vmis;
 
 /// Sends stop until it is confirmed, for PROFILER_STOP_WAIT at the longest, or until the run is told to
 /// stop; then the rest of it is done beside the dump.
@@ -35,12 +36,15 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
         unless_lost(context.cluster.lease.note_stopped().await)?;
         tracing::info!(ended_by = ?over.end.by, "profiling is off");
     }
+    let window = Window {
+        start: over.started.at,
+        stop: stopped,
+        ended_by: over.end.by,
+    };
+    let vmi_latencies = vmis::finish(context, over.started.vmis, &window).await;
     Ok(Stopped {
-        window: Window {
-            start: over.started.at,
-            stop: stopped,
-            ended_by: over.end.by,
-        },
+        window,
+        vmi_latencies,
         workload_exit_code: over.end.workload_exit_code,
         start_failed: over.started.failed,
         died_dumping: over.died_dumping,

@@ -9,6 +9,7 @@ use crate::run::outcome::Fault;
 use crate::run::phase_results::{Started, WindowOver};
 use crate::run::snapshots;
 use crate::run::status::signal_files;
+use crate::run::vmis;
 use crate::window::{self, WindowEnd};
 
 /// Says that profiling is on, and waits for the window's end. A window that is over before it opens is
@@ -40,8 +41,9 @@ async fn wait_for_end(context: &Context, started: &Started) -> Result<WindowEnd,
     tracing::info!(longest = %format_duration(longest), "profiling is on");
     context.progress.show_window(longest);
     let told = async { context.shutdown.requested().await.by };
+    let enough = vmis::until_running(context, started.vmis.as_ref());
     Ok(tokio::select! {
-        end = window::wait_for_end(&config.window, &config.signals.stop, told) => end,
+        end = window::wait_for_end(&config.window, &config.signals.stop, enough, told) => end,
         never = snapshots::take(context, &started.expected, started.since) => match never {},
     })
 }
@@ -49,9 +51,9 @@ async fn wait_for_end(context: &Context, started: &Started) -> Result<WindowEnd,
 /// How long the window can last, as far as is known when it opens.
 fn longest(context: &Context) -> Duration {
     let window = &context.config.window;
-    if window.settle_after_stop_file {
-        window.max
-    } else {
+    if window.settles_from_the_beginning() {
         window.settle
+    } else {
+        window.max
     }
 }

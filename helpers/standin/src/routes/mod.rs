@@ -8,6 +8,7 @@ mod pods;
 mod profiler;
 mod review;
 mod schema;
+mod vms;
 
 use std::sync::Arc;
 
@@ -68,14 +69,18 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
     Some(reply)
 }
 
-async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant) -> Reply {
+async fn dispatch(shared: &Arc<Shared>, parts: &Parts, body: &Bytes, arrived: Instant) -> Reply {
     let route = match router::route(&parts.method, parts.uri.path()) {
         Ok(route) => route,
         Err(no_route) => return nowhere(&no_route),
     };
-    let refusal = route
-        .attributes()
-        .and_then(|asked| rbac::refusal(&shared.options, &asked));
+    let mut asked = route.attributes();
+    if let (Route::Vms { .. }, Some(asked)) = (&route, &mut asked)
+        && vms::is_watch(parts)
+    {
+        asked.verb = "watch";
+    }
+    let refusal = asked.and_then(|asked| rbac::refusal(&shared.options, &asked));
     if let Some(refusal) = refusal {
         return refusal;
     }
@@ -109,6 +114,7 @@ async fn dispatch(shared: &Shared, parts: &Parts, body: &Bytes, arrived: Instant
             objects::answer(shared, *verb, key, parts, body)
         }
         Route::Pods { namespace } => pods::list(shared, namespace, parts),
+        Route::Vms { kind, namespace } => vms::answer(shared, *kind, namespace.as_deref(), parts),
         Route::Review => review::create(&shared.options, body),
         Route::Profiler(call) => aggregated(shared, *call, body, arrived).await,
     }
