@@ -229,6 +229,9 @@ pub const VM_WATCH: Duration = Duration::from_secs(290);
 /// The most virtual machine instances that are counted, and the most virtual machines, of some 100 bytes each.
 pub const VM_RECORDS: usize = 50_000;
 
+/// How long a watch of virtual machines has to be silent after stop to be taken for read to its end.
+pub const VM_SILENCE: Duration = Duration::from_secs(1);
+
 /// How far the clocks of a cluster's nodes may differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 

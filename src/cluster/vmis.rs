@@ -2,6 +2,7 @@
 
 mod api;
 mod follower;
+mod following;
 mod latencies;
 mod second;
 mod table;

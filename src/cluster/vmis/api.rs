@@ -174,9 +174,21 @@ struct PageMetadata {
 /// # Errors
 /// They cannot be listed.
 pub async fn prove(connection: &Connection, scope: &Scope) -> Result<(), CallError> {
-    let params = params(Kind::Instance, scope).limit(1);
-    page(connection, Kind::Instance, scope, &params).await?;
+    current_revision(connection, scope).await?;
     Ok(())
+}
+
+/// The revision that the instances have now.
+///
+/// # Errors
+/// They cannot be listed.
+pub(super) async fn current_revision(
+    connection: &Connection,
+    scope: &Scope,
+) -> Result<String, CallError> {
+    let params = params(Kind::Instance, scope).limit(1);
+    let page = page(connection, Kind::Instance, scope, &params).await?;
+    Ok(page.metadata.resource_version)
 }
 
 /// Lists all objects, and gives the revision of the list. One whose token goes stale begins anew.
