@@ -1,5 +1,6 @@
 //! The machines and instances that are followed: from before the start of a window until after its stop.
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -62,14 +63,14 @@ impl Follower {
 
     /// Reads the watch to its end, and lists once more what there is, unless `given_up` resolves before.
     pub async fn finish(mut self, given_up: impl Future<Output = ()>) -> Table {
-        let mut given_up = std::pin::pin!(given_up);
+        let given_up = given_up.shared();
         tokio::select! {
             caught_up = timeout(VM_LISTS, self.following.catch_up()) => if caught_up.is_err() {
                 self.following.table().miss(
                     "the watch was still behind long after the window: one that was deleted is not known",
                 );
             },
-            () = &mut given_up => {}
+            () = given_up.clone() => {}
         }
         for task in self.tasks.drain(..) {
             task.abort();
