@@ -77,7 +77,8 @@ impl Follower {
             // Its end is waited for: until then it may still write.
             let _ = task.await;
         }
-        if let Some(error) = self.following.table().broken.take() {
+        let broken = self.following.table().broken.take();
+        if let Some(error) = broken {
             self.following.table().miss(format!(
                 "the watch of virtualmachineinstances was broken when the window ended, and one that was deleted since \
                  is not known: {error}"
