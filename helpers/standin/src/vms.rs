@@ -148,11 +148,14 @@ pub(crate) struct VmEvent {
     pub(crate) vm: Arc<Vm>,
 }
 
+/// An object from this revision on; none where it was deleted.
+type Version = (i64, Option<Arc<Vm>>);
+
 /// Every version of the objects of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    /// By namespace and name: the version of each revision, none where it was deleted.
-    objects: BTreeMap<String, Vec<(i64, Option<Arc<Vm>>)>>,
+    /// By namespace and name.
+    objects: BTreeMap<String, Vec<Version>>,
     pub(crate) events: Vec<VmEvent>,
 }
 
