@@ -176,6 +176,21 @@ async fn counts_and_quantiles_equal_those_of_what_was_created() {
 }
 
 #[tokio::test]
+async fn quantiles_of_few_are_those_of_the_nearest_rank() {
+    for count in [1, 2, 7, 20] {
+        let standin = standin().await;
+        let place = following(&standin);
+        let script = VmScript {
+            count,
+            seed: 7 + count as u64,
+            ..VmScript::default()
+        };
+        run(&standin, &place, standin.create_vms(script)).await;
+        compare(&manifest(&place), &standin.vm_log());
+    }
+}
+
+#[tokio::test]
 async fn ten_thousand_at_a_rate_are_counted_in_bounded_memory() {
     let standin = standin().await;
     let place = following(&standin);
@@ -191,6 +206,7 @@ async fn ten_thousand_at_a_rate_are_counted_in_bounded_memory() {
     compare(&manifest, &standin.vm_log());
     let peak = manifest.peak_memory_bytes.expect("Linux tells it");
     assert!(peak < 48 << 20, "{peak} bytes");
+    println!("{peak} bytes at the peak");
 }
 
 #[tokio::test]
