@@ -204,9 +204,14 @@ async fn ten_thousand_at_a_rate_are_counted_in_bounded_memory() {
     run(&standin, &place, standin.create_vms(script)).await;
     let manifest = manifest(&place);
     compare(&manifest, &standin.vm_log());
-    let peak = manifest.peak_memory_bytes.expect("Linux tells it");
-    assert!(peak < 48 << 20, "{peak} bytes");
-    println!("{peak} bytes at the peak");
+    let without = Place::new(&standin);
+    assert_eq!(without.run().await.code, 0);
+    let peak = |manifest: &Manifest| manifest.peak_memory_bytes.expect("Linux tells it");
+    let (with, without) = (peak(&manifest), peak(&without.shipped().manifest));
+    assert!(
+        with < without + (8 << 20),
+        "{with} bytes, and {without} without"
+    );
 }
 
 #[tokio::test]
