@@ -13,6 +13,7 @@ mod setting;
 mod types;
 mod variables;
 mod window;
+mod window_config;
 
 pub use foreign_settings::{ChecksumsSet, OwnPod};
 pub use min_complete::MinComplete;
@@ -21,7 +22,7 @@ pub use run_id::{RunFile, RunId};
 pub use setting::{PREFIX, Variable};
 pub use types::{
     Config, ConfigError, DestinationConfig, EnablePolicy, EngineConfig, LogFormat, Patience,
-    Retention, S3Config, S3Settings, SignalFiles, SnapshotConfig, Telling, TerminationLog,
-    UndoConfig, VmiConfig, WindowConfig,
+    Retention, S3Config, S3Settings, SignalFiles, Telling, TerminationLog, UndoConfig,
 };
 pub use variables::VARIABLES;
+pub use window_config::{SnapshotConfig, VmiConfig, WindowConfig};

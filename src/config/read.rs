@@ -13,10 +13,11 @@ use super::run_id::RunId;
 use super::setting::Faults;
 use super::types::{
     Config, ConfigError, DestinationConfig, EngineConfig, EngineName, Patience, Retention,
-    SignalFiles, Telling, TerminationLog, UndoConfig, WindowConfig,
+    SignalFiles, Telling, TerminationLog, UndoConfig,
 };
 use super::variables::Settings;
 use super::window::{read_snapshots, read_vmis, read_window};
+use super::window_config::WindowConfig;
 
 /// Reads a run's configuration out of an environment.
 ///

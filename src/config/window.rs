@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::parse::not;
 use super::setting::{Faults, Setting};
-use super::types::{SnapshotConfig, VmiConfig, WindowConfig};
 use super::variables::Settings;
+use super::window_config::{SnapshotConfig, VmiConfig, WindowConfig};
 
 /// Reads what ends the window.
 pub(super) fn read_window(faults: &mut Faults, settings: &Settings) -> Option<WindowConfig> {

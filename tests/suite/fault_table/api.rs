@@ -2,7 +2,7 @@
 
 use cluster_profiler_job::run::phase::Phase;
 use futures::{StreamExt, stream};
-use standin::{RouteAnswer, RouteFault, Seen, Times};
+use standin::{RouteAnswer, RouteFault, Seen, Standin, Times};
 
 use super::table::Codes;
 use super::{
@@ -57,10 +57,15 @@ pub(super) struct Struck {
     pub(super) codes: Codes,
 }
 
+/// A run that has every phase.
+pub(super) fn with_baseline(standin: &Standin) -> Place {
+    short_and_restoring(Place::new(standin)).with("PROFILER_BASELINE", true)
+}
+
 /// The requests of a run that no fault strikes.
 pub(super) async fn requests_of_a_run() -> Vec<Seen> {
     let reference = cluster(0).await;
-    let place = short_and_restoring(Place::new(&reference));
+    let place = with_baseline(&reference);
     assert_eq!(attempt(&place).await, 0);
     reference.requests()
 }
@@ -111,10 +116,13 @@ pub(super) type Beginning = fn(&[Seen]) -> bool;
 
 /// The phase of each request of a run, by the requests that a phase begins with.
 pub(super) fn phases_of(requests: &[Seen]) -> Vec<Phase> {
-    let beginnings: [(Phase, Beginning); 7] = [
+    let beginnings: [(Phase, Beginning); 8] = [
         (Phase::Lock, |rest| last(&rest[0]) == LEASE),
         (Phase::Gate, |rest| last(&rest[0]) == "kubevirt"),
-        (Phase::Start, |rest| last(&rest[0]) == "pods"),
+        (Phase::Baseline, |rest| rest[0].query.ends_with("limit=1")),
+        (Phase::Start, |rest| {
+            last(&rest[0]) == "pods" && !rest[0].query.ends_with("limit=1")
+        }),
         // The journal is written before stop is sent.
         (Phase::Stop, |rest| {
             rest.get(1).map(last) == Some("stop-cluster-profiler")
@@ -143,7 +151,7 @@ pub(super) fn phases_by(requests: &[Seen], beginnings: &[(Phase, Beginning)]) ->
 async fn struck(strike: Strike) -> Struck {
     let standin = cluster(0).await;
     let before = standin.configuration();
-    let place = short_and_restoring(Place::new(&standin));
+    let place = with_baseline(&standin);
     let times = Times::Only(strike.number);
     standin.route_fault(RouteFault::new("", strike.answer, times));
     let codes = attempts(

@@ -16,10 +16,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use standin::Standin;
 use tokio::sync::mpsc;
 
-use super::api::{phases_of, requests_of_a_run};
+use super::api::{phases_of, requests_of_a_run, with_baseline};
 use super::{
     AT_ONCE, Table, assert_complete, assert_documented, assert_nothing_left, attempt_within,
-    cluster, phases, scaled, short_and_restoring,
+    cluster, phases, scaled,
 };
 use crate::engines;
 use crate::harness::{Place, standin};
@@ -173,8 +173,7 @@ fn assert_all_is_there(manifest: &Manifest, what: &str) {
 async fn with_a_step(phase: Phase, request: usize, step: SignedDuration) -> Vec<u8> {
     let standin = cluster(0).await;
     let before = standin.configuration();
-    let place = short_and_restoring(Place::new(&standin))
-        .with("PROFILER_BASELINE", phase == Phase::Baseline);
+    let place = with_baseline(&standin);
     let (_signals, receiver) = mpsc::channel(1);
     let limits = Limits {
         now: stepped,
