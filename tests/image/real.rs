@@ -42,7 +42,7 @@ fn run(rig: &Rig, deploy: &Deploy, overlay: &str, identity: Identity, engine: &s
     let ended = pod.start("collector").end().with(0);
     let manifest = on_volume(&pod, &pod.environment("collector")["PROFILER_RUN_ID"]);
     assert_eq!((manifest.gate.before, manifest.gate.after), (false, false));
-    assert!(!rig.is_on(), "the profiler is left on");
+    assert_eq!(rig.is_on(), Some(false), "the profiler is left on");
     let name = pod.metadata.name.as_deref().expect("a name");
     let of_pod = format!("--field-selector=involvedObject.name={name}");
     let events = [
