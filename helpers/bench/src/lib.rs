@@ -110,6 +110,20 @@ pub async fn run(
     options: Options,
 ) -> Result<Value> {
     let standin = Standin::start(options).await?;
+    run_against(&standin, binary, place, settle, settings).await
+}
+
+/// The same against a stand-in that is there.
+///
+/// # Errors
+/// As of [`run`].
+pub async fn run_against(
+    standin: &Standin,
+    binary: &Path,
+    place: &Place,
+    settle: Duration,
+    settings: &[(&str, &str)],
+) -> Result<Value> {
     let scratch = tempfile::tempdir()?;
     let kubeconfig = scratch.path().join("kubeconfig");
     standin.write_kubeconfig(&kubeconfig)?;

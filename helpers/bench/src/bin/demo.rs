@@ -1,11 +1,16 @@
-//! `cargo demo`: one run against a stand-in control plane of eight pods.
+//! `cargo demo`: one run against a stand-in control plane of eight pods, beside a workload that creates virtual
+//! machines.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bench::{Build, Place};
-use standin::{Options, Profiles};
+use standin::{Options, Profiles, Standin, VmScript};
+
+/// Virtual machines of the workload.
+const VMS: usize = 50;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -19,21 +24,43 @@ async fn main() -> Result<()> {
     if out.exists() {
         std::fs::remove_dir_all(&out)?;
     }
-    println!("profiling a stand-in control plane of eight pods for three seconds\n");
+    println!(
+        "profiling a stand-in control plane of eight pods until {VMS} virtual machines run, and two seconds more\n"
+    );
     let options = Options {
         pods: 8,
-        profiles: Profiles::Large,
+        profiles: Profiles::Window,
         ..Options::default()
     };
+    let standin = Standin::start(options).await?;
     let place = Place::Directory(out.clone());
-    let manifest = bench::run(
-        &binary,
-        &place,
-        Duration::from_secs(3),
-        &[("PROFILER_BASELINE", "true")],
-        options,
-    )
-    .await?;
+    let until = VMS.to_string();
+    let signals = tempfile::tempdir()?;
+    let ready = signals.path().join("ready");
+    let settings = [
+        ("PROFILER_BASELINE", "true"),
+        ("PROFILER_SNAPSHOT_EVERY", "1s"),
+        ("PROFILER_VMI_LATENCY", "true"),
+        ("PROFILER_UNTIL_VMIS_RUNNING", &until),
+        ("PROFILER_READY_FILE", &ready.display().to_string()),
+    ];
+    let run = bench::run_against(&standin, &binary, &place, Duration::from_secs(2), &settings);
+    let workload = async {
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let script = VmScript {
+            count: VMS,
+            every: Duration::from_millis(20),
+            ..VmScript::default()
+        };
+        standin.create_vms(script).await;
+        std::future::pending::<Infallible>().await
+    };
+    let manifest = tokio::select! {
+        manifest = run => manifest?,
+        never = workload => match never {},
+    };
     let first = &manifest["pods"][0]["name"];
     let (out, id) = (out.display(), bench::RUN_ID);
     println!(
@@ -41,9 +68,9 @@ async fn main() -> Result<()> {
   {out}/profile-{id}.tar.gz
   {out}/profile-{id}.json
 
-Next, unpack it and open a profile (docs/profiles.md has more to try):
+Next, unpack it, and see what the window did (docs/after-a-run.md goes on from here):
   tar xzf {out}/profile-{id}.tar.gz -C {out}
-  go tool pprof -top {out}/profile-{id}/{}/heap.pprof",
+  go tool pprof -top {out}/profile-{id}/{}/delta/allocs.pprof",
         first.as_str().unwrap_or_default()
     );
     Ok(())
