@@ -242,3 +242,10 @@ pub const STOP_FILE_POLL: Duration = Duration::from_millis(250);
 
 /// Dumps within one window.
 pub const MOST_SNAPSHOTS: u32 = 48;
+
+/// The most bytes that the snapshots of a run may have before another is taken: a quarter of the temporary volume of
+/// `deploy/`, which the dump needs, too.
+pub const SNAPSHOT_BYTES: u64 = 128 << 20;
+
+/// The most files that they may be: the manifest names each, in memory.
+pub const SNAPSHOT_FILES: u64 = 12_000;

@@ -218,6 +218,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
     let over = match resumed {
         Some(journal) => {
             before = resume::left_baseline(context);
+            resume::warn_of_snapshots(context);
             resume::take_up(context, *journal).await?
         }
         None => {
@@ -274,8 +275,11 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             (delivered, _) => break delivered?,
         }
     };
-    context.remove_baseline().await;
-    context.remove_snapshots().await;
+    // Another attempt may replace the archive, and needs them again.
+    if finished.is_final {
+        context.remove_baseline().await;
+        context.remove_snapshots().await;
+    }
     rollback::unlock(context, finished.is_final).await;
     Ok(finished)
 }

@@ -83,7 +83,8 @@ impl Comparison<'_> {
         let numbers = &mut self.numbers;
         let interval = self.dumped_at.duration_since(baseline.dumped_at());
         numbers.baseline_at = Some(baseline.dumped_at());
-        numbers.seconds = Some(interval.as_secs_f64());
+        // A clock that was set back meanwhile tells no interval.
+        numbers.seconds = interval.is_positive().then(|| interval.as_secs_f64());
         let memory = if numbers.restarted {
             pprof::whole_life(&bundle.mem_stats)
         } else {
@@ -154,7 +155,7 @@ impl Comparison<'_> {
         };
         let interval = Interval {
             time_nanos: nanoseconds(began_at.duration_since(Timestamp::UNIX_EPOCH)),
-            duration_nanos: nanoseconds(self.dumped_at.duration_since(began_at)),
+            duration_nanos: nanoseconds(self.dumped_at.duration_since(began_at)).max(0),
         };
         let mut writer = self.spool.begin_packed()?;
         difference.write(interval, &mut writer)?;

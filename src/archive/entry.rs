@@ -109,13 +109,15 @@ impl Entry {
         Ok(content)
     }
 
-    /// Writes its content to a file.
+    /// Writes its content to a file, which appears whole or not at all.
     ///
     /// # Errors
     /// A file cannot be read or written.
     pub(super) fn copy_content(&mut self, temporary: &Path, to: &Path) -> io::Result<()> {
         let mut content = self.content(temporary)?;
-        io::copy(&mut content, &mut std::fs::File::create(to)?)?;
+        let mut file = tempfile::NamedTempFile::new_in(to.parent().unwrap_or(temporary))?;
+        io::copy(&mut content, &mut file)?;
+        file.persist(to)?;
         Ok(())
     }
 

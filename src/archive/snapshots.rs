@@ -91,6 +91,25 @@ impl Snapshots {
         Ok(())
     }
 
+    /// Removes the profiles of a snapshot.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub fn abandon(&self, snapshot: &str) -> io::Result<()> {
+        fs::remove_dir_all(self.directory.join(snapshot))
+    }
+
+    /// How many profiles there are, and their bytes.
+    pub fn size(&self) -> (u64, u64) {
+        let below = |path: &PathBuf| fs::read_dir(path).into_iter().flatten().flatten();
+        let snapshots = below(&self.directory).map(|entry| entry.path());
+        let pods =
+            snapshots.flat_map(|path| below(&path).map(|entry| entry.path()).collect::<Vec<_>>());
+        let profiles = pods.flat_map(|path| below(&path).collect::<Vec<_>>());
+        let sizes = profiles.filter_map(|profile| Some(profile.metadata().ok()?.len()));
+        sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
+    }
+
     /// What each snapshot is, in order. One whose record cannot be read is none.
     pub fn all(&self) -> Vec<Snapshot> {
         let records = self.names().into_iter().filter_map(|name| {

@@ -16,7 +16,7 @@ use crate::cluster::call::CallError;
 use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::retry::{self, Outlook};
 use crate::cluster::tokens::{PodList, Step, Walker};
-use crate::component::selector;
+use crate::component::{Component, selector};
 use crate::errors::joined;
 use crate::limits::{DUMP_ROUNDS, FRESH_TOKENS};
 use crate::manifest::{ExpectedPod, Uncounted};
@@ -98,7 +98,13 @@ pub(super) async fn dump(
             ));
         }
         for pod in wanted.into_keys() {
-            let _ = out.send(missing(pod, GONE)).await;
+            let _ = out.send(PodDump::missing(pod, GONE)).await;
+        }
+        // virt-api serves them all: where its own dump has a place in the order, it is not to overlap with others'.
+        while plan.order != Component::ALL
+            && let Some(task) = tasks.join_next().await
+        {
+            joined(task)?;
         }
     }
     while let Some(task) = tasks.join_next().await {
@@ -116,18 +122,9 @@ fn not_to_be_dumped(step: &Step, wanted: Option<&ExpectedPod>) -> Option<PodDump
         })),
         Some(pod) if pod.uid != step.uid => {
             let why = "the pod was replaced by another of the same name";
-            Some(missing(&step.pod, why))
+            Some(PodDump::missing(&step.pod, why))
         }
         Some(_) => None,
-    }
-}
-
-fn missing(pod: &str, why: &str) -> PodDump {
-    PodDump::Expected {
-        pod: pod.to_owned(),
-        result: Err(why.to_owned()),
-        unexpected_names: Vec::new(),
-        engine: NATIVE,
     }
 }
 
@@ -160,7 +157,7 @@ async fn dump_and_send(
             unexpected_names,
             engine: NATIVE,
         },
-        Err(Fault::Pod(why)) => missing(&pod, &why),
+        Err(Fault::Pod(why)) => PodDump::missing(&pod, &why),
         Err(Fault::Run(error)) => return Err(error),
     };
     let _ = out.send(dump).await;

@@ -52,6 +52,18 @@ pub enum PodDump {
     UnexpectedNames(Vec<UnexpectedName>),
 }
 
+impl PodDump {
+    /// A pod that the native engine could not dump.
+    pub(super) fn missing(pod: &str, why: &str) -> Self {
+        Self::Expected {
+            pod: pod.to_owned(),
+            result: Err(why.to_owned()),
+            unexpected_names: Vec::new(),
+            engine: NATIVE,
+        }
+    }
+}
+
 /// Logs an unexpected name, and lists it, while the list is short. What has the name is not used.
 pub(super) fn note_unexpected_name(
     list: &mut Vec<UnexpectedName>,

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use super::judgement::{Expectation, judge};
 use super::outcome::Fault;
@@ -13,6 +14,7 @@ use crate::archive::{Entry, Framing, SnapshotProfile, Snapshots, Spool};
 use crate::cluster::install::Install;
 use crate::destination::Upload;
 use crate::engine::PodDump;
+use crate::errors::joined;
 use crate::manifest::{ExpectedPod, File, KubeVirt};
 
 /// Bytes handed to the destination at once.
@@ -97,10 +99,11 @@ impl ArchiveWriter {
         Ok(Some(bytes))
     }
 
-    /// Writes a pod's profiles from within the window. Gives the reason if there is no room for them.
+    /// Writes a pod's profiles from within the window. Gives the reason if some are left out: there is no room for
+    /// them, or they cannot be read, which is worth no archive.
     ///
     /// # Errors
-    /// The destination failed, or the profiles cannot be read.
+    /// The destination failed.
     pub(super) async fn write_snapshots(
         &mut self,
         pod: &str,
@@ -112,13 +115,19 @@ impl ArchiveWriter {
         if let Some(why) = self.upload.lacks_room_for(bytes) {
             return Ok(Some(why));
         }
-        let mut files = Vec::new();
-        for profile in &profiles {
-            let (entry, time) = snapshots.entry(pod, profile)?;
-            files.push(self.write_entry(entry, time).await?);
+        let (mut files, mut unread) = (Vec::new(), None);
+        for profile in profiles {
+            let (snapshots, pod) = (snapshots.clone(), pod.to_owned());
+            let entry = spawn_blocking(move || snapshots.entry(&pod, &profile));
+            match joined(entry.await) {
+                Ok((entry, time)) => files.push(self.write_entry(entry, time).await?),
+                Err(error) => {
+                    unread.get_or_insert_with(|| error.to_string());
+                }
+            }
         }
         results.note_snapshots(pod, files);
-        Ok(None)
+        Ok(unread)
     }
 
     /// Writes an entry that bears this time.

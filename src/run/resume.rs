@@ -65,6 +65,15 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
     })
 }
 
+/// Warns where the snapshots of an attempt that died are gone.
+pub(super) fn warn_of_snapshots(context: &Context) {
+    if context.config.snapshots.is_some() && context.snapshots().all().is_empty() {
+        tracing::warn!(
+            "there are no snapshots: none was due, or the temporary directory of the attempt that died is gone"
+        );
+    }
+}
+
 /// The baseline that an attempt of this run took which died, if one is asked for.
 pub(super) fn left_baseline(context: &Context) -> Option<Baseline> {
     let left = || Baseline::left(&context.spool());

@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
 use super::archive_writer::ArchiveWriter;
@@ -17,7 +18,7 @@ use crate::archive::PodBundle;
 use crate::component::Component;
 use crate::config::SnapshotConfig;
 use crate::errors::joined;
-use crate::limits::MOST_SNAPSHOTS;
+use crate::limits::{MOST_SNAPSHOTS, SNAPSHOT_BYTES, SNAPSHOT_FILES};
 use crate::manifest::{ExpectedPod, Snapshot};
 
 /// Dumps the pods each time that it is due, and never ends: the window's end leaves a dump that is under way. A dump
@@ -29,8 +30,12 @@ pub(super) async fn take(context: &Context, pods: &[ExpectedPod], since: Instant
     let mut due = config.every;
     for number in 1..=MOST_SNAPSHOTS {
         sleep_until(since + due).await;
-        if let Err(fault) = take_one(context, config, pods, number, due).await {
-            tracing::warn!(%fault, "there are no more snapshots");
+        let room = match take_one(context, config, pods, number, due).await {
+            Ok(room) => room,
+            Err(fault) => Some(fault.to_string()),
+        };
+        if let Some(why) = room {
+            tracing::warn!(why, "there are no more snapshots");
             break;
         }
         let next = due + config.every;
@@ -51,13 +56,14 @@ fn after(every: Duration, elapsed: Duration) -> Duration {
     every.saturating_mul(u32::try_from(passed + 1).unwrap_or(u32::MAX))
 }
 
+/// Takes a snapshot, and says why there is to be no other, if that is so.
 async fn take_one(
     context: &Context,
     config: &SnapshotConfig,
     pods: &[ExpectedPod],
     number: u32,
     due: Duration,
-) -> Result<(), Fault> {
+) -> Result<Option<String>, Fault> {
     let mut snapshot = Snapshot {
         name: format!("{number:03}-{}s", due.as_secs()),
         at: (context.cluster.connection.limits.now)(),
@@ -76,22 +82,63 @@ async fn take_one(
         Err(_) => Ok(()),
     };
     let plan = context.plan_beside(pods, Component::ALL)?;
-    let dumped = side_dump::dump(plan, context.config.concurrency, keep).await?;
-    snapshot.pods = Some(dumped.kept as u64);
-    let ended = dumped.ended.map(|error| error.to_string());
-    snapshot.why = ended.or(dumped.why_not);
+    match side_dump::dump(plan, context.config.concurrency, keep).await {
+        Ok(dumped) => {
+            snapshot.pods = Some(dumped.kept as u64);
+            let ended = dumped.ended.map(|error| error.to_string());
+            snapshot.why = ended.or(dumped.why_not);
+            tracing::info!(
+                snapshot = snapshot.name,
+                pods = dumped.kept,
+                "a snapshot was taken"
+            );
+        }
+        Err(error) => {
+            snapshot.why = Some(format!("it could not be kept, and is the last: {error}"));
+            // The dump needs the room more.
+            abandon(context, &snapshot).await;
+        }
+    }
+    let full = room_for_another(
+        context,
+        snapshot.pods.unwrap_or_default() * config.kinds.len() as u64,
+    )
+    .await;
+    if let (Some(why), None) = (&full, &snapshot.why) {
+        snapshot.why = Some(format!("it is the last: {why}"));
+    }
+    let is_kept = snapshot.pods.is_some();
     note(context, &snapshot).await?;
-    tracing::info!(
-        snapshot = snapshot.name,
-        pods = dumped.kept,
-        "a snapshot was taken"
-    );
-    Ok(())
+    Ok(full.or_else(|| (!is_kept).then(|| "the last one could not be kept".to_owned())))
+}
+
+/// Removes the profiles of a snapshot that could not be kept.
+async fn abandon(context: &Context, snapshot: &Snapshot) {
+    let (store, name) = (context.snapshots(), snapshot.name.clone());
+    let abandoned = spawn_blocking(move || store.abandon(&name));
+    if let Err(error) = joined(abandoned.await) {
+        tracing::warn!(%error, "what was kept of a snapshot stays in the temporary directory");
+    }
+}
+
+/// Why there is no room for another snapshot, of so many files: the temporary volume is the dump's, too, and the
+/// manifest names each file.
+async fn room_for_another(context: &Context, files: u64) -> Option<String> {
+    let store = context.snapshots();
+    let (there, bytes) = joined(spawn_blocking(move || store.size()).await);
+    if bytes > SNAPSHOT_BYTES {
+        return Some(format!(
+            "the snapshots have {bytes} bytes, and {SNAPSHOT_BYTES} are the most"
+        ));
+    }
+    let files = there + files;
+    (files > SNAPSHOT_FILES)
+        .then(|| format!("another would make {files} files, and {SNAPSHOT_FILES} are the most"))
 }
 
 async fn note(context: &Context, snapshot: &Snapshot) -> io::Result<()> {
     let (store, snapshot) = (context.snapshots(), snapshot.clone());
-    let noted = tokio::task::spawn_blocking(move || store.note(&snapshot));
+    let noted = spawn_blocking(move || store.note(&snapshot));
     joined(noted.await)
 }
 
@@ -109,6 +156,7 @@ pub(super) async fn ship(
         return Ok(None);
     }
     let snapshots = context.snapshots();
+    let mut left_out = None;
     for pod in results.names() {
         // A writer that is left in the middle of an entry could not go on.
         let is_late = context
@@ -123,8 +171,9 @@ pub(super) async fn ship(
         };
         if let Some(why) = why {
             tracing::warn!(pod, why, "snapshots are left out");
-            return Ok(Some(format!("snapshots are left out from {pod} on: {why}")));
+            left_out
+                .get_or_insert_with(|| format!("snapshots are left out, of {pod} first: {why}"));
         }
     }
-    Ok(None)
+    Ok(left_out)
 }

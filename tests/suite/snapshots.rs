@@ -181,3 +181,61 @@ async fn what_an_earlier_window_left_is_not_shipped() {
     assert!(place.shipped().manifest.snapshots.is_empty());
     assert_eq!(left(&place), Vec::<PathBuf>::new());
 }
+
+#[tokio::test]
+async fn a_profile_that_cannot_be_read_is_left_out_and_costs_nothing_else() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin);
+    let mut child = place.spawn();
+    taken_by(&place, &mut child, 1).await;
+    let pod = standin.pods().remove(0);
+    let first = listing(&left(&place).remove(0));
+    let first = first.iter().min().expect("a snapshot");
+    std::fs::write(first.join(&pod).join("heap.pprof"), "cut").expect("a file");
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let shipped = place.shipped();
+    let warnings = shipped.manifest.warnings.join("\n");
+    assert!(
+        warnings.contains("snapshots are left out") && warnings.contains(&pod),
+        "{warnings}"
+    );
+    let taken = shipped.manifest.pods.iter().map(|pod| pod.snapshots.len());
+    assert_eq!(taken.clone().min(), taken.max().map(|most| most - 1));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_kept_is_the_last_and_says_so() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin);
+    let pod = standin.pods().remove(0);
+    let child = place.spawn();
+    place.until_ready().await;
+    // A file stands where the pod's directory is to be.
+    let all = place.path("tmp/cluster-profiler-snapshots-profile-test-run/001-1s");
+    std::fs::create_dir_all(&all).expect("a directory");
+    std::fs::write(all.join(&pod), "in the way").expect("a file");
+    while whys(&place).is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.snapshots.len(), 1);
+    assert_eq!(manifest.snapshots[0].pods, None);
+    assert!(manifest.pods.iter().all(|pod| pod.snapshots.is_empty()));
+}
+
+/// Why snapshots lack something, of those that came to their end.
+fn whys(place: &Place) -> Vec<String> {
+    let directories = left(place).into_iter().flat_map(|all| listing(&all));
+    let records = directories.filter_map(|one| std::fs::read(one.join("snapshot.json")).ok());
+    let whys = records.filter_map(|json| {
+        let record: serde_json::Value = serde_json::from_slice(&json).ok()?;
+        Some(record["why"].as_str()?.to_owned())
+    });
+    whys.filter(|why| why.contains("could not be kept"))
+        .collect()
+}

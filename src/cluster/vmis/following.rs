@@ -97,6 +97,7 @@ impl Following {
         let mut revision: Option<String> = None;
         let mut has_listed = false;
         loop {
+            let known = revision.clone();
             let result = match &mut revision {
                 Some(revision) => self.watch(kind, revision).await,
                 none => match self.list(kind).await {
@@ -112,17 +113,26 @@ impl Following {
                 },
             };
             match result {
-                Ok(()) => backoff = Backoff::new(&self.connection.limits),
+                Ok(()) if known.is_none() => {}
+                Ok(()) if revision != known => backoff = Backoff::new(&self.connection.limits),
+                // A server that ends each watch at once is not asked as fast as it answers.
+                Ok(()) => backoff.pause().await,
                 Err(error) if kind == Kind::Machine && is_withheld(&error) && !has_listed => {
                     return self.withhold();
                 }
-                Err(CallError::Answer { code: 410, .. }) => revision = None,
+                Err(CallError::Answer { code: 410, .. }) => {
+                    if revision.take() == known {
+                        backoff.pause().await;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, pause = ?backoff.next_pause(), "watching {} again", kind.plural());
                     if kind == Kind::Instance {
                         self.table().broken = Some(error.to_string());
                     }
-                    self.tell_running(kind);
+                    if has_listed {
+                        self.tell_running(kind);
+                    }
                     backoff.pause().await;
                 }
             }
