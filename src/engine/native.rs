@@ -22,7 +22,7 @@ use crate::limits::{DUMP_ROUNDS, FRESH_TOKENS};
 use crate::manifest::{ExpectedPod, Uncounted};
 
 /// Pages that are received at once. More may be asked for: a page that is not received yet takes no memory here.
-const RECEIVED_AT_ONCE: usize = 4;
+const RECEIVED_AT_ONCE: usize = 3;
 
 /// Why a pod has no dump.
 const GONE: &str = "the pod was gone when it was to be dumped";
