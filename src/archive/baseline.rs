@@ -63,7 +63,7 @@ impl Baseline {
     /// Its directory cannot be made.
     pub fn begin(spool: &Spool) -> io::Result<Self> {
         Self::remove(spool)?;
-        let directory = directory(spool);
+        let directory = spool.run_directory(PREFIX);
         fs::create_dir(&directory)?;
         Ok(Self {
             directory,
@@ -73,7 +73,7 @@ impl Baseline {
 
     /// The baseline that an earlier attempt of the run left, or that it is gone.
     pub fn left(spool: &Spool) -> Self {
-        let directory = directory(spool);
+        let directory = spool.run_directory(PREFIX);
         if !directory.is_dir() {
             let why = "the attempt that took it died, and its temporary directory is gone";
             return Self::missing(why.to_owned());
@@ -102,11 +102,7 @@ impl Baseline {
     /// # Errors
     /// It cannot be removed.
     pub fn remove(spool: &Spool) -> io::Result<()> {
-        spool.remove_abandoned(PREFIX, |_| false);
-        match fs::remove_dir_all(directory(spool)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        spool.remove_run_directory(PREFIX)
     }
 
     /// Keeps the profiles that a pod was dumped with.
@@ -190,10 +186,6 @@ impl PodBaseline {
             Err(error) => Err(error),
         }
     }
-}
-
-fn directory(spool: &Spool) -> PathBuf {
-    spool.temporary().join(format!("{PREFIX}{}", spool.root()))
 }
 
 fn read_record(directory: &Path) -> io::Result<Record> {

@@ -41,9 +41,8 @@ pub struct SnapshotProfile {
 impl Snapshots {
     /// Those of the run: none yet, or those of an earlier attempt.
     pub fn of_run(spool: &Spool) -> Self {
-        let name = format!("{PREFIX}{}", spool.root());
         Self {
-            directory: spool.temporary().join(name),
+            directory: spool.run_directory(PREFIX),
             spool: spool.clone(),
         }
     }
@@ -53,11 +52,7 @@ impl Snapshots {
     /// # Errors
     /// They cannot be removed.
     pub fn remove(&self) -> io::Result<()> {
-        self.spool.remove_abandoned(PREFIX, |_| false);
-        match fs::remove_dir_all(&self.directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        self.spool.remove_run_directory(PREFIX)
     }
 
     /// Notes what a snapshot is, at its begin and once more at its end.

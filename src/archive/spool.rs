@@ -86,6 +86,24 @@ impl Spool {
         &self.temporary
     }
 
+    /// The run's own directory among the temporary files, for what has this prefix: the next attempt of a run that was
+    /// killed finds it by its name.
+    pub(super) fn run_directory(&self, prefix: &str) -> PathBuf {
+        self.temporary.join(format!("{prefix}{}", self.root))
+    }
+
+    /// Removes the run's own directory, if there is one, and those of other runs that are older than a day.
+    ///
+    /// # Errors
+    /// Its own cannot be removed.
+    pub(super) fn remove_run_directory(&self, prefix: &str) -> io::Result<()> {
+        self.remove_abandoned(prefix, |_| false);
+        match std::fs::remove_dir_all(self.run_directory(prefix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Removes directories that runs left here which were killed: those whose name begins so and is an earlier
     /// attempt's, or which are older than a day. One that cannot be removed is in nobody's way but for its size: it
     /// is warned of.

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::judgement::Expectation;
 use super::outcome::Fault;
 use super::pod_results::PodResults;
+use crate::archive::Spool;
 use crate::cluster::call::CallError;
 use crate::engine::{DumpPlan, Engine, PodDump};
 use crate::errors::joined;
@@ -42,6 +43,8 @@ pub(super) async fn pass(
 ) -> Result<Option<CallError>, Fault> {
     // One that waits beside those in flight: enough, since the destination takes them in turn.
     let (sender, mut dumps) = mpsc::channel(1);
+    // The plan's own, whose compressors are used again.
+    let spool = plan.spool.clone();
     let dump = async {
         let ended = tokio::select! {
             dumped = engine.dump(plan, sender) => dumped.err(),
@@ -51,7 +54,7 @@ pub(super) async fn pass(
     };
     let write = async {
         while let Some(dump) = dumps.recv().await {
-            let dump = compared(context, dump, expectation, results).await;
+            let dump = compared(dump, &spool, expectation, results).await;
             let bytes = writer.write_pod(dump, expectation, results).await?;
             if let Some(bytes) = bytes {
                 context.progress.count_pod(bytes);
@@ -65,8 +68,8 @@ pub(super) async fn pass(
 
 /// A dump whose pod is held against its baseline: its own thread does that, so that the dump goes on meanwhile.
 async fn compared(
-    context: &Context,
     dump: PodDump,
+    spool: &Spool,
     expectation: &Expectation,
     results: &PodResults,
 ) -> PodDump {
@@ -81,7 +84,7 @@ async fn compared(
     };
     if let Some(expected) = results.expected(&pod).cloned() {
         let has_restarted = expectation.restarted.contains(&pod);
-        let (baseline, spool) = (expectation.baseline.clone(), context.spool());
+        let (baseline, spool) = (expectation.baseline.clone(), spool.clone());
         let compare = tokio::task::spawn_blocking(move || {
             let before = baseline.map(|baseline| baseline.of(&expected));
             bundle.compare(&expected, before, has_restarted, &spool);

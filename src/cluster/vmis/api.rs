@@ -160,9 +160,8 @@ struct Page {
     items: Vec<Object>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
 struct PageMetadata {
     resource_version: String,
     #[serde(rename = "continue")]
