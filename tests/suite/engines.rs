@@ -525,9 +525,7 @@ async fn the_program_is_not_called_where_that_cannot_be_noted() {
     let standin = fourteen().await;
     let place = place(&standin, "").with("PROFILER_SETTLE", "1h");
     let child = place.spawn();
-    while !place.signal("ready").exists() {
-        tokio::task::yield_now().await;
-    }
+    place.until_ready().await;
     let refused = RouteAnswer::Status(503);
     standin.route_fault(RouteFault::new(LEASE, refused, Times::Always));
     assert_eq!(place.run_with(&["stop"]).await.code, 0);

@@ -145,9 +145,7 @@ async fn enter_window(standin: &Standin, place: &Place, spawn: impl Fn(&Place) -
 }
 
 async fn end_window(place: &Place) {
-    while !place.signal("ready").exists() {
-        tokio::task::yield_now().await;
-    }
+    place.until_ready().await;
     let stopped = place.run_with(&["stop"]).await;
     assert_eq!(stopped.code, 0, "{}", stopped.log);
 }

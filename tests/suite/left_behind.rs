@@ -114,9 +114,7 @@ async fn a_run_that_is_killed_too_hands_it_on() {
     let (standin, pod) = left().await;
     let second = another(&standin, "second").with("PROFILER_SETTLE", "1h");
     let mut child = second.spawn_short_lease();
-    while !second.signal("ready").exists() {
-        tokio::task::yield_now().await;
-    }
+    second.until_ready().await;
     child.kill().await.expect("it runs");
     // Its own next attempt takes its window up, and the pod is not of it.
     assert_eq!(run(&second).await, ExitCode::Incomplete);

@@ -50,9 +50,7 @@ pub(crate) async fn killed(standin: &Standin, place: &Place) {
     let mut child = place.spawn_short_lease();
     let open = |state: &standin::State| state.profiling().len() == 8;
     standin.wait_until(open).await;
-    while !place.signal("ready").exists() {
-        tokio::task::yield_now().await;
-    }
+    place.until_ready().await;
     child.kill().await.expect("it runs");
 }
 
@@ -323,9 +321,7 @@ async fn a_lease_that_somebody_deletes_is_made_again_with_its_record() {
     let standin = standin().await;
     let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
     let deleted = async {
-        while !place.signal("ready").exists() {
-            tokio::task::yield_now().await;
-        }
+        place.until_ready().await;
         let before = record(&standin);
         standin.remove_lease(LEASE);
         standin
@@ -361,9 +357,7 @@ async fn a_run_that_died_between_its_manifest_and_its_lock_is_shipped() {
     let standin = standin().await;
     let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
     let child = place.spawn();
-    while !place.signal("ready").exists() {
-        tokio::task::yield_now().await;
-    }
+    place.until_ready().await;
     let mut lease = standin.lease(LEASE).expect("a Lease");
     assert_eq!(place.run_with(&["stop"]).await.code, 0);
     assert_eq!(place.ended(child).await.code, 0);

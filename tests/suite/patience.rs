@@ -39,9 +39,7 @@ fn passing() -> Vec<RouteAnswer> {
 }
 
 pub(crate) async fn window_is_open(place: &Place) {
-    while !place.signal("ready").exists() {
-        tokio::task::yield_now().await;
-    }
+    place.until_ready().await;
 }
 
 pub(crate) fn gate(standin: &Standin) -> bool {

@@ -349,9 +349,7 @@ fn others() -> [VmScript; 2] {
 }
 
 async fn is_open(place: &Place) {
-    while !place.signal("ready").exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    place.until_ready().await;
 }
 
 #[tokio::test]

@@ -182,9 +182,7 @@ async fn with_a_step(phase: Phase, request: usize, step: SignedDuration) -> Vec<
     let run = run_with(place.variables(), receiver, limits, configured);
     let stepping = async {
         if phase == Phase::Window {
-            while !place.signal("ready").exists() {
-                tokio::task::yield_now().await;
-            }
+            place.until_ready().await;
         } else {
             standin
                 .wait_until(|state| state.requests().len() > request)

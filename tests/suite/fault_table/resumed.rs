@@ -40,9 +40,7 @@ async fn left_lease() -> Value {
     let standin = cluster(0).await;
     let place = short_and_restoring(Place::new(&standin)).with("PROFILER_SETTLE", "1h");
     let mut child = place.spawn();
-    while !place.signal("ready").exists() {
-        tokio::task::yield_now().await;
-    }
+    place.until_ready().await;
     child.kill().await.expect("it runs");
     let mut lease = standin.lease(LEASE).expect("a Lease");
     lease["spec"]["holderIdentity"].take();
