@@ -11,7 +11,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::Signal;
 use standin::{Fault, RouteAnswer, RouteFault, Standin, Times};
 
-use crate::harness::{Place, RUN_ID, Shipped, listing, send, standin};
+use crate::harness::{Place, RUN_ID, Shipped, listing, send, standin, until};
 use crate::lock::record;
 use crate::patience::{run, window_is_open};
 use crate::s3::{assert_shipped, bucket, into, key, large};
@@ -425,9 +425,7 @@ async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
         Times::Always,
     ));
     send(&child, Signal::TERM);
-    while place.manifest().is_none() {
-        tokio::task::yield_now().await;
-    }
+    until("a manifest", || place.manifest().is_some()).await;
     child
         .kill()
         .await

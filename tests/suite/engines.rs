@@ -16,7 +16,7 @@ use serde_json::Value;
 use standin::{Damage, Fault, Options, Profiles, RouteAnswer, RouteFault, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::{Ended, Place, Shipped, example, file_name, listing, send};
+use crate::harness::{Ended, Place, Shipped, example, file_name, listing, send, until};
 use crate::lock::{LEASE, record};
 use crate::proto_reader::timeless;
 use crate::s3::{bucket, into};
@@ -470,9 +470,7 @@ async fn an_attempt_after_one_that_was_killed_in_the_programs_dump_is_native() {
     let standin = fourteen().await;
     let place = place(&standin, "hang-after:2");
     let mut child = place.spawn_short_lease();
-    while calls(&place).is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until("a call of the program", || !calls(&place).is_empty()).await;
     child.kill().await.expect("it runs");
     let pid = calls(&place)[0]["pid"]
         .as_i64()

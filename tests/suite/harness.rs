@@ -15,12 +15,27 @@ use sha2::Digest;
 use standin::Standin;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
 use tracing::subscriber::DefaultGuard;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_cluster-profiler-job");
 
 /// A run's id, wherever a test does not care for it.
 pub(crate) const RUN_ID: &str = "test-run";
+
+/// Whoever waits so long waits for what never comes.
+const HANGS: Duration = Duration::from_secs(300);
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let so = async {
+        while !is_so() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = timeout(HANGS, so).await;
+    waited.unwrap_or_else(|_| panic!("it never comes: {what}"));
+}
 
 /// A place to run in, and the environment to run with.
 pub(crate) struct Place {
@@ -158,9 +173,7 @@ impl Place {
 
     /// Waits until a run says that profiling is on, and so knows whom it has started.
     pub(crate) async fn until_ready(&self) {
-        while !self.signal("ready").exists() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("the ready file", || self.signal("ready").exists()).await;
     }
 
     /// Waits for a run's end.
@@ -169,7 +182,10 @@ impl Place {
             status,
             stdout,
             stderr,
-        } = child.wait_with_output().await.expect("the binary's output");
+        } = timeout(HANGS, child.wait_with_output())
+            .await
+            .expect("the run ends")
+            .expect("the binary's output");
         let log = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
         let termination = std::fs::read(self.path("termination")).unwrap_or_default();
         Ended {
@@ -299,9 +315,7 @@ impl Log {
 
     /// Waits for a line with this in its message.
     pub(crate) async fn until(&self, text: &str) {
-        while !self.has(text) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(text, || self.has(text)).await;
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use standin::{Fault, RouteAnswer, RouteFault, Standin, State, Times};
 use tokio::process::Child;
 
-use crate::harness::Place;
+use crate::harness::{Place, until};
 
 const LEASE: &str = "cluster-profiler-job";
 
@@ -34,6 +34,11 @@ fn slow_pods(standin: &Standin) {
         .pods()
         .iter()
         .for_each(|pod| standin.pod_fault(pod, Fault::Slow(SLOW)));
+}
+
+/// What a run needs beside its own settings so that it has this phase.
+pub(crate) fn has_phase(place: Place, phase: Phase) -> Place {
+    place.with("PROFILER_BASELINE", phase == Phase::Baseline)
 }
 
 /// Lets a run, which is begun so, come into a phase and stay there for a while.
@@ -118,9 +123,7 @@ pub(crate) async fn enter(
             let unavailable = RouteAnswer::Status(503);
             standin.route_fault(RouteFault::new(LEASE, unavailable, Times::Always));
             standin.set_unobserved(false);
-            while place.manifest().is_none() {
-                tokio::task::yield_now().await;
-            }
+            until("a manifest", || place.manifest().is_some()).await;
             child
         }
     }

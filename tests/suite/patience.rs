@@ -10,7 +10,7 @@ use cluster_profiler_job::run::run_with;
 use standin::{Options, RouteAnswer, RouteFault, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::{Place, standin};
+use crate::harness::{Place, standin, until};
 use crate::lock::{long_and_restoring, off, record};
 
 /// More tries than one call has.
@@ -120,12 +120,8 @@ async fn the_manifest_of_a_run_that_was_told_to_stop_comes_before_a_gate_that_do
             Times::Always,
         ));
         signals.send(ExitCode::Terminated).await.expect("it runs");
-        let first = loop {
-            tokio::task::yield_now().await;
-            if let Some(manifest) = place.manifest() {
-                break manifest;
-            }
-        };
+        until("a manifest", || place.manifest().is_some()).await;
+        let first = place.manifest().expect("it came");
         assert!(first.gate.after && gate(&standin));
         assert!(first.reason.contains("STILL TURNED ON"), "{}", first.reason);
         standin.clear_faults();
@@ -159,9 +155,10 @@ async fn a_refusal_is_believed_at_the_same_number_everywhere() {
                 refuse();
             }
             let code = run(&place, async |signals| {
-                while standin.starts() == 0 && !signals.is_closed() {
-                    tokio::task::yield_now().await;
-                }
+                until("a start, or the run's end", || {
+                    standin.starts() > 0 || signals.is_closed()
+                })
+                .await;
                 if signals.is_closed() {
                     return;
                 }

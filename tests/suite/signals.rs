@@ -6,17 +6,16 @@ use rustix::process::Signal;
 use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
 
 use crate::harness::{Ended, Place, send, standin};
-use crate::in_phase::{SLOW, enter, has_gate_off, let_go};
+use crate::in_phase::{SLOW, enter, has_gate_off, has_phase, let_go};
 
 /// Tells a run in this phase to stop, so many times, and checks what must always hold.
 pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     let standin = standin().await;
-    let place = Place::new(&standin)
+    let place = has_phase(Place::new(&standin), phase)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_PREFLIGHT_RETRY", "1h")
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
         .with("PROFILER_GRACE", "25s")
-        .with("PROFILER_BASELINE", phase == Phase::Baseline)
         // One after another, all pods need longer than the grace leaves.
         .with("PROFILER_CONCURRENCY", 1);
     let child = enter(phase, &standin, &place, Place::spawn).await;

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::harness::{BINARY, Place, RUN_ID, listing, send, standin};
+use crate::harness::{BINARY, Place, RUN_ID, listing, send, standin, until};
 use crate::left_behind::left;
 use crate::lock::{holder, record};
 
@@ -173,9 +173,7 @@ async fn convert_leaves_no_half_of_a_file() {
         "1TiB",
     ];
     let child = place.spawn_with(&arguments);
-    while !dest.join("pod/heap.pprof").exists() {
-        tokio::task::yield_now().await;
-    }
+    until("a converted file", || dest.join("pod/heap.pprof").exists()).await;
     send(&child, Signal::TERM);
     let ended = place.ended(child).await;
     assert_eq!(ended.code, 143, "{}", ended.log);

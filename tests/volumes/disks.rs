@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 use crate::harness::{Place, example};
-use crate::in_phase::{enter, has_gate_off, let_go};
+use crate::in_phase::{enter, has_gate_off, has_phase, let_go};
 use crate::table::{Codes, Table, assert_documented, attempts, phases};
 
 /// Runs that are under way at once.
@@ -100,7 +100,7 @@ async fn filled_up(row: &Row, phase: Phase) -> Codes {
     };
     let standin = Standin::start(options).await.expect("a stand-in");
     let volume = Volume::mount(64 << 20).await;
-    let mut place = Place::new(&standin)
+    let mut place = has_phase(Place::new(&standin), phase)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_PREFLIGHT_RETRY", "1h")
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
@@ -118,9 +118,7 @@ async fn filled_up(row: &Row, phase: Phase) -> Codes {
     let_go(phase, &standin);
     let is_over = [Phase::Stop, Phase::Dump, Phase::Restore].contains(&phase);
     if !is_over {
-        while !place.signal("ready").exists() {
-            tokio::task::yield_now().await;
-        }
+        place.until_ready().await;
         // As `touch` does: there is no room for an exit code in it.
         std::fs::write(place.signal("stop"), "").expect("a stop file");
     }

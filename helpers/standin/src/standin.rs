@@ -7,11 +7,11 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, ensure};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
     client, clock,
@@ -28,6 +28,9 @@ use crate::{
     tls,
     vms::{self, VmCreation, VmScript, WatchEnd},
 };
+
+/// Whoever waits so long waits for what never comes.
+const HANGS: Duration = Duration::from_secs(300);
 
 /// A stand-in that serves until it is dropped.
 pub struct Standin {
@@ -121,12 +124,14 @@ impl Standin {
     }
 
     /// Waits until the state is so; it is looked at after every change.
+    ///
+    /// # Panics
+    /// After five minutes, for then it will never be so.
     pub async fn wait_until(&self, wanted: impl FnMut(&State) -> bool) {
         let mut changes = self.shared.state.subscribe();
-        changes
-            .wait_for(wanted)
+        timeout(HANGS, changes.wait_for(wanted))
             .await
-            .map(|_| ())
+            .expect("the state that is waited for never comes")
             .expect("the sender is ours");
     }
 

@@ -22,8 +22,8 @@ use super::{
     cluster, phases, scaled,
 };
 use crate::engines;
-use crate::harness::{Place, standin};
-use crate::in_phase::{enter, has_gate_off, let_go};
+use crate::harness::{Place, standin, until};
+use crate::in_phase::{enter, has_gate_off, has_phase, let_go};
 use crate::lock::record;
 use crate::s3::{bucket, into};
 use crate::signals::told;
@@ -47,10 +47,9 @@ async fn told_to_stop(phase: Phase, times: usize) -> Vec<u8> {
 /// A run that was killed in a phase, with these settings beside its own, and is to be short in its next attempt.
 async fn kill_in(phase: Phase, settings: &[(&str, &str)]) -> (Standin, Place) {
     let standin = standin().await;
-    let mut place = Place::new(&standin)
+    let mut place = has_phase(Place::new(&standin), phase)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_BASELINE", phase == Phase::Baseline)
         .with("PROFILER_CONCURRENCY", 1);
     for (name, value) in settings {
         place.set(name, value);
@@ -85,9 +84,10 @@ async fn killed_before_its_manifest() -> Vec<u8> {
     bucket.fault(Fault::always("PUT", ".json", Answer::Hangs));
     let mut child = place.spawn_short_lease();
     let is_manifest = |seen: &Seen| seen.method == "PUT" && seen.target.contains(".json");
-    while !bucket.seen().iter().any(is_manifest) {
-        tokio::task::yield_now().await;
-    }
+    until("a manifest that is written", || {
+        bucket.seen().iter().any(is_manifest)
+    })
+    .await;
     child.kill().await.expect("it runs");
     bucket.clear_faults();
     let ended = place.run().await;
