@@ -20,5 +20,6 @@ pub mod manifest;
 pub mod outcome;
 pub mod pprof;
 pub mod proxy;
+pub mod report;
 pub mod run;
 pub mod window;
