@@ -1,18 +1,28 @@
 //! What a report shows: a run's manifest, and its profiles added up.
 
+use std::sync::Arc;
+
+use super::top::TopRow;
 use super::tree::Tree;
 use crate::component::Component;
 use crate::manifest::Manifest;
-use crate::pprof::Kind;
+use crate::pprof::{Kind, SampleType};
 
 /// A run's manifest, and what its archive's profiles have in sum.
 #[derive(Debug)]
 pub struct Findings {
     /// What the run says of itself.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
+    /// Whether there was no manifest that could be read: `manifest` has only what the archive's paths and its
+    /// `cluster.json` say. Its window, its exit code and the archive's hash mean nothing then.
+    pub is_manifest_guessed: bool,
+    /// Whether the names of pods, nodes and namespaces and the values of labels were replaced.
+    pub is_redacted: bool,
     /// What each component has of each profile: components in their order, then kinds in theirs, then the whole,
     /// the delta and the growth. Profiles that no pod has are not there.
     pub profiles: Vec<Profiled>,
+    /// What the snapshots of the window add up to, in their order.
+    pub snapshots: Vec<SnapshotTotals>,
     /// What of the archive could not be read.
     pub unread: Vec<Unread>,
 }
@@ -28,12 +38,20 @@ pub struct Profiled {
     pub part: Part,
     /// The names of the pods that were added up.
     pub pods: Vec<String>,
+    /// The sum of each value of each of these pods, in their order.
+    pub totals: Vec<Vec<i64>>,
     /// How many pods of the component the run expected.
     pub expected: usize,
-    /// All pods together.
+    /// The index of the value that is shown first.
+    pub shown: usize,
+    /// All pods together, without frames that are too small to be seen.
     pub merged: Tree,
-    /// Single pods that are worth a look of their own: outliers, leaders and the largest.
+    /// The functions that have the most of each value, of all pods together.
+    pub top: Vec<Vec<TopRow>>,
+    /// Single pods that are worth a look of their own: outliers and the largest.
     pub of_pods: Vec<PodStacks>,
+    /// The functions that have the most of the value that is shown first, of the other pods.
+    pub tops: Vec<PodTop>,
 }
 
 /// Which part of a profile.
@@ -47,13 +65,63 @@ pub enum Part {
     Growth,
 }
 
+impl Part {
+    /// Its name, which is that of its folder in an archive but for the profile itself.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Delta => "delta",
+            Self::Growth => "growth",
+        }
+    }
+}
+
+/// Why a pod has stacks of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// It is far from the others.
+    Outlier,
+    /// It is one of those that have the most.
+    Largest,
+}
+
 /// The profile of one pod.
 #[derive(Debug)]
 pub struct PodStacks {
     /// The pod's name.
     pub pod: String,
-    /// Its stacks.
+    /// Why it has stacks of its own.
+    pub why: Chosen,
+    /// Its stacks, without frames that are too small to be seen.
     pub tree: Tree,
+    /// The functions that have the most of the value that is shown first.
+    pub top: Vec<TopRow>,
+}
+
+/// The functions that have the most of a value in one pod.
+#[derive(Debug)]
+pub struct PodTop {
+    /// The pod's name.
+    pub pod: String,
+    /// They.
+    pub rows: Vec<TopRow>,
+}
+
+/// What a component's pods have of a profile in one snapshot.
+#[derive(Debug)]
+pub struct SnapshotTotals {
+    /// The snapshot's name.
+    pub snapshot: String,
+    /// The component.
+    pub component: Component,
+    /// The profile.
+    pub kind: Kind,
+    /// How many pods were added up.
+    pub pods: usize,
+    /// The meaning of each value.
+    pub types: Vec<SampleType>,
+    /// The sum of each value.
+    pub totals: Vec<i64>,
 }
 
 /// What could not be read.

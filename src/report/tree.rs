@@ -6,19 +6,28 @@ use indexmap::IndexSet;
 use crate::pprof::SampleType;
 
 /// The most nodes that a tree may have. What comes after them is counted at the caller.
-const MOST_NODES: usize = 100_000;
+const MOST_NODES: usize = 60_000;
+
+/// The most that the names in a tree may take, in bytes. Those of a component take a tenth of it.
+const MOST_NAMES: usize = 2 << 20;
+
+/// The name of a node that stands for small ones.
+const SMALL: &str = "(small frames)";
 
 /// A tree of calls. A node is a function as it was called by those above it; the root has no name.
 #[derive(Debug)]
 pub struct Tree {
     types: Vec<SampleType>,
-    names: IndexSet<Box<str>>,
+    names: IndexSet<Box<str>, hashbrown::DefaultHashBuilder>,
+    name_bytes: usize,
     nodes: Vec<TreeNode>,
     by_call: HashMap<(u32, u32), u32>,
     /// The values of each node's own, one node after another.
     own: Vec<i64>,
     /// Samples whose innermost functions were left out.
     cut: u64,
+    /// How many frames the nodes stand for into which others were folded.
+    folded: HashMap<u32, u32>,
 }
 
 /// A node of a tree.
@@ -36,11 +45,13 @@ impl Tree {
         let own = vec![0; types.len()];
         Self {
             types,
-            names: IndexSet::new(),
+            names: IndexSet::default(),
+            name_bytes: 0,
             nodes: vec![TreeNode { caller: 0, name: 0 }],
             by_call: HashMap::new(),
             own,
             cut: 0,
+            folded: HashMap::new(),
         }
     }
 
@@ -61,9 +72,24 @@ impl Tree {
             .map_or("", |name| name.as_ref())
     }
 
+    /// How many names there are.
+    pub(super) fn names(&self) -> usize {
+        self.names.len()
+    }
+
     /// How many samples end in a caller, because the tree had no room for what it called.
     pub fn cut(&self) -> u64 {
         self.cut
+    }
+
+    /// How many frames were folded into a node, which stands for nothing else then; 0 of any other node.
+    pub fn small_frames(&self, node: u32) -> u32 {
+        self.folded.get(&node).copied().unwrap_or_default()
+    }
+
+    /// Whether a node stands for small ones.
+    pub(super) fn is_small(&self, node: u32) -> bool {
+        self.folded.contains_key(&node)
     }
 
     /// Adds a stack, from the outermost function to the innermost, and its values.
@@ -76,9 +102,28 @@ impl Tree {
             };
             node = next;
         }
-        let from = node as usize * self.types.len();
-        for (sum, value) in self.own[from..].iter_mut().zip(values) {
-            *sum = sum.saturating_add(*value);
+        self.add_own(node, values);
+    }
+
+    /// Adds all of another tree, whose values mean the same.
+    pub fn absorb(&mut self, other: &Self) {
+        self.cut += other.cut;
+        let mut here = vec![0; other.nodes.len()];
+        let mut is_cut = vec![false; other.nodes.len()];
+        for (index, node) in other.nodes.iter().enumerate() {
+            let caller = node.caller as usize;
+            if index > 0 {
+                here[index] = here[caller];
+                let called =
+                    (!is_cut[caller]).then(|| self.called(here[caller], other.name(node.name)));
+                match called.flatten() {
+                    Some(called) => here[index] = called,
+                    None => is_cut[index] = true,
+                }
+            }
+            let values = other.own_of(index);
+            self.cut += u64::from(is_cut[index] && values.iter().any(|value| *value != 0));
+            self.add_own(here[index], values);
         }
     }
 
@@ -90,29 +135,100 @@ impl Tree {
 
     /// The value of each node with all that it called, by the index of its type.
     pub fn cumulative(&self, value: usize) -> Vec<i64> {
-        let mut sums = self.own(value);
+        self.with_called(self.own(value))
+    }
+
+    /// The sum of each value.
+    pub fn totals(&self) -> Vec<i64> {
+        let sum = |value| {
+            self.own(value)
+                .iter()
+                .fold(0, |sum: i64, own| sum.saturating_add(*own))
+        };
+        (0..self.types.len()).map(sum).collect()
+    }
+
+    /// Adds to each node's number those of all that it called.
+    pub(super) fn with_called(&self, mut sums: Vec<i64>) -> Vec<i64> {
         for (index, node) in self.nodes.iter().enumerate().skip(1).rev() {
-            sums[node.caller as usize] = sums[node.caller as usize].saturating_add(sums[index]);
+            let sum = sums[index];
+            let caller = &mut sums[node.caller as usize];
+            *caller = caller.saturating_add(sum);
         }
         sums
     }
 
-    fn called(&mut self, caller: u32, name: &str) -> Option<u32> {
-        let name = match self.names.get_index_of(name) {
-            Some(index) => index,
-            None => self.names.insert_full(name.into()).0,
-        };
-        let name = u32::try_from(name).ok()?;
-        if let Some(node) = self.by_call.get(&(caller, name)) {
+    /// The values of a node's own.
+    pub(super) fn own_of(&self, node: usize) -> &[i64] {
+        let from = node * self.types.len();
+        self.own
+            .get(from..from + self.types.len())
+            .unwrap_or_default()
+    }
+
+    /// Adds values to a node's own.
+    pub(super) fn add_own(&mut self, node: u32, values: &[i64]) {
+        let from = node as usize * self.types.len();
+        for (sum, value) in self.own[from..].iter_mut().zip(values) {
+            *sum = sum.saturating_add(*value);
+        }
+    }
+
+    /// The node of a function as this one calls it, which is added if it is new; `None` if there is no room.
+    pub(super) fn called(&mut self, caller: u32, name: &str) -> Option<u32> {
+        let known = self.names.get_index_of(name);
+        let call = known.map(|known| (caller, known as u32));
+        if let Some(node) = call.and_then(|call| self.by_call.get(&call)) {
             return Some(*node);
         }
-        if self.nodes.len() >= MOST_NODES {
+        let has_room = self.name_bytes + name.len() <= MOST_NAMES || known.is_some();
+        if self.nodes.len() >= MOST_NODES || !has_room {
             return None;
         }
-        let node = u32::try_from(self.nodes.len()).ok()?;
+        let (index, is_new) = self.names.insert_full(name.into());
+        if is_new {
+            self.name_bytes += name.len();
+        }
+        let node = self.nodes.len() as u32;
+        let name = index as u32;
         self.nodes.push(TreeNode { caller, name });
         self.own.extend(self.types.iter().map(|_| 0));
         self.by_call.insert((caller, name), node);
         Some(node)
     }
+
+    /// A new node among what a node calls, for those that are too small for nodes of their own.
+    pub(super) fn small_below(&mut self, caller: u32) -> Option<u32> {
+        let node = self.called(caller, SMALL)?;
+        self.folded.entry(node).or_default();
+        Some(node)
+    }
+
+    /// Folds so many frames into a node.
+    pub(super) fn fold_into(&mut self, node: u32, frames: u32) {
+        if let Some(folded) = self.folded.get_mut(&node) {
+            *folded = folded.saturating_add(frames);
+        }
+    }
+
+    /// The same, to which nothing is added any more, in less memory.
+    #[must_use]
+    pub(super) fn finished(mut self, cut: u64) -> Self {
+        self.by_call = HashMap::new();
+        self.cut = cut;
+        self.nodes.shrink_to_fit();
+        self.own.shrink_to_fit();
+        self
+    }
+
+    /// About how many bytes of memory it takes when it is finished.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.nodes[..])
+            + size_of_val(&self.own[..])
+            + self.name_bytes
+            + self.names.len() * NAME_COST
+    }
 }
+
+/// About how many bytes a name takes beside itself.
+const NAME_COST: usize = 48;

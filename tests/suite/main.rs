@@ -5,6 +5,7 @@ mod google_pprof;
 mod harness;
 mod in_phase;
 mod proto_reader;
+mod report_findings;
 
 mod baseline;
 mod beside;
@@ -46,6 +47,7 @@ mod profile_reader;
 mod progress;
 mod proxies;
 mod refusals;
+mod report_page;
 mod retention;
 mod s3;
 mod s3_faults;
