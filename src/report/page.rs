@@ -1,23 +1,31 @@
 //! A run's findings as one page of HTML that needs nothing else: no network, and no script for what matters most.
 
+mod commands;
 mod components;
+mod data;
 mod flame;
 mod fold;
 mod head;
 mod numbers;
+mod pods;
 mod profiles;
+mod snapshots;
 mod text;
 mod units;
 mod verdict;
+mod viewer;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, PreEscaped, html};
+use base64::write::EncoderWriter;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::findings::Findings;
+use super::findings::{Findings, Profiled};
 use crate::component::Component;
 
 const STYLE: &str = include_str!("page/page.css");
@@ -28,7 +36,7 @@ pub fn page(findings: &Findings, mut out: impl Write) -> io::Result<()> {
     let components = numbers::of_components(findings);
     let profiles = profiles::in_order(findings);
     let manifest = &findings.manifest;
-    let mut write = |markup: PreEscaped<String>| out.write_all(markup.0.as_bytes());
+    let mut write = |markup: Markup| out.write_all(markup.0.as_bytes());
     write(html! {
         (DOCTYPE)
         (PreEscaped("<html lang=\"en\">"))
@@ -48,7 +56,9 @@ pub fn page(findings: &Findings, mut out: impl Write) -> io::Result<()> {
         write(missing)?;
     }
     write(components::components(findings, &components))?;
-    write(html! { (PreEscaped("<section id=\"profiles\">")) h2 { "Where it went" } })?;
+    write(
+        html! { (PreEscaped("<section id=\"profiles\">")) h2 { "Where it went" } (viewer::viewer()) },
+    )?;
     for component in Component::ALL {
         if profiles.iter().any(|of| of.component == component) {
             write(profiles::component(findings, component, &profiles))?;
@@ -56,10 +66,34 @@ pub fn page(findings: &Findings, mut out: impl Write) -> io::Result<()> {
     }
     write(html! {
         (profiles::empty_kinds(manifest))
-        (PreEscaped("</section></main>"))
-        script { (PreEscaped(SCRIPT)) }
-        (PreEscaped("</body></html>\n"))
-    })
+        (PreEscaped("</section><section id=\"pods\">"))
+        (pods::heading())
+    })?;
+    for of in &components {
+        write(pods::component(of, &profiles))?;
+    }
+    write(html! { (PreEscaped("</section>")) })?;
+    if let Some(lines) = snapshots::over_the_window(findings, &components) {
+        write(lines)?;
+    }
+    write(commands::commands(&manifest.run_id, &components, &profiles))?;
+    write(html! { (PreEscaped("</main><script type=\"application/octet-stream\" id=\"data\">")) })?;
+    write_data(findings, &profiles, &mut out)?;
+    out.write_all(b"</script><script>")?;
+    out.write_all(SCRIPT.as_bytes())?;
+    out.write_all(b"</script></body></html>\n")
+}
+
+/// Writes the script's data in letters that mean nothing to a browser.
+fn write_data(findings: &Findings, profiles: &[&Profiled], out: impl Write) -> io::Result<()> {
+    let letters = EncoderWriter::new(out, &STANDARD);
+    let packed = GzEncoder::new(letters, Compression::default());
+    // The data are written in small pieces.
+    let mut packed = BufWriter::new(packed);
+    data::write(&findings.manifest, profiles, &mut packed)?;
+    let packed = packed.into_inner().map_err(|error| error.into_error())?;
+    packed.finish()?.finish()?;
+    Ok(())
 }
 
 /// The page's policy: its own style and script, and nothing from anywhere.

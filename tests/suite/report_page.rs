@@ -1,6 +1,11 @@
 //! A report's page, of findings that are made by hand.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cluster_profiler_job::report::{Findings, page};
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::report_findings::{Scene, findings};
 
@@ -10,6 +15,19 @@ fn text(findings: &Findings) -> String {
     String::from_utf8(out).expect("a page is UTF-8")
 }
 
+/// What stands between two marks, of which the first is there once.
+fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
+    let (_, rest) = page.split_once(begin).expect("it begins");
+    rest.split_once(end).expect("it ends").0
+}
+
+/// What the page's script reads.
+fn data(page: &str) -> Value {
+    let letters = between(page, "id=\"data\">", "</script>");
+    let packed = STANDARD.decode(letters).expect("base64");
+    serde_json::from_reader(GzDecoder::new(packed.as_slice())).expect("JSON")
+}
+
 #[test]
 fn names_of_others_stay_text() {
     let scene = Scene {
@@ -17,33 +35,124 @@ fn names_of_others_stay_text() {
         ..Scene::default()
     };
     let page = text(&findings(&scene));
-    assert!(!page.contains("<img"), "a name became an element");
-    assert!(!page.contains("<svg onload"), "a name became an element");
-    assert_eq!(
-        page.matches("</script>").count(),
-        page.matches("<script").count()
-    );
-    assert_eq!(page.matches("</style>").count(), 1);
-    assert!(
-        !page.contains('\u{202e}'),
-        "the direction of text is changed"
-    );
-    assert!(
-        page.contains("\\u{202e}"),
-        "it is not said that a name does"
-    );
-    assert!(!page.contains(&"A".repeat(300)), "a name is not cut");
-    if let Ok(to) = std::env::var("PAGE_TO") {
-        std::fs::write(to, &page).expect("written");
+    for tag in ["<img", "<svg onload", "<!--"] {
+        assert!(!page.contains(tag), "a name became {tag}");
     }
+    assert_eq!(page.matches("<script").count(), 2);
+    assert_eq!(page.matches("</script").count(), 2);
+    assert_eq!(page.matches("</style").count(), 1);
+    let data = data(&page).to_string();
+    for (place, text) in [("page", &page), ("data", &data)] {
+        assert!(!text.contains('\u{202e}'), "{place}: the direction changes");
+        assert!(
+            text.contains("u{202e}"),
+            "{place}: it is not said that it would"
+        );
+        assert!(
+            !text.contains(&"A".repeat(300)),
+            "{place}: a name is not cut"
+        );
+    }
+    let commands = between(&page, "id=\"commands\"", "</section>");
+    assert!(
+        !commands.contains("get &lt;"),
+        "a run's id is a command's word unquoted"
+    );
 }
 
 #[test]
-fn a_page_has_no_style_that_its_policy_forbids() {
+fn its_policy_allows_its_own_style_and_script_and_nothing_else() {
     let page = text(&findings(&Scene::default()));
-    assert!(!page.contains(" style="), "a style of an element's own");
-    if let Ok(to) = std::env::var("PAGE_TO") {
-        std::fs::write(to, &page).expect("written");
-        eprintln!("size {}", page.len());
+    let policy = between(&page, "Security-Policy\" content=\"", "\">");
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    let style = hash(between(&page, "<style>", "</style>"));
+    let script = between(&page, "<script>", "</script>");
+    let rest = "base-uri 'none'; form-action 'none'";
+    let of_script = hash(script);
+    assert_eq!(
+        policy,
+        format!("default-src 'none'; style-src {style}; script-src {of_script}; {rest}")
+    );
+    for forbidden in [" style=", " onclick=", " onload=", "<link", "src="] {
+        assert!(!page.contains(forbidden), "{forbidden} in the page");
     }
+    assert!(
+        script.len() < 40_000,
+        "the script has {} bytes",
+        script.len()
+    );
+}
+
+#[test]
+fn folded_frames_leave_every_sum_as_it_is() {
+    let findings = findings(&Scene {
+        functions: 400,
+        stacks: 3000,
+        ..Scene::default()
+    });
+    let data = data(&text(&findings));
+    let graphs = data["graphs"].as_array().expect("graphs");
+    let names = data["names"].as_array().expect("names");
+    let mut folded = 0;
+    for profiled in &findings.profiles {
+        let of = format!("{}/{}", profiled.kind.name(), profiled.part.name());
+        let trees = profiled
+            .of_pods
+            .iter()
+            .map(|of| (Some(of.pod.as_str()), &of.tree));
+        for (pod, tree) in trees.chain([(None, &profiled.merged)]) {
+            let pods = findings.manifest.pods.iter();
+            let pod = pod.map(|pod| pods.clone().position(|of| of.pod.name == pod));
+            let graph = graphs.iter().find(|graph| {
+                graph["component"] == profiled.component.name()
+                    && graph["profile"] == of
+                    && graph.get("pod").and_then(Value::as_u64) == pod.flatten().map(|at| at as u64)
+            });
+            let Some(graph) = graph else {
+                assert_eq!(profiled.kind.name(), "threadcreate", "no graph of {of}");
+                continue;
+            };
+            let own = graph["own"].as_array().expect("values").iter();
+            let sum: i64 = own.filter_map(Value::as_i64).sum();
+            assert_eq!(sum, tree.totals()[0], "{} {of} {pod:?}", profiled.component);
+            let frames = graph["names"].as_array().expect("frames").iter();
+            let frames = frames.filter_map(|at| names[at.as_u64()? as usize].as_str());
+            folded += frames
+                .filter(|name| name.ends_with(" small frames)"))
+                .count();
+        }
+    }
+    assert!(folded > 100, "only {folded} frames stand for folded ones");
+}
+
+#[test]
+fn a_page_is_small() {
+    let of = |handlers: usize| {
+        text(&findings(&Scene {
+            handlers,
+            functions: 200,
+            stacks: 2000,
+            ..Scene::default()
+        }))
+        .len()
+    };
+    let (few, many) = (of(6), of(494));
+    println!("12 pods: {few} bytes, 500 pods: {many} bytes");
+    assert!(few < 300_000, "12 pods: {few} bytes");
+    assert!(many < 2_000_000, "500 pods: {many} bytes");
+}
+
+#[test]
+fn it_is_said_which_pods_are_missing_and_which_one_is_odd() {
+    let page = text(&findings(&Scene {
+        missing_percent: 30,
+        handlers: 10,
+        ..Scene::default()
+    }));
+    let missing = between(&page, "id=\"completeness\"", "</section>");
+    assert!(missing.contains("connection refused"), "{missing}");
+    let verdict = between(&page, "class=\"verdict\">", "</p>");
+    assert!(verdict.contains("one virt-handler of "), "{verdict}");
+    assert!(verdict.contains(" times the "), "{verdict}");
+    assert!(page.contains("▲ outlier"), "no pod is marked");
 }

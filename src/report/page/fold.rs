@@ -163,11 +163,6 @@ impl Frame {
     pub(super) fn is_function(&self) -> bool {
         matches!(self.what, What::Function(_))
     }
-
-    /// Whether it stands for frames that were folded.
-    pub(super) fn is_folded(&self) -> bool {
-        matches!(self.what, What::Small(_) | What::Deep(_))
-    }
 }
 
 impl Sums {

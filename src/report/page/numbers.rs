@@ -99,6 +99,8 @@ pub(super) struct ComponentNumbers<'a> {
 
 /// The numbers of a pod.
 pub(super) struct PodNumbers<'a> {
+    /// Its place among the run's pods.
+    pub(super) index: usize,
     /// The pod.
     pub(super) pod: &'a Pod,
     /// Its value of each metric, as far as anything tells it.
@@ -124,11 +126,13 @@ pub(super) fn window_seconds(findings: &Findings) -> Option<f64> {
 impl<'a> ComponentNumbers<'a> {
     fn of(findings: &'a Findings, component: Component) -> Self {
         let sources = Sources::of(findings, component);
-        let of_component = |pod: &&Pod| pod.pod.component == component;
-        let pods = findings.manifest.pods.iter().filter(of_component);
+        let pods = findings.manifest.pods.iter().enumerate();
+        let pods = pods.filter(|(_, pod)| pod.pod.component == component);
         let mut numbers = Self {
             component,
-            pods: pods.map(|pod| sources.numbers(pod)).collect(),
+            pods: pods
+                .map(|(index, pod)| sources.numbers(index, pod))
+                .collect(),
             medians: [None; 4],
         };
         for metric in Metric::ALL {
@@ -164,7 +168,11 @@ impl<'a> ComponentNumbers<'a> {
             pod.is_outlier[at] = marks.next().unwrap_or_default();
         }
         values.sort_unstable();
-        self.medians[at] = values.get(values.len() / 2).copied();
+        let upper = values.get(values.len() / 2).copied();
+        let lower = values.get(values.len().saturating_sub(1) / 2).copied();
+        self.medians[at] = upper
+            .zip(lower)
+            .map(|(upper, lower)| i64::midpoint(upper, lower));
     }
 }
 
@@ -211,7 +219,7 @@ impl<'a> Sources<'a> {
         }
     }
 
-    fn numbers(&self, pod: &'a Pod) -> PodNumbers<'a> {
+    fn numbers(&self, index: usize, pod: &'a Pod) -> PodNumbers<'a> {
         let name = pod.pod.name.as_str();
         let window = pod.in_window.as_deref();
         let cpu = total(self.cpu, name).or_else(|| window?.cpu_nanoseconds);
@@ -225,6 +233,7 @@ impl<'a> Sources<'a> {
         let heap = total(self.heap, name).or_else(|| window?.live_heap_bytes);
         let goroutines = total(self.goroutine, name).or_else(|| window?.goroutines);
         PodNumbers {
+            index,
             pod,
             values: [
                 cpu.map(|of| (of.0 as f64 / of.1 / 1e3).round() as i64),

@@ -1,0 +1,173 @@
+//! The page's data: every flame graph, and the functions of each, as JSON that the page's script reads.
+
+use std::io::{self, Write};
+
+use hashbrown::HashMap;
+use indexmap::IndexSet;
+use serde::Serialize;
+
+use crate::manifest::Manifest;
+use crate::report::findings::{Part, Profiled};
+use crate::report::top::TopRow;
+use crate::report::tree::Tree;
+
+use super::fold::{Folded, fold};
+use super::profiles;
+use super::text::{Origin, quoted, shown};
+
+/// The frames of a component's graph, and of one pod's.
+const FRAMES: usize = 2500;
+const POD_FRAMES: usize = 400;
+
+/// The frames of all pods' graphs together, and the fewest of one.
+const ALL_POD_FRAMES: usize = 60_000;
+const FEWEST_POD_FRAMES: usize = 40;
+
+/// One flame graph.
+#[derive(Serialize)]
+struct Graph<'a> {
+    component: &'a str,
+    profile: String,
+    title: &'a str,
+    unit: &'a str,
+    /// Whether values say how much more there was, or less.
+    grows: bool,
+    /// The pod that it is of; all of them if it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<usize>,
+    /// Of all pods: which were added up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<String>,
+    share: f64,
+    names: Vec<usize>,
+    depths: Vec<u32>,
+    own: Vec<i64>,
+    /// The functions' names, their own values and their values in all, one function after another.
+    top: Vec<i64>,
+}
+
+/// Names that are written once, and whose code each is.
+#[derive(Default)]
+struct Names {
+    names: IndexSet<String>,
+    origins: String,
+}
+
+/// Writes the data: pods, graphs, and the names in them.
+pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write) -> io::Result<()> {
+    let pods = manifest.pods.iter().map(|pod| &pod.pod);
+    let of_pods: usize = run.iter().map(|of| of.of_pods.len()).sum();
+    let most = (ALL_POD_FRAMES / of_pods.max(1)).clamp(FEWEST_POD_FRAMES, POD_FRAMES);
+    let mut names = Names::default();
+    let shown_pods: Vec<_> = pods
+        .clone()
+        .map(|pod| (pod.component.name(), shown(&pod.name)))
+        .collect();
+    let pods: HashMap<_, _> = pods.map(|pod| pod.name.as_str()).zip(0_usize..).collect();
+    write!(out, "{{\"run\":")?;
+    serde_json::to_writer(&mut out, &quoted(&manifest.run_id))?;
+    write!(out, ",\"pods\":")?;
+    serde_json::to_writer(&mut out, &shown_pods)?;
+    write!(out, ",\"graphs\":[")?;
+    let mut comma = "";
+    for of in run.iter().filter(|of| profiles::has_flame(of.kind)) {
+        let top = of.top.get(of.shown).map_or(&[][..], Vec::as_slice);
+        let mut graph = names.graph(of, &of.merged, FRAMES, top);
+        graph.coverage = Some(profiles::coverage(manifest, of));
+        write!(out, "{comma}")?;
+        serde_json::to_writer(&mut out, &graph)?;
+        comma = ",";
+        for stacks in &of.of_pods {
+            if let Some(pod) = pods.get(stacks.pod.as_str()) {
+                let mut graph = names.graph(of, &stacks.tree, most, &stacks.top);
+                graph.pod = Some(*pod);
+                write!(out, ",")?;
+                serde_json::to_writer(&mut out, &graph)?;
+            }
+        }
+        for top in &of.tops {
+            if let Some(pod) = pods.get(top.pod.as_str()) {
+                write!(out, ",")?;
+                serde_json::to_writer(&mut out, &names.table(of, *pod, &top.rows))?;
+            }
+        }
+    }
+    write!(out, "],\"names\":")?;
+    serde_json::to_writer(&mut out, &names.names.iter().collect::<Vec<_>>())?;
+    write!(out, ",\"origins\":\"{}\"}}", names.origins)
+}
+
+impl Names {
+    fn graph<'a>(
+        &mut self,
+        of: &'a Profiled,
+        tree: &Tree,
+        most: usize,
+        top: &[TopRow],
+    ) -> Graph<'a> {
+        let folded = fold(tree, of.shown, most);
+        let frames = folded.frames.iter();
+        Graph {
+            component: of.component.name(),
+            profile: format!("{}/{}", of.kind.name(), of.part.name()),
+            title: profiles::title(of.kind, of.part),
+            unit: profiles::unit(of).name(),
+            grows: of.part == Part::Growth,
+            pod: None,
+            coverage: None,
+            share: folded.share,
+            names: self.of_frames(&folded),
+            depths: frames.clone().map(|frame| frame.depth).collect(),
+            own: frames.map(|frame| frame.own).collect(),
+            top: self.rows(top),
+        }
+    }
+
+    fn rows(&mut self, top: &[TopRow]) -> Vec<i64> {
+        let row = |row: &TopRow| [self.function(&row.name) as i64, row.own, row.cumulative];
+        top.iter().flat_map(row).collect()
+    }
+
+    /// The functions alone, of a pod that has no graph.
+    fn table<'a>(&mut self, of: &'a Profiled, pod: usize, top: &[TopRow]) -> Graph<'a> {
+        Graph {
+            component: of.component.name(),
+            profile: format!("{}/{}", of.kind.name(), of.part.name()),
+            title: profiles::title(of.kind, of.part),
+            unit: profiles::unit(of).name(),
+            grows: of.part == Part::Growth,
+            pod: Some(pod),
+            coverage: None,
+            share: 0.0,
+            names: Vec::new(),
+            depths: Vec::new(),
+            own: Vec::new(),
+            top: self.rows(top),
+        }
+    }
+
+    fn of_frames(&mut self, folded: &Folded<'_>) -> Vec<usize> {
+        let frames = folded.frames.iter();
+        let names = frames.map(|frame| {
+            let name = folded.name(frame);
+            if frame.is_function() {
+                self.function(&name)
+            } else {
+                self.insert(name, Origin::Folded)
+            }
+        });
+        names.collect()
+    }
+
+    fn function(&mut self, name: &str) -> usize {
+        self.insert(shown(name), Origin::of(name))
+    }
+
+    fn insert(&mut self, name: String, origin: Origin) -> usize {
+        let (at, is_new) = self.names.insert_full(name);
+        if is_new {
+            self.origins.push(origin.digit());
+        }
+        at
+    }
+}

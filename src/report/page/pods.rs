@@ -1,0 +1,205 @@
+//! The pods of each component beside each other: a strip of dots for each number, and a table.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashSet;
+use maud::{Markup, html};
+
+use crate::component::Component;
+use crate::report::findings::Profiled;
+use crate::report::outliers::OUTLIER_RULE;
+
+use super::head::state;
+use super::numbers::{ComponentNumbers, Metric, PodNumbers};
+use super::text::{foreign, shown};
+use super::units;
+
+/// The most pods of a component whose table is open from the beginning.
+const OPEN: usize = 12;
+
+/// Parts of a strip's width within which dots are set on top of each other, and the most dots that are.
+const BINS: f64 = 150.0;
+const STACKED: u32 = 6;
+
+/// Where a strip's scale begins and how wide it is, in percent.
+const BEGIN: f64 = 2.0;
+const WIDTH: f64 = 96.0;
+
+/// How the pods' numbers are spread, with the rule that marks outliers.
+pub(super) fn heading() -> Markup {
+    html! {
+        h2 { "Pods" }
+        p.note {
+            (OUTLIER_RULE) " Outliers are triangles with their name; a tick below the scale is the median."
+        }
+    }
+}
+
+/// The pods of a component.
+pub(super) fn component(of: &ComponentNumbers<'_>, profiles: &[&Profiled]) -> Markup {
+    let graphs = Graphs::of(of.component, profiles);
+    html! {
+        h3 { (of.component.name()) small { (of.pods.len()) " pods" } }
+        div.strips {
+            @for metric in Metric::ALL {
+                @if of.sum(metric).is_some() { (strip(of, metric)) }
+            }
+        }
+        details open[of.pods.len() <= OPEN] {
+            summary { "Table of the " (of.pods.len()) " pods" }
+            div.scroll role="region" aria-label=(format!("Pods of {}", of.component)) tabindex="0" {
+                table.sortable {
+                    thead {
+                        tr {
+                            th scope="col" { "Pod" }
+                            th scope="col" { "Node" }
+                            th scope="col" { "State" }
+                            th.number scope="col" { "Restarts" }
+                            @for metric in Metric::ALL { th.number scope="col" { (metric.label()) } }
+                            th scope="col" { "Graph" }
+                        }
+                    }
+                    tbody { @for pod in &of.pods { (row(pod, of, &graphs)) } }
+                }
+            }
+        }
+    }
+}
+
+fn strip(of: &ComponentNumbers<'_>, metric: Metric) -> Markup {
+    let most = of.values(metric).max().unwrap_or_default().max(1);
+    let median = of.medians[metric as usize].unwrap_or_default();
+    let label = format!(
+        "{} of {} pods of {}: median {}, most {}",
+        metric.label(),
+        of.values(metric).count(),
+        of.component,
+        metric.show(median),
+        metric.show(most)
+    );
+    let place = |value: i64| BEGIN + WIDTH * value.max(0) as f64 / most as f64;
+    // How many dots there are already in each part of the width.
+    let mut stacked = BTreeMap::new();
+    html! {
+        figure.strip {
+            figcaption { (metric.label()) }
+            svg width="100%" height="62" role="group" aria-label=(label) {
+                line.axis x1=(percent(BEGIN)) x2=(percent(BEGIN + WIDTH)) y1="42.5" y2="42.5" {}
+                line.median x1=(percent(place(median))) x2=(percent(place(median))) y1="38" y2="48" {}
+                text x=(percent(BEGIN)) y="58" { "0" }
+                text x="50%" y="58" text-anchor="middle" { (metric.show(most / 2)) }
+                text x=(percent(BEGIN + WIDTH)) y="58" text-anchor="end" { (metric.show(most)) }
+                @for pod in &of.pods {
+                    @if let Some(value) = pod.values[metric as usize] {
+                        @if pod.is_outlier[metric as usize] {
+                            (outlier(pod, of, metric, place(value)))
+                        } @else {
+                            @let bin = (BINS * value.max(0) as f64 / most as f64) as u32;
+                            @let before: u32 = next(stacked.entry(bin).or_default());
+                            circle.dot cx=(percent(place(value))) cy=(36 - 5 * before.min(STACKED)) r="4" {
+                                title { (shown(&pod.pod.pod.name)) ": " (metric.show(value)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A number before it is counted up.
+fn next(number: &mut u32) -> u32 {
+    *number += 1;
+    *number - 1
+}
+
+fn outlier(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric, x: f64) -> Markup {
+    let name = shown(&pod.pod.pod.name);
+    let value = metric.show(pod.values[metric as usize].unwrap_or_default());
+    let times = times(pod, of, metric);
+    let tip: String = name.chars().rev().take(24).collect();
+    let tip: String = tip.chars().rev().collect();
+    html! {
+        a href=(format!("#pod-{}", pod.index)) aria-label=(format!("{name}, an outlier: {value}")) {
+            svg x=(percent(x)) y="34" overflow="visible" {
+                path.mark d="M0-7 6 4-6 4z" { title { (name) ": " (value) } }
+                text.mark-name x=(if x > 50.0 { "-9" } else { "9" }) y="2" text-anchor=(if x > 50.0 { "end" } else { "start" }) {
+                    (tip) ", " (value) @if let Some(times) = times { ", " (times) }
+                }
+            }
+        }
+    }
+}
+
+fn times(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric) -> Option<String> {
+    let times = pod.times(metric, of)?;
+    Some(format!("{} × median", units::three_digits(times)))
+}
+
+fn percent(of: f64) -> String {
+    format!("{of:.1}%")
+}
+
+fn row(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, graphs: &Graphs<'_>) -> Markup {
+    let manifest = &pod.pod.pod;
+    html! {
+        tr id=(format!("pod-{}", pod.index)) data-row=(pod.index) {
+            th scope="row" { (foreign(&manifest.name)) }
+            td { (foreign(&manifest.node)) }
+            td { (state(pod.pod.state)) }
+            td.number { (manifest.restarts) }
+            @for metric in Metric::ALL {
+                td.number {
+                    @match pod.values[metric as usize] {
+                        Some(value) => (metric.show(value)),
+                        None => "–",
+                    }
+                    @if pod.is_outlier[metric as usize] {
+                        small.odd { "▲ outlier" @if let Some(times) = times(pod, of, metric) { ", " (times) } }
+                    }
+                }
+            }
+            td {
+                @if let Some(profile) = graphs.of_pod(pod) {
+                    a.scripted-only href="#profiles" data-pod=(pod.index) data-profile=(profile) { "show" }
+                }
+            }
+        }
+    }
+}
+
+/// Which pods have graphs of their own, of a component.
+struct Graphs<'a> {
+    /// Profiles with the pods that they have graphs of.
+    profiles: Vec<Named<'a>>,
+}
+
+struct Named<'a> {
+    profile: &'a Profiled,
+    pods: HashSet<&'a str>,
+}
+
+impl<'a> Graphs<'a> {
+    fn of(component: Component, profiles: &[&'a Profiled]) -> Self {
+        let of_component = profiles.iter().filter(|of| of.component == component);
+        let named = of_component.map(|profile| Named {
+            profile,
+            pods: profile.of_pods.iter().map(|of| of.pod.as_str()).collect(),
+        });
+        Self {
+            profiles: named.collect(),
+        }
+    }
+
+    /// The graph that explains what is odd about a pod, or the first one that it has.
+    fn of_pod(&self, pod: &PodNumbers<'_>) -> Option<String> {
+        let name = pod.pod.pod.name.as_str();
+        let mut metrics = Metric::ALL.into_iter();
+        let odd = metrics.find(|metric| pod.is_outlier[*metric as usize]);
+        let with = self.profiles.iter().filter(|of| of.pods.contains(name));
+        let mut with: Vec<_> = with.map(|of| of.profile).collect();
+        with.sort_by_key(|of| odd.is_none_or(|odd| of.kind != odd.explained_by()));
+        let profile = with.first()?;
+        Some(format!("{}/{}", profile.kind.name(), profile.part.name()))
+    }
+}
