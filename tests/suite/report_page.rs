@@ -86,8 +86,8 @@ fn its_policy_allows_its_own_style_and_script_and_nothing_else() {
 #[test]
 fn folded_frames_leave_every_sum_as_it_is() {
     let findings = findings(&Scene {
-        functions: 400,
-        stacks: 3000,
+        functions: 100,
+        stacks: 800,
         ..Scene::default()
     });
     let data = data(&text(&findings));
@@ -130,8 +130,8 @@ fn a_page_is_small() {
     let of = |handlers: usize| {
         text(&findings(&Scene {
             handlers,
-            functions: 200,
-            stacks: 2000,
+            functions: 100,
+            stacks: 800,
             ..Scene::default()
         }))
         .len()
@@ -145,7 +145,7 @@ fn a_page_is_small() {
 #[test]
 fn it_is_said_which_pods_are_missing_and_which_one_is_odd() {
     let page = text(&findings(&Scene {
-        missing_percent: 30,
+        missing_percent: 20,
         handlers: 10,
         ..Scene::default()
     }));

@@ -11,17 +11,50 @@ use crate::report::findings::{Part, Profiled};
 use crate::report::top::TopRow;
 use crate::report::tree::Tree;
 
-use super::fold::{Folded, fold};
+use super::fold::{self, Folded, fold};
 use super::profiles;
 use super::text::{Origin, quoted, shown};
 
-/// The frames of a component's graph, and of one pod's.
-const FRAMES: usize = 2500;
-const POD_FRAMES: usize = 400;
+/// The frames of all components' graphs together, of any run and for each pod that it had; and those of single pods'.
+const FRAMES: Budget = Budget {
+    any: 10_000,
+    pod: 20,
+};
+const POD_FRAMES: Budget = Budget {
+    any: 6_000,
+    pod: 90,
+};
 
-/// The frames of all pods' graphs together, and the fewest of one.
-const ALL_POD_FRAMES: usize = 60_000;
-const FEWEST_POD_FRAMES: usize = 40;
+/// How many frames may be shown.
+struct Budget {
+    any: usize,
+    pod: usize,
+}
+
+impl Budget {
+    /// The most frames of one graph, if all of them are to be within the budget.
+    fn most<'a>(&self, pods: usize, graphs: impl Iterator<Item = Shown<'a>>) -> usize {
+        const STEPS: [usize; 12] = [
+            4000, 2800, 2000, 1400, 1000, 700, 500, 350, 250, 180, 120, 80,
+        ];
+        let budget = self.any + self.pod * pods;
+        let frames: Vec<_> = graphs.map(|of| fold::frames(of.tree, of.value)).collect();
+        let all = |most: usize| {
+            frames
+                .iter()
+                .map(|frames| (*frames).min(most))
+                .sum::<usize>()
+        };
+        let step = STEPS.into_iter().find(|most| all(*most) <= budget);
+        step.unwrap_or(STEPS[STEPS.len() - 1] / 2)
+    }
+}
+
+/// A tree, and which of its values is shown.
+struct Shown<'a> {
+    tree: &'a Tree,
+    value: usize,
+}
 
 /// One flame graph.
 #[derive(Serialize)]
@@ -56,8 +89,19 @@ struct Names {
 /// Writes the data: pods, graphs, and the names in them.
 pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write) -> io::Result<()> {
     let pods = manifest.pods.iter().map(|pod| &pod.pod);
-    let of_pods: usize = run.iter().map(|of| of.of_pods.len()).sum();
-    let most = (ALL_POD_FRAMES / of_pods.max(1)).clamp(FEWEST_POD_FRAMES, POD_FRAMES);
+    let graphs = run.iter().filter(|of| profiles::has_flame(of.kind));
+    let merged = graphs.clone().map(|of| Shown {
+        tree: &of.merged,
+        value: of.shown,
+    });
+    let single = graphs.clone().flat_map(|of| {
+        of.of_pods.iter().map(|stacks| Shown {
+            tree: &stacks.tree,
+            value: of.shown,
+        })
+    });
+    let most_merged = FRAMES.most(pods.len(), merged);
+    let most = POD_FRAMES.most(pods.len(), single);
     let mut names = Names::default();
     let shown_pods: Vec<_> = pods
         .clone()
@@ -70,9 +114,9 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
     serde_json::to_writer(&mut out, &shown_pods)?;
     write!(out, ",\"graphs\":[")?;
     let mut comma = "";
-    for of in run.iter().filter(|of| profiles::has_flame(of.kind)) {
+    for of in graphs {
         let top = of.top.get(of.shown).map_or(&[][..], Vec::as_slice);
-        let mut graph = names.graph(of, &of.merged, FRAMES, top);
+        let mut graph = names.graph(of, &of.merged, most_merged, top);
         graph.coverage = Some(profiles::coverage(manifest, of));
         write!(out, "{comma}")?;
         serde_json::to_writer(&mut out, &graph)?;

@@ -103,6 +103,16 @@ pub(super) fn fold(tree: &Tree, value: usize, most: usize) -> Folded<'_> {
     folded
 }
 
+/// How many frames the tree's value of this index has that are not too small to be seen.
+pub(super) fn frames(tree: &Tree, value: usize) -> usize {
+    let sums = Sums::of(tree, &tree.own(value));
+    let least = sums.width(0) as f64 * SHARES[0];
+    let nodes = 0..tree.nodes().len();
+    nodes
+        .filter(|node| sums.width(*node) as f64 >= least)
+        .count()
+}
+
 impl Folded<'_> {
     /// What a frame is called.
     pub(super) fn name(&self, frame: &Frame) -> String {

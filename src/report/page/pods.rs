@@ -116,15 +116,16 @@ fn next(number: &mut u32) -> u32 {
 fn outlier(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric, x: f64) -> Markup {
     let name = shown(&pod.pod.pod.name);
     let value = metric.show(pod.values[metric as usize].unwrap_or_default());
-    let times = times(pod, of, metric);
+    let times = times(pod, of, metric).map(|times| format!(", {times}"));
+    let said = format!(", {value}{}", times.unwrap_or_default());
     let tip: String = name.chars().rev().take(24).collect();
     let tip: String = tip.chars().rev().collect();
     html! {
-        a href=(format!("#pod-{}", pod.index)) aria-label=(format!("{name}, an outlier: {value}")) {
+        a href=(format!("#pod-{}", pod.index)) aria-label=(format!("An outlier: {name}{said}")) {
             svg x=(percent(x)) y="34" overflow="visible" {
                 path.mark d="M0-7 6 4-6 4z" { title { (name) ": " (value) } }
                 text.mark-name x=(if x > 50.0 { "-9" } else { "9" }) y="2" text-anchor=(if x > 50.0 { "end" } else { "start" }) {
-                    (tip) ", " (value) @if let Some(times) = times { ", " (times) }
+                    (tip) (said)
                 }
             }
         }

@@ -1,0 +1,82 @@
+//! A report's page in Chromium (`helpers/browser`): what a person does with it, by pointer and by keyboard, whether
+//! it can be used by those who do not see it, and pictures of it.
+//!
+//! `cargo e2e` runs it. With BLESS=1 it writes the README's picture anew. Pictures of every page are in the
+//! folder `browser` of the build's.
+
+#[path = "../suite/report_findings.rs"]
+mod report_findings;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use cluster_profiler_job::report::page;
+use report_findings::{Scene, findings};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn main() -> ExitCode {
+    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
+    std::fs::create_dir_all(&to).expect("a folder for pages");
+    for (name, scene) in scenes() {
+        let file = std::fs::File::create(to.join(format!("{name}.html"))).expect("a file");
+        page(&findings(&scene), std::io::BufWriter::new(file)).expect("a page");
+    }
+    let helper = Path::new(ROOT).join("helpers/browser");
+    let mut check = Command::new("node");
+    check
+        .arg(helper.join("check.js"))
+        .arg(&to)
+        .arg(modules(&helper));
+    if std::env::var_os("BLESS").is_some() {
+        check.arg(Path::new(ROOT).join("docs/report.png"));
+    }
+    if check.status().expect("node starts").success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The folder with what comes from npm.
+fn modules(helper: &Path) -> PathBuf {
+    let built = Command::new(helper.join("build"))
+        .output()
+        .expect("bash starts");
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    PathBuf::from(String::from_utf8_lossy(&built.stdout).trim())
+}
+
+fn scenes() -> [(&'static str, Scene); 4] {
+    [
+        ("normal", Scene::default()),
+        (
+            "many",
+            Scene {
+                handlers: 494,
+                functions: 100,
+                stacks: 800,
+                ..Scene::default()
+            },
+        ),
+        (
+            "missing",
+            Scene {
+                handlers: 24,
+                missing_percent: 40,
+                ..Scene::default()
+            },
+        ),
+        (
+            "attacks",
+            Scene {
+                attacks: true,
+                ..Scene::default()
+            },
+        ),
+    ]
+}
