@@ -1,17 +1,27 @@
 //! What a run found, as one page and as tables.
 //!
-//! `report/tree.rs` adds profiles up by function, `report/findings.rs` has what a page shows, and `report/page.rs`
-//! is the page.
+//! `report/store.rs` keeps the profiles of an archive that is read (`report/archive.rs`), and `report/collect.rs`
+//! makes [`Findings`] of them, which is what the page (`report/page.rs`) shows. `report/tree.rs` adds profiles up by
+//! function.
 
+mod archive;
+mod collect;
 mod findings;
 mod fold;
 mod outliers;
 mod page;
+mod path;
+mod section;
+mod store;
 mod top;
 mod tree;
 
+pub use archive::read_archive;
+pub use collect::{collect, tree};
 pub use findings::{Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread};
 pub use outliers::{OUTLIER_RULE, outliers};
 pub use page::page;
+pub use section::Section;
+pub use store::{Group, ProfileStore, Wanted};
 pub use top::TopRow;
 pub use tree::{Tree, TreeNode};

@@ -1,0 +1,283 @@
+//! Findings, made of the profiles of an archive.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Seek};
+use std::sync::Arc;
+
+use super::findings::{
+    Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread,
+};
+use super::outliers::outliers;
+use super::store::{Group, ProfileStore, Stored};
+use super::tree::Tree;
+use crate::manifest::{Manifest, State};
+use crate::pprof::{Header, Kind, ProfileReader};
+
+/// How many functions a table has.
+const TOP: usize = 50;
+
+/// How many functions are told of a pod that has no stacks of its own.
+const TOP_OF_POD: usize = 10;
+
+/// How many of the largest pods of a component have stacks of their own.
+const LARGEST: usize = 20;
+
+/// The most nodes that are kept of all pods of a component together.
+const NODES: usize = 4000;
+
+/// The most nodes that are kept of one pod.
+const NODES_OF_POD: usize = 400;
+
+/// Makes findings of a run's manifest and its profiles. One group of profiles is in memory at a time.
+pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
+    let mut collecting = Collecting {
+        expected: Expected::of(&manifest),
+        unread: Vec::new(),
+    };
+    let groups = store.groups().into_iter();
+    let profiles = groups.filter_map(|group| collecting.profiled(&store, group)).collect();
+    let snapshots = collecting.snapshots(&store);
+    for Unread { path, why } in collecting.unread {
+        store.note_unread(&path, why);
+    }
+    Findings {
+        is_manifest_guessed: false,
+        is_redacted: false,
+        profiles,
+        snapshots,
+        unread: lacking(&manifest, &store).into_iter().chain(store.unread()).collect(),
+        manifest,
+    }
+}
+
+/// The pods that the manifest has files of, and of which the archive has no profile.
+fn lacking(manifest: &Manifest, store: &ProfileStore) -> Option<Unread> {
+    let known: BTreeSet<_> = store.pods().collect();
+    let has_files = manifest.pods.iter().filter(|pod| !pod.files.is_empty());
+    let mut lacking = has_files.filter(|pod| !known.contains(pod.pod.name.as_str()));
+    let first = lacking.next()?;
+    Some(Unread {
+        path: first.pod.name.clone(),
+        why: format!(
+            "the manifest says that the archive has its profiles, and it has none; so it is of {} more pods",
+            lacking.count()
+        ),
+    })
+}
+
+/// How many pods of each component a run expected.
+struct Expected(Vec<crate::component::Component>);
+
+impl Expected {
+    fn of(manifest: &Manifest) -> Self {
+        Self(manifest.pods.iter().map(|pod| pod.pod.component).collect())
+    }
+
+    fn pods(&self, group: Group) -> usize {
+        self.0.iter().filter(|of| **of == group.component).count()
+    }
+}
+
+struct Collecting {
+    expected: Expected,
+    unread: Vec<Unread>,
+}
+
+/// One pod of a group, as far as it is known before all of them are.
+struct PodOfGroup {
+    stored: Stored,
+    name: String,
+    totals: Vec<i64>,
+    top: PodTop,
+}
+
+impl Collecting {
+    fn profiled(&mut self, store: &ProfileStore, group: Group) -> Option<Profiled> {
+        let mut merged: Option<Tree> = None;
+        let mut shown = 0;
+        let mut pods = Vec::new();
+        for stored in store.of_group(group) {
+            let name = store.pod(stored);
+            let read = store.open(stored).and_then(|mut profile| {
+                let shown = shown_first(profile.header());
+                Ok((tree(&mut profile)?, shown))
+            });
+            let (tree, shown_here) = match read {
+                Ok(read) => read,
+                Err(error) => {
+                    self.note_unread(name, group, &error);
+                    continue;
+                }
+            };
+            let whole = merged.get_or_insert_with(|| {
+                shown = shown_here;
+                Tree::new(tree.types().to_vec())
+            });
+            if whole.types() != tree.types() {
+                let error = io::Error::other("its values mean something else than those of other pods");
+                self.note_unread(name, group, &error);
+                continue;
+            }
+            whole.absorb(&tree);
+            pods.push(PodOfGroup {
+                stored: *stored,
+                name: name.to_owned(),
+                totals: tree.totals(),
+                top: PodTop {
+                    pod: name.to_owned(),
+                    rows: match told_of_each_pod(group) {
+                        true => tree.top(shown, TOP_OF_POD),
+                        false => Vec::new(),
+                    },
+                },
+            });
+        }
+        let merged = merged?;
+        let of_pods = self.stacks(store, group, &pods, shown);
+        let has_stacks: BTreeSet<_> = of_pods.iter().map(|of| of.pod.as_str()).collect();
+        let tops = pods.iter_mut().filter(|pod| !has_stacks.contains(pod.name.as_str()));
+        let tops = tops.map(|pod| std::mem::replace(&mut pod.top, PodTop { pod: String::new(), rows: Vec::new() }));
+        Some(Profiled {
+            component: group.component,
+            kind: group.kind,
+            part: group.part,
+            expected: self.expected.pods(group),
+            shown,
+            top: (0..merged.types().len()).map(|value| merged.top(value, TOP)).collect(),
+            merged: merged.folded(NODES),
+            tops: tops.filter(|top| !top.rows.is_empty()).collect(),
+            of_pods,
+            totals: pods.iter().map(|pod| pod.totals.clone()).collect(),
+            pods: pods.into_iter().map(|pod| pod.name).collect(),
+        })
+    }
+
+    /// The stacks of the pods that are worth a look: outliers and the largest.
+    fn stacks(
+        &mut self,
+        store: &ProfileStore,
+        group: Group,
+        pods: &[PodOfGroup],
+        shown: usize,
+    ) -> Vec<PodStacks> {
+        let value = |pod: &PodOfGroup| pod.totals.get(shown).copied().unwrap_or_default();
+        let values: Vec<_> = pods.iter().map(value).collect();
+        let far = outliers(&values);
+        let mut order: Vec<_> = (0..pods.len()).collect();
+        order.sort_by_key(|index| (!far[*index], std::cmp::Reverse(values[*index])));
+        let chosen = order.into_iter().take(LARGEST);
+        let stacks = chosen.filter_map(|index| {
+            let pod = pods.get(index)?;
+            let tree = store.open(&pod.stored).and_then(|mut profile| tree(&mut profile)).ok()?;
+            Some(PodStacks {
+                pod: pod.name.clone(),
+                why: if far[index] { Chosen::Outlier } else { Chosen::Largest },
+                top: tree.top(shown, TOP),
+                tree: tree.folded(NODES_OF_POD),
+            })
+        });
+        stacks.collect()
+    }
+
+    fn snapshots(&mut self, store: &ProfileStore) -> Vec<SnapshotTotals> {
+        let mut all = Vec::new();
+        for ((snapshot, component, kind), stored) in store.of_snapshots() {
+            let mut totals = SnapshotTotals {
+                snapshot: snapshot.clone(),
+                component: *component,
+                kind: *kind,
+                pods: 0,
+                types: Vec::new(),
+                totals: Vec::new(),
+            };
+            for stored in stored {
+                let read = store.open(stored).and_then(|mut profile| {
+                    Ok((profile.header().sample_types.clone(), profile.totals()?))
+                });
+                match read {
+                    Ok((types, values)) if totals.types.is_empty() || totals.types == types => {
+                        totals.types = types;
+                        totals.totals.resize(values.len(), 0);
+                        totals.pods += 1;
+                        for (sum, value) in totals.totals.iter_mut().zip(values) {
+                            *sum = sum.saturating_add(value);
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => self.unread.push(Unread {
+                        path: format!("{}/snapshots/{snapshot}/{}", store.pod(stored), kind.file_name()),
+                        why: error.to_string(),
+                    }),
+                }
+            }
+            all.push(totals);
+        }
+        all
+    }
+
+    fn note_unread(&mut self, pod: &str, group: Group, error: &io::Error) {
+        let folder = match group.part {
+            Part::Whole => "",
+            Part::Delta => "delta/",
+            Part::Growth => "growth/",
+        };
+        self.unread.push(Unread {
+            path: format!("{pod}/{folder}{}", group.kind.file_name()),
+            why: error.to_string(),
+        });
+    }
+}
+
+/// Whether the functions of each pod are told, and not only those of some.
+fn told_of_each_pod(group: Group) -> bool {
+    group.part == Part::Whole && matches!(group.kind, Kind::Cpu | Kind::Heap | Kind::Goroutine)
+}
+
+/// The index of the value that a viewer shows when none is asked for.
+fn shown_first(header: &Header) -> usize {
+    let types = &header.sample_types;
+    let wanted = types.iter().position(|value| value.name == header.default_sample_type);
+    wanted.unwrap_or(types.len().saturating_sub(1))
+}
+
+/// A profile, added up by function.
+///
+/// # Errors
+/// It cannot be read.
+pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
+    let mut tree = Tree::new(profile.header().sample_types.clone());
+    let mut addresses = Addresses::default();
+    profile.each_sample(|sample| {
+        if sample.values.iter().all(|value| *value == 0) {
+            return Ok(());
+        }
+        let mut stack: Vec<_> = sample.frames().collect();
+        stack.reverse();
+        addresses.name_all(&stack);
+        let names = stack.iter().enumerate().map(|(index, frame)| match frame.function {
+            "" => addresses.name(index),
+            name => name,
+        });
+        tree.add(names, sample.values);
+        Ok(())
+    })?;
+    Ok(tree)
+}
+
+/// The names of frames that have an address alone.
+#[derive(Default)]
+struct Addresses(Vec<String>);
+
+impl Addresses {
+    fn name_all(&mut self, stack: &[crate::pprof::Frame<'_>]) {
+        self.0.clear();
+        if stack.iter().any(|frame| frame.function.is_empty()) {
+            let name = |frame: &crate::pprof::Frame<'_>| format!("{:016x}", frame.address);
+            self.0.extend(stack.iter().map(name));
+        }
+    }
+
+    fn name(&self, index: usize) -> &str {
+        self.0.get(index).map_or("", String::as_str)
+    }
+}
