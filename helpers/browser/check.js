@@ -1,8 +1,8 @@
 // check.js PAGES MODULES [PICTURE]: opens the pages of tests/browser in Chromium, uses them, and takes pictures.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -41,7 +41,8 @@ async function open(name, { width = 1280, scheme = "light", scripts = true } = {
 
 const text = (page, selector) => page.$eval(selector, (element) => element.textContent);
 const frames = (page) => page.$$eval(".frame", (all) => all.map((frame) => frame.getAttribute("aria-label")));
-const focused = (page) => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.id);
+const focused = (page) =>
+  page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.id);
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 async function set(page, selector, value) {
@@ -143,11 +144,18 @@ const CASES = {
 
   async "tables are sorted by their heads"() {
     const { page, faults } = await open("normal");
-    const column = (at) => page.$$eval(`#functions tbody tr > :nth-child(${at})`, (all) => all.map((cell) => cell.textContent));
+    const column = (at) =>
+      page.$$eval(`#functions tbody tr > :nth-child(${at})`, (all) => all.map((cell) => cell.textContent));
     await page.click("#functions th:nth-child(4) button");
     const shares = (await column(4)).map((share) => Number.parseFloat(share));
-    assert.deepEqual(shares, shares.toSorted((a, b) => b - a));
-    assert.equal(await page.$eval("#functions th:nth-child(4)", (head) => head.getAttribute("aria-sort")), "descending");
+    assert.deepEqual(
+      shares,
+      shares.toSorted((a, b) => b - a),
+    );
+    assert.equal(
+      await page.$eval("#functions th:nth-child(4)", (head) => head.getAttribute("aria-sort")),
+      "descending",
+    );
     await page.click("#functions th:nth-child(5) button");
     const names = (await column(5)).map((name) => name.toLowerCase());
     assert.deepEqual(names, names.toSorted());
@@ -208,7 +216,13 @@ for (const name of ["normal", "many", "missing", "attacks"]) {
       const found = await page.evaluate(() =>
         globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }),
       );
-      const violations = found.violations.map((of) => `${of.id}: ${of.help}\n  ${of.nodes.slice(0, 4).map((node) => `${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`).join("\n  ")}`);
+      const violations = found.violations.map(
+        (of) =>
+          `${of.id}: ${of.help}\n  ${of.nodes
+            .slice(0, 4)
+            .map((node) => `${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`)
+            .join("\n  ")}`,
+      );
       assert.deepEqual(violations, []);
       return { page, faults };
     };
@@ -218,8 +232,14 @@ for (const name of ["normal", "many", "missing", "attacks"]) {
         await opened?.page.close();
         opened = await open(name, { width, scheme });
         const { page } = opened;
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        await page.screenshot({ path: join(pages, `${name}-${width}-${scheme}.png`), fullPage: true, captureBeyondViewport: true });
+        const wide = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        await page.screenshot({
+          path: join(pages, `${name}-${width}-${scheme}.png`),
+          fullPage: true,
+          captureBeyondViewport: true,
+        });
         assert.ok(wide <= 0, `${wide} pixels too wide at ${width}`);
       }
       return opened;
@@ -247,7 +267,9 @@ async function times(name) {
     );
     await page.close();
   }
-  console.log(`${name}: opens in ${median(opens).toFixed(0)} ms, searches in ${median(searches).toFixed(0)} ms (medians of five)`);
+  console.log(
+    `${name}: opens in ${median(opens).toFixed(0)} ms, searches in ${median(searches).toFixed(0)} ms (medians of five)`,
+  );
 }
 
 const words = (process.env.ONLY ?? "").split(",");

@@ -17,13 +17,16 @@ use super::text::{Origin, quoted, shown};
 
 /// The frames of all components' graphs together, of any run and for each pod that it had; and those of single pods'.
 const FRAMES: Budget = Budget {
-    any: 10_000,
+    any: 5_800,
     pod: 20,
 };
 const POD_FRAMES: Budget = Budget {
-    any: 6_000,
-    pod: 90,
+    any: 2_400,
+    pod: 100,
 };
+
+/// The functions in the table of one pod.
+const POD_ROWS: usize = 20;
 
 /// How many frames may be shown.
 struct Budget {
@@ -116,14 +119,14 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
     let mut comma = "";
     for of in graphs {
         let top = of.top.get(of.shown).map_or(&[][..], Vec::as_slice);
-        let mut graph = names.graph(of, &of.merged, most_merged, top);
+        let mut graph = names.graph(of, &of.merged, most_merged, top, usize::MAX);
         graph.coverage = Some(profiles::coverage(manifest, of));
         write!(out, "{comma}")?;
         serde_json::to_writer(&mut out, &graph)?;
         comma = ",";
         for stacks in &of.of_pods {
             if let Some(pod) = pods.get(stacks.pod.as_str()) {
-                let mut graph = names.graph(of, &stacks.tree, most, &stacks.top);
+                let mut graph = names.graph(of, &stacks.tree, most, &stacks.top, POD_ROWS);
                 graph.pod = Some(*pod);
                 write!(out, ",")?;
                 serde_json::to_writer(&mut out, &graph)?;
@@ -148,6 +151,7 @@ impl Names {
         tree: &Tree,
         most: usize,
         top: &[TopRow],
+        rows: usize,
     ) -> Graph<'a> {
         let folded = fold(tree, of.shown, most);
         let frames = folded.frames.iter();
@@ -163,13 +167,14 @@ impl Names {
             names: self.of_frames(&folded),
             depths: frames.clone().map(|frame| frame.depth).collect(),
             own: frames.map(|frame| frame.own).collect(),
-            top: self.rows(top),
+            top: self.rows(top, rows),
         }
     }
 
-    fn rows(&mut self, top: &[TopRow]) -> Vec<i64> {
+    fn rows(&mut self, top: &[TopRow], most: usize) -> Vec<i64> {
         let row = |row: &TopRow| [self.function(&row.name) as i64, row.own, row.cumulative];
-        top.iter().flat_map(row).collect()
+        let largest = profiles::largest(top, most);
+        largest.into_iter().flat_map(row).collect()
     }
 
     /// The functions alone, of a pod that has no graph.
@@ -186,7 +191,7 @@ impl Names {
             names: Vec::new(),
             depths: Vec::new(),
             own: Vec::new(),
-            top: self.rows(top),
+            top: self.rows(top, POD_ROWS),
         }
     }
 

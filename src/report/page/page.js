@@ -1,5 +1,3 @@
-"use strict";
-
 // Fills the viewer from the page's data, and makes tables sortable. Everything that names of others end in is text.
 
 const at = (id) => document.getElementById(id);
@@ -54,11 +52,7 @@ function time(value) {
 
 function amount(value, graph) {
   const shown =
-    graph.unit === "bytes"
-      ? bytes(value)
-      : graph.unit === "nanoseconds"
-        ? time(value)
-        : value.toLocaleString("en-US");
+    graph.unit === "bytes" ? bytes(value) : graph.unit === "nanoseconds" ? time(value) : value.toLocaleString("en-US");
   const signed = graph.grows && value > 0 ? `+${shown}` : shown;
   return signed.replace("-", "−");
 }
@@ -86,7 +80,7 @@ const SCALES = {
   TiB: 2 ** 40,
   PiB: 2 ** 50,
   ns: 1e-9,
-  "µs": 1e-6,
+  µs: 1e-6,
   ms: 1e-3,
 };
 
@@ -318,7 +312,8 @@ function search() {
     width += hit && !isInside ? of.width : 0;
     for (const call of of.calls) waiting.push([call, isInside || hit]);
   }
-  at("found").textContent = `${frames.toLocaleString("en-US")} found, in ${percent(width, state.root.width)} of the whole`;
+  at("found").textContent =
+    `${frames.toLocaleString("en-US")} found, in ${percent(width, state.root.width)} of the whole`;
 }
 
 function fillTable() {
@@ -365,7 +360,9 @@ function command(pod) {
 }
 
 function find(component, profile, pod) {
-  return state.data.graphs.find((graph) => graph.component === component && graph.profile === profile && graph.pod === pod);
+  return state.data.graphs.find(
+    (graph) => graph.component === component && graph.profile === profile && graph.pod === pod,
+  );
 }
 
 function podNumbers(pod) {

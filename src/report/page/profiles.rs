@@ -14,7 +14,7 @@ use super::text::{foreign, shown};
 use super::units::{self, Unit};
 
 /// The rows of all tables together, and of one.
-const ROWS: usize = 1000;
+const ROWS: usize = 600;
 const MOST_ROWS: usize = 100;
 const FEWEST_ROWS: usize = 20;
 
@@ -201,7 +201,7 @@ fn value(unit: Unit, part: Part, value: i64) -> String {
 }
 
 /// So many rows: those with the most of their own, and those with the most in all.
-fn largest(rows: &[TopRow], most: usize) -> Vec<&TopRow> {
+pub(super) fn largest(rows: &[TopRow], most: usize) -> Vec<&TopRow> {
     if rows.len() <= most {
         return rows.iter().collect();
     }
