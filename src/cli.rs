@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
+use cluster_profiler_job::component::Component;
 use cluster_profiler_job::config::{RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::pprof::Kind;
 
 /// Profile the KubeVirt control plane once, as the environment says.
 ///
@@ -73,6 +75,49 @@ pub(crate) enum Command {
         #[arg(value_parser = RunId::parse)]
         run_id: RunId,
     },
+    /// Write one page of HTML that says what a run found
+    ///
+    /// With the pods that stand out, and where their time and memory went. The page needs no network and nothing
+    /// beside it. The run is at PROFILER_DESTINATION or PROFILER_FALLBACK, or is an archive's path.
+    Report {
+        /// The run's id, or the path of its archive with the manifest beside it
+        run: String,
+        /// The page's file [default: profile-RUN_ID.html]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Print the functions that have the most of a run's profiles
+    ///
+    /// Of each component all pods together, in tables with the values of `go tool pprof -top`.
+    Top {
+        /// The run's id, or the path of its archive with the manifest beside it
+        run: String,
+        /// Of this component alone
+        #[arg(long, value_parser = component)]
+        component: Option<Component>,
+        /// The kind of profile: allocs, block, cpu, goroutine, heap, mutex or threadcreate
+        #[arg(long, default_value = "cpu", value_parser = kind)]
+        kind: Kind,
+        /// Of this pod alone
+        #[arg(long)]
+        pod: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write profiles with all pods of a component in them, for `go tool pprof`
+    ///
+    /// COMPONENT/KIND.pprof, and those of the window in COMPONENT/delta and COMPONENT/growth.
+    Export {
+        /// The run's id, or the path of its archive with the manifest beside it
+        run: String,
+        /// Merge the profiles of all pods: there is no other export
+        #[arg(long, required = true)]
+        merged: bool,
+        /// The directory to make
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+    },
     /// Only wait, so that a pod with a volume stays and can be looked into
     ///
     /// Exits with 0 after the time, or at once when it is told to stop.
@@ -89,6 +134,16 @@ pub(crate) enum Command {
         #[arg(long, value_parser = humantime::parse_duration)]
         wait: Option<Duration>,
     },
+}
+
+fn component(name: &str) -> Result<Component, String> {
+    name.parse()
+        .map_err(|_| "there is no such component".to_owned())
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    let file = format!("{name}.pprof");
+    Kind::from_file_name(&file).ok_or_else(|| "there is no such kind of profile".to_owned())
 }
 
 /// The tables of the environment and of the exit codes, as the README has them.

@@ -1,6 +1,7 @@
 //! What a person or another step does beside a run.
 
 mod convert;
+mod kept_profiles;
 mod kept_runs;
 mod signal_files;
 mod undo;
@@ -15,6 +16,7 @@ use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, say};
 pub use convert::Bounds;
 use convert::Meter;
+pub use kept_profiles::{export, report, top};
 pub use kept_runs::{get, ls};
 pub use signal_files::{ready, stop};
 pub use undo::{undo, undo_until_told};

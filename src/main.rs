@@ -8,6 +8,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use cluster_profiler_job::commands::Bounds;
 use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::report::Wanted;
 use cluster_profiler_job::{commands, outcome, run};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,6 +53,32 @@ fn main() -> std::io::Result<ExitCode> {
             let signals = signals(&runtime)?;
             let get = async move { commands::get(environment, &run_id).await };
             runtime.block_on(commands::unless_told(get, signals))
+        }
+        Some(Command::Report { run, output }) => {
+            let signals = signals(&runtime)?;
+            let report = commands::report(environment, run, output);
+            runtime.block_on(commands::unless_told(report, signals))
+        }
+        Some(Command::Top {
+            run,
+            component,
+            kind,
+            pod,
+            json,
+        }) => {
+            let signals = signals(&runtime)?;
+            let wanted = Wanted {
+                component,
+                kind: Some(kind),
+                pod,
+            };
+            let top = async move { commands::top(environment, &run, wanted, json).await };
+            runtime.block_on(commands::unless_told(top, signals))
+        }
+        Some(Command::Export { run, output, .. }) => {
+            let signals = signals(&runtime)?;
+            let export = commands::export(environment, run, output);
+            runtime.block_on(commands::unless_told(export, signals))
         }
         Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),
         Some(Command::Ready { wait }) => {

@@ -15,6 +15,7 @@ mod section;
 mod store;
 mod top;
 mod tree;
+mod units;
 
 pub use archive::read_archive;
 pub use collect::{collect, tree};
@@ -25,3 +26,4 @@ pub use section::Section;
 pub use store::{Group, ProfileStore, Wanted};
 pub use top::TopRow;
 pub use tree::{Tree, TreeNode};
+pub(crate) use units::Unit;

@@ -45,7 +45,7 @@ pub async fn get(
 }
 
 /// The destination and the fallback. Faults of their variables are printed, and are the exit code.
-fn destinations(
+pub(super) fn destinations(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<Destination>, ExitCode> {
     match places(environment) {
@@ -62,7 +62,7 @@ fn destinations(
 }
 
 /// The exit code of a command. A destination's error is printed, and has one of its own.
-fn code_of(result: Result<ExitCode, DestinationError>) -> ExitCode {
+pub(super) fn code_of(result: Result<ExitCode, DestinationError>) -> ExitCode {
     result.unwrap_or_else(|error| {
         complain(&error);
         error.exit_code()
@@ -187,7 +187,7 @@ async fn print_archive(
     }
 }
 
-fn why_missing(run: &RunId, found: &Found) -> String {
+pub(super) fn why_missing(run: &RunId, found: &Found) -> String {
     match found {
         Found::Unfinished(_) => {
             format!("run {run} is unfinished: there is no manifest that vouches for its archive")

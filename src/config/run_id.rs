@@ -25,7 +25,8 @@ pub enum RunFile {
 impl RunFile {
     const ALL: [Self; 2] = [Self::Archive, Self::Manifest];
 
-    fn extension(self) -> &'static str {
+    /// What its name ends with.
+    pub fn extension(self) -> &'static str {
         match self {
             Self::Archive => ".tar.gz",
             Self::Manifest => ".json",

@@ -16,7 +16,10 @@ const BUFFER: usize = 64 * 1024;
 pub fn read_archive(archive: impl Read, store: &mut ProfileStore) {
     let unpacked = MultiGzDecoder::new(BufReader::with_capacity(BUFFER, archive));
     if let Err(error) = read_entries(unpacked, store) {
-        let why = format!("it cannot be read to its end: {}", plain(&error.to_string()));
+        let why = format!(
+            "it cannot be read to its end: {}",
+            plain(&error.to_string())
+        );
         store.note_unread("the archive", why);
     }
 }

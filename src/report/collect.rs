@@ -10,7 +10,7 @@ use super::findings::{
 use super::outliers::outliers;
 use super::store::{Group, ProfileStore, Stored};
 use super::tree::Tree;
-use crate::manifest::{Manifest, State};
+use crate::manifest::Manifest;
 use crate::pprof::{Header, Kind, ProfileReader};
 
 /// How many functions a table has.
@@ -35,7 +35,9 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
         unread: Vec::new(),
     };
     let groups = store.groups().into_iter();
-    let profiles = groups.filter_map(|group| collecting.profiled(&store, group)).collect();
+    let profiles = groups
+        .filter_map(|group| collecting.profiled(&store, group))
+        .collect();
     let snapshots = collecting.snapshots(&store);
     for Unread { path, why } in collecting.unread {
         store.note_unread(&path, why);
@@ -45,7 +47,10 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
         is_redacted: false,
         profiles,
         snapshots,
-        unread: lacking(&manifest, &store).into_iter().chain(store.unread()).collect(),
+        unread: lacking(&manifest, &store)
+            .into_iter()
+            .chain(store.unread())
+            .collect(),
         manifest,
     }
 }
@@ -114,7 +119,8 @@ impl Collecting {
                 Tree::new(tree.types().to_vec())
             });
             if whole.types() != tree.types() {
-                let error = io::Error::other("its values mean something else than those of other pods");
+                let error =
+                    io::Error::other("its values mean something else than those of other pods");
                 self.note_unread(name, group, &error);
                 continue;
             }
@@ -125,58 +131,44 @@ impl Collecting {
                 totals: tree.totals(),
                 top: PodTop {
                     pod: name.to_owned(),
-                    rows: match told_of_each_pod(group) {
-                        true => tree.top(shown, TOP_OF_POD),
-                        false => Vec::new(),
+                    rows: if told_of_each_pod(group) {
+                        tree.top(shown, TOP_OF_POD)
+                    } else {
+                        Vec::new()
                     },
                 },
             });
         }
         let merged = merged?;
-        let of_pods = self.stacks(store, group, &pods, shown);
+        let of_pods = stacks(store, &pods, shown);
         let has_stacks: BTreeSet<_> = of_pods.iter().map(|of| of.pod.as_str()).collect();
-        let tops = pods.iter_mut().filter(|pod| !has_stacks.contains(pod.name.as_str()));
-        let tops = tops.map(|pod| std::mem::replace(&mut pod.top, PodTop { pod: String::new(), rows: Vec::new() }));
+        let tops = pods
+            .iter_mut()
+            .filter(|pod| !has_stacks.contains(pod.name.as_str()));
+        let tops = tops.map(|pod| {
+            std::mem::replace(
+                &mut pod.top,
+                PodTop {
+                    pod: String::new(),
+                    rows: Vec::new(),
+                },
+            )
+        });
         Some(Profiled {
             component: group.component,
             kind: group.kind,
             part: group.part,
             expected: self.expected.pods(group),
             shown,
-            top: (0..merged.types().len()).map(|value| merged.top(value, TOP)).collect(),
+            top: (0..merged.types().len())
+                .map(|value| merged.top(value, TOP))
+                .collect(),
             merged: merged.folded(NODES),
             tops: tops.filter(|top| !top.rows.is_empty()).collect(),
             of_pods,
             totals: pods.iter().map(|pod| pod.totals.clone()).collect(),
             pods: pods.into_iter().map(|pod| pod.name).collect(),
         })
-    }
-
-    /// The stacks of the pods that are worth a look: outliers and the largest.
-    fn stacks(
-        &mut self,
-        store: &ProfileStore,
-        group: Group,
-        pods: &[PodOfGroup],
-        shown: usize,
-    ) -> Vec<PodStacks> {
-        let value = |pod: &PodOfGroup| pod.totals.get(shown).copied().unwrap_or_default();
-        let values: Vec<_> = pods.iter().map(value).collect();
-        let far = outliers(&values);
-        let mut order: Vec<_> = (0..pods.len()).collect();
-        order.sort_by_key(|index| (!far[*index], std::cmp::Reverse(values[*index])));
-        let chosen = order.into_iter().take(LARGEST);
-        let stacks = chosen.filter_map(|index| {
-            let pod = pods.get(index)?;
-            let tree = store.open(&pod.stored).and_then(|mut profile| tree(&mut profile)).ok()?;
-            Some(PodStacks {
-                pod: pod.name.clone(),
-                why: if far[index] { Chosen::Outlier } else { Chosen::Largest },
-                top: tree.top(shown, TOP),
-                tree: tree.folded(NODES_OF_POD),
-            })
-        });
-        stacks.collect()
     }
 
     fn snapshots(&mut self, store: &ProfileStore) -> Vec<SnapshotTotals> {
@@ -205,7 +197,11 @@ impl Collecting {
                     }
                     Ok(_) => {}
                     Err(error) => self.unread.push(Unread {
-                        path: format!("{}/snapshots/{snapshot}/{}", store.pod(stored), kind.file_name()),
+                        path: format!(
+                            "{}/snapshots/{snapshot}/{}",
+                            store.pod(stored),
+                            kind.file_name()
+                        ),
                         why: error.to_string(),
                     }),
                 }
@@ -228,6 +224,34 @@ impl Collecting {
     }
 }
 
+/// The stacks of the pods that are worth a look: outliers and the largest.
+fn stacks(store: &ProfileStore, pods: &[PodOfGroup], shown: usize) -> Vec<PodStacks> {
+    let value = |pod: &PodOfGroup| pod.totals.get(shown).copied().unwrap_or_default();
+    let values: Vec<_> = pods.iter().map(value).collect();
+    let far = outliers(&values);
+    let mut order: Vec<_> = (0..pods.len()).collect();
+    order.sort_by_key(|index| (!far[*index], std::cmp::Reverse(values[*index])));
+    let chosen = order.into_iter().take(LARGEST);
+    let stacks = chosen.filter_map(|index| {
+        let pod = pods.get(index)?;
+        let tree = store
+            .open(&pod.stored)
+            .and_then(|mut profile| tree(&mut profile))
+            .ok()?;
+        Some(PodStacks {
+            pod: pod.name.clone(),
+            why: if far[index] {
+                Chosen::Outlier
+            } else {
+                Chosen::Largest
+            },
+            top: tree.top(shown, TOP),
+            tree: tree.folded(NODES_OF_POD),
+        })
+    });
+    stacks.collect()
+}
+
 /// Whether the functions of each pod are told, and not only those of some.
 fn told_of_each_pod(group: Group) -> bool {
     group.part == Part::Whole && matches!(group.kind, Kind::Cpu | Kind::Heap | Kind::Goroutine)
@@ -236,7 +260,9 @@ fn told_of_each_pod(group: Group) -> bool {
 /// The index of the value that a viewer shows when none is asked for.
 fn shown_first(header: &Header) -> usize {
     let types = &header.sample_types;
-    let wanted = types.iter().position(|value| value.name == header.default_sample_type);
+    let wanted = types
+        .iter()
+        .position(|value| value.name == header.default_sample_type);
     wanted.unwrap_or(types.len().saturating_sub(1))
 }
 
@@ -254,10 +280,13 @@ pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> 
         let mut stack: Vec<_> = sample.frames().collect();
         stack.reverse();
         addresses.name_all(&stack);
-        let names = stack.iter().enumerate().map(|(index, frame)| match frame.function {
-            "" => addresses.name(index),
-            name => name,
-        });
+        let names = stack
+            .iter()
+            .enumerate()
+            .map(|(index, frame)| match frame.function {
+                "" => addresses.name(index),
+                name => name,
+            });
         tree.add(names, sample.values);
         Ok(())
     })?;

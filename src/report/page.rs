@@ -11,7 +11,6 @@ mod pods;
 mod profiles;
 mod snapshots;
 mod text;
-mod units;
 mod verdict;
 mod viewer;
 
@@ -26,6 +25,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::findings::{Findings, Profiled};
+use super::units;
 use crate::component::Component;
 
 const STYLE: &str = include_str!("page/page.css");

@@ -36,7 +36,8 @@ pub struct Wanted {
 
 impl Wanted {
     fn has(&self, path: &ProfilePath<'_>) -> bool {
-        self.component.is_none_or(|component| component == path.component)
+        self.component
+            .is_none_or(|component| component == path.component)
             && self.kind.is_none_or(|kind| kind == path.kind)
             && self.pod.as_ref().is_none_or(|pod| pod == path.pod)
     }
@@ -130,7 +131,10 @@ impl ProfileStore {
                 return Ok(());
             }
             (Ok(_), _) if most < room => {
-                self.note_unread(path, "it is larger than 32 MiB, which no profile of a component is");
+                self.note_unread(
+                    path,
+                    "it is larger than 32 MiB, which no profile of a component is",
+                );
             }
             (Ok(_), _) => self.leave_out(path),
             (Err(error), true) => {

@@ -2,7 +2,7 @@
 
 /// The meaning of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     /// Memory.
     Bytes,
     /// Time.
@@ -13,7 +13,7 @@ pub(super) enum Unit {
 
 impl Unit {
     /// The unit of a profile's values, by the name that the profile gives it.
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         match name {
             "bytes" => Self::Bytes,
             "nanoseconds" => Self::Nanoseconds,
@@ -22,7 +22,7 @@ impl Unit {
     }
 
     /// Its name in the page's data.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bytes => "bytes",
             Self::Nanoseconds => "nanoseconds",
@@ -31,7 +31,7 @@ impl Unit {
     }
 
     /// A number with its unit.
-    pub(super) fn show(self, value: i64) -> String {
+    pub(crate) fn show(self, value: i64) -> String {
         match self {
             Self::Bytes => bytes(value as f64),
             Self::Nanoseconds => nanoseconds(value as f64),
@@ -40,7 +40,7 @@ impl Unit {
     }
 
     /// A number by which something grew, with its unit and always with its sign.
-    pub(super) fn show_growth(self, value: i64) -> String {
+    pub(crate) fn show_growth(self, value: i64) -> String {
         let shown = self.show(value);
         if value > 0 {
             format!("+{shown}")
@@ -51,7 +51,7 @@ impl Unit {
 }
 
 /// Bytes.
-pub(super) fn bytes(value: f64) -> String {
+pub(crate) fn bytes(value: f64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if value.abs() < 1024.0 {
         return format!("{} B", signed(format!("{value:.0}")));
@@ -71,7 +71,7 @@ pub(super) fn bytes(value: f64) -> String {
 }
 
 /// Time, in seconds or less.
-pub(super) fn nanoseconds(value: f64) -> String {
+pub(crate) fn nanoseconds(value: f64) -> String {
     let (of, unit) = match value.abs() {
         below if below < 999.5 => (1.0, "ns"),
         below if below < 999.5e3 => (1e3, "µs"),
@@ -82,7 +82,7 @@ pub(super) fn nanoseconds(value: f64) -> String {
 }
 
 /// A whole number, with a comma before every three digits.
-pub(super) fn count(value: i64) -> String {
+pub(crate) fn count(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut shown = String::from(if value < 0 { "−" } else { "" });
     for (at, digit) in digits.chars().enumerate() {
@@ -95,7 +95,7 @@ pub(super) fn count(value: i64) -> String {
 }
 
 /// A number with three digits that count, if it has a fraction at all.
-pub(super) fn three_digits(value: f64) -> String {
+pub(crate) fn three_digits(value: f64) -> String {
     let shown = match value.abs() {
         0.0 => "0".to_owned(),
         below if below < 9.995 => format!("{value:.2}"),
@@ -107,7 +107,7 @@ pub(super) fn three_digits(value: f64) -> String {
 }
 
 /// The share of a part in a whole, in percent.
-pub(super) fn percent(part: f64, whole: f64) -> String {
+pub(crate) fn percent(part: f64, whole: f64) -> String {
     if whole == 0.0 {
         return "–".to_owned();
     }
@@ -122,7 +122,7 @@ pub(super) fn percent(part: f64, whole: f64) -> String {
 }
 
 /// Seconds, as a duration in two units at most.
-pub(super) fn seconds(seconds: f64) -> String {
+pub(crate) fn seconds(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match whole {
         0..60 => format!("{} s", three_digits(seconds)),
@@ -139,12 +139,12 @@ fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
 }
 
 /// Milliseconds.
-pub(super) fn milliseconds(value: u64) -> String {
+pub(crate) fn milliseconds(value: u64) -> String {
     nanoseconds(value as f64 * 1e6)
 }
 
 /// A Kubernetes quantity as a number: of cores, or of bytes.
-pub(super) fn quantity(text: &str) -> Option<f64> {
+pub(crate) fn quantity(text: &str) -> Option<f64> {
     const SUFFIXES: [(&str, f64); 14] = [
         ("Ki", 1024.0),
         ("Mi", 1_048_576.0),

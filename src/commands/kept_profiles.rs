@@ -1,0 +1,186 @@
+//! `report`, `top` and `export`: what the profiles of a kept run say.
+
+mod download;
+mod export;
+mod table;
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use download::download;
+
+use super::kept_runs::{code_of, destinations, why_missing};
+use crate::config::{DestinationConfig, RunFile, RunId};
+use crate::destination::{Destination, Found};
+use crate::limits::{BucketLimits, REPORT_PROFILES};
+use crate::manifest::Manifest;
+use crate::outcome::ExitCode;
+use crate::report::{self, ProfileStore, Wanted};
+use crate::run::status::log::{complain, say};
+
+/// `report`: writes the page of a run.
+pub async fn report(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: String,
+    output: Option<PathBuf>,
+) -> ExitCode {
+    with_profiles(
+        environment,
+        &run,
+        Wanted::default(),
+        move |manifest, store| {
+            let name = format!("profile-{}.html", manifest.run_id);
+            let output = output.unwrap_or_else(|| name.into());
+            let findings = report::collect(manifest, store);
+            write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
+            say(format_args!("{}", output.display()));
+            Ok(())
+        },
+    )
+    .await
+}
+
+/// `top`: prints the functions that have the most, as a table or as JSON.
+pub async fn top(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: &str,
+    wanted: Wanted,
+    as_json: bool,
+) -> ExitCode {
+    with_profiles(environment, run, wanted, move |manifest, store| {
+        let findings = report::collect(manifest, store);
+        let text = if as_json {
+            table::json(&findings)
+        } else {
+            table::table(&findings)
+        };
+        let mut out = io::stdout();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // Whoever reads it has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|error| cannot_write(Path::new("the table"), &error)),
+        }
+    })
+    .await
+}
+
+/// `export`: writes a profile for each component and kind, with those of all pods in it.
+pub async fn export(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: String,
+    directory: PathBuf,
+) -> ExitCode {
+    with_profiles(environment, &run, Wanted::default(), move |_, store| {
+        let written = export::merged(&store, &directory);
+        let written = written.map_err(|error| cannot_write(&directory, &error))?;
+        say(format_args!(
+            "{written} profiles in {}",
+            directory.display()
+        ));
+        Ok(())
+    })
+    .await
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> ExitCode {
+    complain(format_args!(
+        "{}: it cannot be written: {error}",
+        path.display()
+    ));
+    ExitCode::Finding
+}
+
+/// Reads a run's profiles, and does with them what is to be done.
+async fn with_profiles(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: &str,
+    wanted: Wanted,
+    work: impl FnOnce(Arc<Manifest>, ProfileStore) -> Result<(), ExitCode> + Send + 'static,
+) -> ExitCode {
+    let (places, run) = match place_of(environment, run) {
+        Ok(found) => found,
+        Err(code) => return code,
+    };
+    let (summary, place) = match Destination::find_among(&places, &run).await {
+        Ok((Found::Complete(summary), Some(place))) => (summary, place),
+        Ok((found, _)) => {
+            complain(format_args!("{}", why_missing(&run, &found)));
+            return ExitCode::Finding;
+        }
+        Err(error) => return code_of(Err(error)),
+    };
+    let read = async {
+        let manifest = place.manifest(&run, summary.pods.expected()).await?;
+        let store = ProfileStore::new(&std::env::temp_dir(), wanted, REPORT_PROFILES);
+        let store = match store {
+            Ok(store) => store,
+            Err(error) => {
+                let directory = std::env::temp_dir();
+                return Ok(Err(cannot_write(&directory, &error)));
+            }
+        };
+        let store = download(place, &run, &summary.archive, store).await?;
+        Ok(Ok((Arc::new(*manifest), store)))
+    };
+    let (manifest, store) = match read.await {
+        Ok(Ok(read)) => read,
+        Ok(Err(code)) => return code,
+        Err(error) => return code_of(Err(error)),
+    };
+    let worked = tokio::task::spawn_blocking(move || work(manifest, store)).await;
+    match crate::errors::joined(worked) {
+        Ok(()) => ExitCode::Complete,
+        Err(code) => code,
+    }
+}
+
+/// Where a run is looked for: a path stands for the directory that it is in.
+fn place_of(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: &str,
+) -> Result<(Vec<Destination>, RunId), ExitCode> {
+    if !run.contains('/') && !run.ends_with(RunFile::Archive.extension()) {
+        let run = RunId::parse(run).map_err(|fault| {
+            complain(fault);
+            ExitCode::Usage
+        })?;
+        return Ok((destinations(environment)?, run));
+    }
+    let path = Path::new(run);
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let Some((run, _)) = name.as_deref().and_then(RunId::from_file_name) else {
+        complain(format_args!(
+            "{run}: an archive is named {}, with its manifest beside it",
+            "profile-RUN_ID.tar.gz"
+        ));
+        return Err(ExitCode::Usage);
+    };
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => ".".into(),
+    };
+    let place = DestinationConfig::Directory(directory);
+    Ok((
+        vec![Destination::new(&place, &BucketLimits::default())],
+        run,
+    ))
+}
+
+/// Writes the page under a temporary name, so that it appears whole.
+fn write_page(findings: &report::Findings, output: &Path) -> io::Result<()> {
+    let directory = output
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))?;
+    let mut out = BufWriter::new(file);
+    report::page(findings, &mut out)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.persist(output)?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! An archive that is read while it arrives.
+
+use std::io::{self, Read};
+
+use bytes::{Buf, Bytes};
+use sha2::Digest;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::config::RunId;
+use crate::destination::{Destination, DestinationError};
+use crate::errors::joined;
+use crate::manifest::{Archive, Sha256};
+use crate::report::{ProfileStore, read_archive};
+
+/// Pieces of an archive that wait to be read.
+const WAITING: usize = 4;
+
+/// Reads a run's profiles. That the archive is not what its manifest says is noted, and what it has is read
+/// nevertheless.
+///
+/// # Errors
+/// The destination cannot be read.
+pub(super) async fn download(
+    place: &Destination,
+    run: &RunId,
+    expected: &Archive,
+    mut store: ProfileStore,
+) -> Result<ProfileStore, DestinationError> {
+    let mut download = place.open(run).await?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let reading = spawn_blocking(move || {
+        let mut pieces = Pieces {
+            receiver,
+            piece: Bytes::new(),
+        };
+        read_archive(&mut pieces, &mut store);
+        // What stands behind the archive's end belongs to its hash.
+        let _ = io::copy(&mut pieces, &mut io::sink());
+        store
+    });
+    let (mut hash, mut bytes) = (sha2::Sha256::new(), 0);
+    let mut downloaded = Ok(());
+    loop {
+        match download.next().await {
+            Ok(Some(piece)) => {
+                hash.update(&piece);
+                bytes += piece.len() as u64;
+                if sender.send(piece).await.is_err() {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                downloaded = Err(error);
+                break;
+            }
+        }
+    }
+    drop(sender);
+    let mut store = joined(reading.await);
+    downloaded?;
+    let sha256 = Sha256(hash.finalize().into());
+    if (bytes, sha256) != (expected.bytes, expected.sha256) {
+        let why = format!(
+            "it is NOT what its manifest says: {bytes} bytes with SHA-256 {sha256}, where {} bytes with {} should be",
+            expected.bytes, expected.sha256
+        );
+        store.note_unread("the archive", why);
+    }
+    Ok(store)
+}
+
+/// Pieces that arrive, as a reader that blocks.
+struct Pieces {
+    receiver: mpsc::Receiver<Bytes>,
+    piece: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.receiver.blocking_recv() {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.piece.len());
+        self.piece.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}
