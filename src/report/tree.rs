@@ -220,15 +220,4 @@ impl Tree {
         self.own.shrink_to_fit();
         self
     }
-
-    /// About how many bytes of memory it takes when it is finished.
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(&self.nodes[..])
-            + size_of_val(&self.own[..])
-            + self.name_bytes
-            + self.names.len() * NAME_COST
-    }
 }
-
-/// About how many bytes a name takes beside itself.
-const NAME_COST: usize = 48;
