@@ -215,7 +215,7 @@ fn tree(scene: &Scene, component: Component, kind: Kind, part: Part, load: u64) 
         let weight = 1 + draw(seed + stack * 977) % 1_000 / (1 + stack % 60);
         let mut value = (weight * load / 100 * of_one) as i64;
         if part == Part::Growth {
-            value = value / 8 * if draw(stack) % 3 == 0 { -1 } else { 1 };
+            value = value / 8 * if draw(stack).is_multiple_of(3) { -1 } else { 1 };
         }
         tree.add(names.iter().map(String::as_str), &[value]);
     }
@@ -223,9 +223,9 @@ fn tree(scene: &Scene, component: Component, kind: Kind, part: Part, load: u64) 
 }
 
 fn function(scene: &Scene, draw: u64) -> String {
-    if scene.attacks && draw % 5 == 0 {
+    if scene.attacks && draw.is_multiple_of(5) {
         let attack = ATTACKS[(draw / 5) as usize % ATTACKS.len()];
-        return if draw % 3 == 0 {
+        return if draw.is_multiple_of(3) {
             format!("{attack}{}", "A".repeat(4096))
         } else {
             format!("kubevirt.io/kubevirt/pkg/{attack}.run")

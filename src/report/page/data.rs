@@ -17,11 +17,11 @@ use super::text::{Origin, quoted, shown};
 
 /// The frames of all components' graphs together, of any run and for each pod that it had; and those of single pods'.
 const FRAMES: Budget = Budget {
-    any: 5_800,
+    any: 5_000,
     pod: 20,
 };
 const POD_FRAMES: Budget = Budget {
-    any: 2_400,
+    any: 2_000,
     pod: 100,
 };
 

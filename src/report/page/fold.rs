@@ -83,7 +83,7 @@ pub(super) fn fold(tree: &Tree, value: usize, most: usize) -> Folded<'_> {
     while let Some(step) = steps.pop() {
         match step {
             Step::Enter(node, depth) => {
-                folded.enter(node, depth, &own, &sums);
+                folded.push(node, depth, &own, &sums);
                 let mut rest = Rest::default();
                 let (mut kept, is_deepest) = (Vec::new(), depth >= DEEPEST);
                 for node in called.by(node) {
@@ -131,7 +131,7 @@ impl Folded<'_> {
         self.frames.first().map_or(0, |frame| frame.width)
     }
 
-    fn enter(&mut self, node: usize, depth: u32, own: &[i64], sums: &Sums) {
+    fn push(&mut self, node: usize, depth: u32, own: &[i64], sums: &Sums) {
         let (id, of) = (node as u32, self.tree.nodes()[node]);
         let what = match self.tree.small_frames(id) {
             0 if node == 0 => What::All,

@@ -383,13 +383,14 @@ function show() {
   const isWhole = graph.names.length > 0;
   at("stage").hidden = !isWhole;
   at("functions").parentElement.hidden = graph.top.length === 0;
+  document.querySelector("#stage .legend").hidden = graph.grows;
   if (isWhole) {
     const frames = topDown(graph, state.data);
     state.root = (at("view").value === "callers" ? inverted(frames) : frames)[0];
     state.zoom = state.root;
     at("graph").setAttribute("aria-label", `Flame graph: ${component}, ${graph.title}`);
     const of = pod === undefined ? graph.coverage : state.data.pods[pod][1];
-    const grown = graph.grows ? " Widths are what grew and what shrank, added up; what shrank is hatched." : "";
+    const grown = graph.grows ? " Widths are what grew, orange, and what shrank, blue and hatched, added up." : "";
     about.replaceChildren(
       `${graph.title}: ${amount(state.root.total, graph)} in `,
       foreign(of),

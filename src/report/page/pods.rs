@@ -21,6 +21,9 @@ const OPEN: usize = 12;
 const BINS: f64 = 150.0;
 const STACKED: u32 = 6;
 
+/// The most characters of an outlier's name beside its mark.
+const LABEL: usize = 20;
+
 /// Where a strip's scale begins and how wide it is, in percent.
 const BEGIN: f64 = 2.0;
 const WIDTH: f64 = 96.0;
@@ -30,7 +33,7 @@ pub(super) fn heading() -> Markup {
     html! {
         h2 { "Pods" }
         p.note {
-            (OUTLIER_RULE) " Outliers are triangles with their name; a tick below the scale is the median."
+            (OUTLIER_RULE) " Outliers are triangles, the largest one with its name; a tick below the scale is the median."
         }
     }
 }
@@ -82,13 +85,17 @@ fn strip(of: &ComponentNumbers<'_>, metric: Metric) -> Markup {
     let mut stacked = BTreeMap::new();
     html! {
         figure.strip {
-            figcaption { (metric.label()) }
-            svg width="100%" height="62" role="group" aria-label=(label) {
-                line.axis x1=(percent(BEGIN)) x2=(percent(BEGIN + WIDTH)) y1="42.5" y2="42.5" {}
-                line.median x1=(percent(place(median))) x2=(percent(place(median))) y1="38" y2="48" {}
-                text x=(percent(BEGIN)) y="58" { "0" }
-                text x="50%" y="58" text-anchor="middle" { (metric.show(most / 2)) }
-                text x=(percent(BEGIN + WIDTH)) y="58" text-anchor="end" { (metric.show(most)) }
+            figcaption {
+                (metric.label())
+                @let outliers = of.pods.iter().filter(|pod| pod.is_outlier[metric as usize]).count();
+                @if outliers > 1 { ", " (outliers) " outliers" }
+            }
+            svg width="100%" height="76" role="group" aria-label=(label) {
+                line.axis x1=(percent(BEGIN)) x2=(percent(BEGIN + WIDTH)) y1="56.5" y2="56.5" {}
+                line.median x1=(percent(place(median))) x2=(percent(place(median))) y1="52" y2="62" {}
+                text x=(percent(BEGIN)) y="72" { "0" }
+                text x="50%" y="72" text-anchor="middle" { (metric.show(most / 2)) }
+                text x=(percent(BEGIN + WIDTH)) y="72" text-anchor="end" { (metric.show(most)) }
                 @for pod in &of.pods {
                     @if let Some(value) = pod.values[metric as usize] {
                         @if pod.is_outlier[metric as usize] {
@@ -96,7 +103,7 @@ fn strip(of: &ComponentNumbers<'_>, metric: Metric) -> Markup {
                         } @else {
                             @let bin = (BINS * value.max(0) as f64 / most as f64) as u32;
                             @let before: u32 = next(stacked.entry(bin).or_default());
-                            circle.dot cx=(percent(place(value))) cy=(36 - 5 * before.min(STACKED)) r="4" {
+                            circle.dot cx=(percent(place(value))) cy=(50 - 5 * before.min(STACKED)) r="4" {
                                 title { (shown(&pod.pod.pod.name)) ": " (metric.show(value)) }
                             }
                         }
@@ -117,15 +124,20 @@ fn outlier(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric, x: f
     let name = shown(&pod.pod.pod.name);
     let value = metric.show(pod.values[metric as usize].unwrap_or_default());
     let times = times(pod, of, metric).map(|times| format!(", {times}"));
-    let said = format!(", {value}{}", times.unwrap_or_default());
-    let tip: String = name.chars().rev().take(24).collect();
-    let tip: String = tip.chars().rev().collect();
+    let said = format!("{value}{}", times.unwrap_or_default());
+    // There is room for one name.
+    let is_named = of.most(metric).is_some_and(|most| most.index == pod.index);
+    let tip = name.chars().count().saturating_sub(LABEL);
+    let tip: String = name.chars().skip(tip).collect();
+    let is_right = x > 50.0;
     html! {
-        a href=(format!("#pod-{}", pod.index)) aria-label=(format!("An outlier: {name}{said}")) {
-            svg x=(percent(x)) y="34" overflow="visible" {
-                path.mark d="M0-7 6 4-6 4z" { title { (name) ": " (value) } }
-                text.mark-name x=(if x > 50.0 { "-9" } else { "9" }) y="2" text-anchor=(if x > 50.0 { "end" } else { "start" }) {
-                    (tip) (said)
+        a href=(format!("#pod-{}", pod.index)) {
+            svg x=(percent(x)) y="49" overflow="visible" {
+                path.mark d="M0-7 6 4-6 4z" { title { (name) ": " (said) } }
+                @if is_named {
+                    text.mark-name x=(if is_right { "6" } else { "-6" }) y="-36" text-anchor=(if is_right { "end" } else { "start" }) {
+                        (tip) ": " (said)
+                    }
                 }
             }
         }

@@ -19,7 +19,7 @@ const MOST_ROWS: usize = 100;
 const FEWEST_ROWS: usize = 20;
 
 /// The frames of a flame graph that needs no script.
-const STATIC_FRAMES: usize = 60;
+const STATIC_FRAMES: usize = 45;
 
 /// The profiles as they are shown: components in their order, and of each what is looked at first.
 pub(super) fn in_order(findings: &Findings) -> Vec<&Profiled> {
@@ -33,7 +33,7 @@ pub(super) fn in_order(findings: &Findings) -> Vec<&Profiled> {
 }
 
 fn has_values(of: &Profiled) -> bool {
-    of.merged.nodes().len() > 1
+    of.merged.own(of.shown).iter().any(|own| *own != 0)
 }
 
 fn rank(kind: Kind, part: Part) -> u8 {
@@ -95,7 +95,7 @@ pub(super) fn coverage(manifest: &Manifest, of: &Profiled) -> String {
     );
     match missing.as_slice() {
         [] => all,
-        [names @ ..] if names.len() <= 3 => format!("{all}, without {}", names.join(", ")),
+        names if names.len() <= 3 => format!("{all}, without {}", names.join(", ")),
         names => format!(
             "{all}, without {} and {} more",
             names[..2].join(", "),

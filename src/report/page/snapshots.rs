@@ -75,7 +75,7 @@ fn line(
     Some(html! {
         figure.line {
             figcaption {
-                (of.component.name()) ": " (name.to_lowercase())
+                (of.component.name()) ": " (name.to_lowercase()) " of a pod"
                 small {
                     (unit.show(first.value)) " to " (unit.show(last.value)) ", " (unit.show_growth(growth))
                     @if first.value > 0 { " (" (units::percent(growth as f64, first.value as f64)) ")" }
@@ -94,7 +94,7 @@ fn line(
     })
 }
 
-/// The values before the window, at each snapshot, and at the dump. Those of before and after are of the pods that
+/// What a pod has on average before the window, at each snapshot, and at the dump. Those of before and after are of the pods that
 /// have both.
 fn points(findings: &Findings, of: &ComponentNumbers<'_>, kind: Kind) -> Vec<Point> {
     let windows = of
@@ -108,15 +108,12 @@ fn points(findings: &Findings, of: &ComponentNumbers<'_>, kind: Kind) -> Vec<Poi
             Some([window.goroutines_before?, window.goroutines?])
         }
     });
-    let sums = both.reduce(|sums, next| {
-        [
-            sums[0].saturating_add(next[0]),
-            sums[1].saturating_add(next[1]),
-        ]
-    });
+    let both: Vec<[i64; 2]> = both.collect();
+    let sum = |at: usize| both.iter().map(|of| of[at]).fold(0, i64::saturating_add);
+    let mean = |at: usize| mean_of(sum(at), both.len());
     let end = window_seconds(findings);
     let mut points = Vec::new();
-    if let Some([before, _]) = sums {
+    if let Some(before) = mean(0) {
         points.push(Point {
             seconds: 0.0,
             value: before,
@@ -126,20 +123,29 @@ fn points(findings: &Findings, of: &ComponentNumbers<'_>, kind: Kind) -> Vec<Poi
     for totals in totals.filter(|totals| totals.component == of.component && totals.kind == kind) {
         let mut snapshots = findings.manifest.snapshots.iter();
         let at = snapshots.find(|snapshot| snapshot.name == totals.snapshot);
-        if let Some((at, value)) = at.zip(totals.totals.last()) {
+        if let Some((at, value)) = at.zip(
+            totals
+                .totals
+                .last()
+                .and_then(|sum| mean_of(*sum, totals.pods)),
+        ) {
             points.push(Point {
                 seconds: at.offset_seconds,
-                value: *value,
+                value,
             });
         }
     }
-    if let Some(([_, after], end)) = sums.zip(end) {
+    if let Some((after, end)) = mean(1).zip(end) {
         points.push(Point {
             seconds: end,
             value: after,
         });
     }
     points
+}
+
+fn mean_of(sum: i64, pods: usize) -> Option<i64> {
+    sum.checked_div(i64::try_from(pods).ok()?)
 }
 
 fn table(manifest: &Manifest) -> Markup {

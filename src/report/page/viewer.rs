@@ -15,8 +15,8 @@ pub(super) fn viewer() -> Markup {
                 label {
                     "View"
                     select id="view" {
-                        option value="callees" { "top down: what was called" }
-                        option value="callers" { "inverted: who called" }
+                        option value="callees" { "top down: calls" }
+                        option value="callers" { "inverted: callers" }
                     }
                 }
                 label.search {
