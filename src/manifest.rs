@@ -2,6 +2,7 @@
 //!
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
+mod mem_stats;
 mod pod;
 mod vmi;
 mod window_numbers;
@@ -11,9 +12,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use mem_stats::{MemStats, Stat};
 pub use pod::{
-    ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted,
-    UnexpectedName,
+    ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, State, Uncounted, UnexpectedName,
 };
 pub use vmi::{CountedFrom, VmiLatencies, VmiQuantiles};
 pub use window_numbers::{Amount, ComponentNumbers, Snapshot, WindowNumbers};

@@ -37,7 +37,7 @@ async fn a_pod_is_described_by_its_components_own_container() {
         };
         // A sidecar stands first in the pods of virt-controller.
         let is_limited = pod.component == Component::VirtController;
-        assert_eq!(bounds, if is_limited { &limited } else { &unlimited });
+        assert_eq!(&**bounds, if is_limited { &limited } else { &unlimited });
         let name = in_cluster["name"].as_str().expect("a name");
         let of_manifest = shipped.pod(name).pod.container.as_ref();
         let of_cluster = serde_json::from_value(in_cluster["container"].clone());
