@@ -235,6 +235,12 @@ pub const VM_SILENCE: Duration = Duration::from_secs(1);
 /// How far the clocks of a cluster's nodes may differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
+/// The longest time for each question about what surrounds a run, before start and after stop, which wait for it.
+pub const SURROUNDINGS: Duration = Duration::from_secs(3);
+
+/// The longest time for listing the nodes of a cluster, after stop.
+pub const NODE_LISTS: Duration = Duration::from_secs(10);
+
 // Of `window`.
 
 /// The time between two looks for the stop file.

@@ -22,6 +22,7 @@ mod shutdown;
 mod side_dump;
 mod snapshots;
 pub mod supervisor;
+mod surroundings;
 mod vmis;
 
 /// The phases, a file each. None imports another: what it needs of the one before is handed to it.

@@ -12,7 +12,7 @@ use crate::cluster::profiler::ProfilerState;
 use crate::cluster::vmis::Follower;
 use crate::config::{MinComplete, RunId};
 use crate::destination::{Found, ShippedRun, Summary};
-use crate::manifest::{Archive, ExpectedPod, File, VmiLatencies, Window};
+use crate::manifest::{Archive, ExpectedPod, File, Surroundings, VmiLatencies, Window};
 use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
 
@@ -84,6 +84,8 @@ pub(super) struct Started {
     pub(super) expected: Vec<ExpectedPod>,
     /// The virtual machine instances that this attempt follows.
     pub(super) vmis: Option<Follower>,
+    /// What surrounds the run, as this attempt saw it before the start.
+    pub(super) surroundings: Option<Surroundings>,
 }
 
 /// A window that is over.
@@ -116,6 +118,8 @@ pub(super) struct Stopped {
     pub(super) stop_until: Instant,
     /// How fast virtual machine instances came up, where that was asked for.
     pub(super) vmi_latencies: Option<VmiLatencies>,
+    /// What surrounds the run.
+    pub(super) surroundings: Surroundings,
 }
 
 /// An archive that is at its destination, and has no manifest yet.

@@ -54,6 +54,7 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
             failed: failed.map(|(pod, why)| StartFailed { pod, why }),
             expected,
             vmis: None,
+            surroundings: None,
         },
         end: WindowEnd {
             by: journal.ended_by.unwrap_or(EndedBy::Died),

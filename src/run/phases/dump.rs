@@ -95,7 +95,7 @@ async fn ship(
 ) -> Result<Dumped, Fault> {
     let install = context.install()?;
     let spool = context.spool();
-    let cluster_json = cluster_json(&spool, install, &stopped.expected)?;
+    let cluster_json = cluster_json(&spool, install, &stopped.expected, &stopped.surroundings)?;
     let mut results = PodResults::new(stopped.expected.clone());
     let mut pods = stopped.expected.clone();
     if let Some(failed) = &stopped.start_failed {

@@ -130,6 +130,10 @@ fn list(shared: &Shared, kind: VmKind, asked: &Asked) -> Reply {
     }
     let mut metadata = json!({ "resourceVersion": revision.to_string() });
     if found.peek().is_some() {
+        if asked.selector.is_empty() {
+            // The API server counts without a selector only.
+            metadata["remainingItemCount"] = json!(found.by_ref().count());
+        }
         let token = Token::after(last, revision, asked.selector.to_string());
         metadata["continue"] = json!(token.encode());
     }
