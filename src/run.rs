@@ -219,7 +219,6 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
     let over = match resumed {
         Some(journal) => {
             before = resume::left_baseline(context);
-            resume::warn_of_snapshots(context);
             resume::take_up(context, *journal).await?
         }
         None => {

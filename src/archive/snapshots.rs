@@ -114,6 +114,13 @@ impl Snapshots {
         records.collect()
     }
 
+    /// Whether any has a profile.
+    pub fn any(&self) -> bool {
+        self.all()
+            .iter()
+            .any(|of| of.pods.is_some_and(|pods| pods > 0))
+    }
+
     /// The names of all snapshots, in order.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.directory)

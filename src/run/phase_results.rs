@@ -97,8 +97,8 @@ pub(super) struct WindowOver {
     pub(super) stopped: Option<Timestamp>,
     /// The engine in whose dump an attempt died, if it was noted.
     pub(super) died_dumping: Option<String>,
-    /// What the manifest warns of, where the clock does not tell when the window ended.
-    pub(super) warning: Option<String>,
+    /// What the manifest warns of: a clock that does not tell when the window ended, or snapshots that are gone.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A window whose stop was sent. In a run that was told to stop it may not be confirmed yet: it goes on during
@@ -110,8 +110,8 @@ pub(super) struct Stopped {
     pub(super) start_failed: Option<StartFailed>,
     /// The engine in whose dump an attempt died, if it was noted.
     pub(super) died_dumping: Option<String>,
-    /// What the manifest warns of, where the clock does not tell when the window ended.
-    pub(super) warning: Option<String>,
+    /// What the manifest warns of: a clock that does not tell when the window ended, or snapshots that are gone.
+    pub(super) warnings: Vec<String>,
     /// The pods that are expected in the dump.
     pub(super) expected: Vec<ExpectedPod>,
     /// When the stop is given up, confirmed or not.

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::pprof::proto;
+use rustix::process::Signal;
 use standin::{Fault, Standin, Times};
 use tokio::process::Child;
 
-use crate::harness::{Place, listing, standin};
+use crate::harness::{Place, listing, send, standin};
 
 fn with_snapshots(standin: &Standin) -> Place {
     Place::new(standin)
@@ -238,4 +239,47 @@ fn whys(place: &Place) -> Vec<String> {
     });
     whys.filter(|why| why.contains("could not be kept"))
         .collect()
+}
+
+/// An attempt that finds no snapshots says so where one that died may have had some.
+#[tokio::test]
+async fn snapshots_that_are_lost_are_warned_of() {
+    for every in ["1s", "1h"] {
+        let standin = standin().await;
+        let place = with_snapshots(&standin).with("PROFILER_SNAPSHOT_EVERY", every);
+        let mut child = place.spawn_short_lease();
+        place.until_ready().await;
+        if every == "1s" {
+            taken_by(&place, &mut child, 1).await;
+        }
+        child.kill().await.expect("it is killed");
+        for directory in left(&place) {
+            std::fs::remove_dir_all(directory).expect("it is removed");
+        }
+        let ended = place.ended(place.spawn_short_lease()).await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        let warnings = place.shipped().manifest.warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("there are no snapshots"),
+            "{warnings:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn none_is_missed_of_a_window_that_was_too_short_for_any() {
+    let standin = standin().await;
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
+    let place = with_snapshots(&standin)
+        .with("PROFILER_SNAPSHOT_EVERY", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    place.until_ready().await;
+    send(&child, Signal::TERM);
+    assert_eq!(place.ended(child).await.code, 143);
+    standin.clear_faults();
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(place.shipped().manifest.warnings, Vec::<String>::new());
 }

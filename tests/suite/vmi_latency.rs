@@ -170,6 +170,7 @@ async fn counts_and_quantiles_equal_those_of_what_was_created() {
     compare(&manifest, &standin.vm_log());
     let latencies = latencies(&place);
     assert_eq!(latencies.missed, Vec::<String>::new());
+    assert!(latencies.watched);
     assert_eq!(latencies.counted_from, CountedFrom::VirtualMachine);
     assert!(latencies.owned > 0, "{latencies:?}");
     assert_eq!(manifest.window.ended_by, EndedBy::StopFile);
@@ -519,6 +520,7 @@ async fn a_resumed_attempt_lists_and_says_what_it_may_have_missed() {
     assert_eq!(resumed(&place).await, ExitCode::Complete);
     let manifest = manifest(&place);
     assert_eq!(manifest.window.ended_by, EndedBy::Died);
+    assert!(!latencies(&place).watched);
     compare(&manifest, &standin.vm_log());
     let missed = latencies(&place).missed;
     assert!(

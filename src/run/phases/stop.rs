@@ -53,7 +53,7 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
         workload_exit_code: over.end.workload_exit_code,
         start_failed: started.failed,
         died_dumping: over.died_dumping,
-        warning: over.warning,
+        warnings: over.warnings,
         expected: started.expected,
         stop_until,
     })
