@@ -27,6 +27,8 @@ pub struct Limits {
     pub gate: Duration,
     /// How long an API server that is away is waited for where a run would lose data without it.
     pub outage: Duration,
+    /// Dumps within one window.
+    pub snapshots: u32,
     /// How often a line says how far the run is.
     pub progress: Duration,
     /// The clock on the wall. It may step at any time, so no time between two moments is taken from it.
@@ -71,6 +73,7 @@ impl Default for Limits {
             lease_renewal: Duration::from_secs(15),
             gate: Duration::from_secs(5 * 60),
             outage: Duration::from_secs(5 * 60),
+            snapshots: 48,
             progress: Duration::from_secs(30),
             now: Timestamp::now,
             bucket: BucketLimits::default(),
@@ -245,9 +248,6 @@ pub const NODE_LISTS: Duration = Duration::from_secs(10);
 
 /// The time between two looks for the stop file.
 pub const STOP_FILE_POLL: Duration = Duration::from_millis(250);
-
-/// Dumps within one window.
-pub const MOST_SNAPSHOTS: u32 = 48;
 
 /// The most bytes that the snapshots of a run may have before another is taken: a quarter of the temporary volume of
 /// `deploy/`, which the dump needs, too.
