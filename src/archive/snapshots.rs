@@ -142,7 +142,7 @@ impl Snapshots {
                 .join(pod)
                 .join(kind.file_name());
             let bytes = file.metadata().ok()?.len();
-            let path = format!("snapshots/{snapshot}/{}", kind.file_name());
+            let path = profile_path(snapshot, kind.file_name());
             Some(SnapshotProfile { path, file, bytes })
         };
         let names = self.names();
@@ -171,6 +171,11 @@ impl Snapshots {
         let time = Timestamp::from_nanosecond(summary.time_nanos.into());
         Ok((entry, time.unwrap_or(Timestamp::UNIX_EPOCH)))
     }
+}
+
+/// The path of a snapshot's profile below its pod's directory in the archive.
+pub fn profile_path(snapshot: &str, file: &str) -> String {
+    format!("snapshots/{snapshot}/{file}")
 }
 
 impl SnapshotProfile {

@@ -14,9 +14,9 @@ use super::context::Context;
 use super::outcome::Fault;
 use super::pod_results::PodResults;
 use super::side_dump;
-use crate::archive::PodBundle;
+use crate::archive::{PodBundle, profile_path};
 use crate::component::Component;
-use crate::config::SnapshotConfig;
+use crate::config::{Config, SnapshotConfig};
 use crate::errors::joined;
 use crate::limits::{SNAPSHOT_BYTES, SNAPSHOT_FILES};
 use crate::manifest::{ExpectedPod, Snapshot};
@@ -74,6 +74,16 @@ pub(super) async fn take(context: &Context, pods: &[ExpectedPod], since: Instant
 /// The name of a snapshot, which is that of its directory.
 fn name(number: u32, due: Duration) -> String {
     format!("{number:03}-{}s", due.as_secs())
+}
+
+/// The longest path of a snapshot's profile below its pod's directory, if any are to be taken.
+pub(super) fn longest_path(config: &Config) -> Option<String> {
+    let kinds = config.snapshots.as_ref()?.kinds.iter();
+    let file = kinds
+        .map(|kind| kind.file_name())
+        .max_by_key(|name| name.len())?;
+    let window = &config.window;
+    Some(profile_path(&name(0, window.max.max(window.settle)), file))
 }
 
 /// The first time that is due after so long.

@@ -376,3 +376,24 @@ async fn a_run_that_discards_anothers_window_removes_what_that_left_in_the_same_
     there.sort();
     assert_eq!(there, others);
 }
+
+/// A run's id and a pod's name that leave room for each other, but for no snapshot's path.
+#[tokio::test]
+async fn a_path_that_a_snapshot_would_have_is_proved_before_anything_is_changed() {
+    let standin = standin().await;
+    let pod = format!("virt-handler-{}", "x".repeat(55));
+    standin.add_pod(&pod, Some("virt-handler"));
+    let run_id = "r".repeat(100);
+    let place = Place::new(&standin).with("PROFILER_RUN_ID", &run_id);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let starts = standin.starts();
+    let place = Place::new(&standin)
+        .with("PROFILER_RUN_ID", &run_id)
+        .with("PROFILER_SNAPSHOT_EVERY", "1h");
+    let ended = place.run().await;
+    assert_ne!(ended.code, 0);
+    let reason = ended.termination["reason"].to_string();
+    assert!(reason.contains("snapshots/"), "{reason}");
+    assert_eq!(standin.starts(), starts);
+}
