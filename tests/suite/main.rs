@@ -61,6 +61,7 @@ mod tidy;
 mod times;
 mod tokens;
 mod told;
+mod vmi_following;
 mod vmi_latency;
 mod window;
 mod window_memory;

@@ -541,11 +541,16 @@ async fn a_selector_that_is_none_is_told_before_anything_is_changed() {
 }
 
 #[tokio::test]
-async fn without_the_setting_nothing_is_asked() {
+async fn without_the_setting_nothing_but_their_number_is_asked() {
     let standin = standin().await;
     let place = Place::new(&standin);
     assert_eq!(place.run().await.code, 0);
-    assert_eq!(standin.arrived("virtualmachineinstances"), 0);
+    assert_eq!(standin.arrived("virtualmachines"), 0);
+    let of_instances = |seen: &Seen| seen.path.ends_with("/virtualmachineinstances");
+    let mut queries = standin.requests();
+    queries.retain(of_instances);
+    assert_eq!(queries.len(), 2);
+    assert!(queries.iter().all(|seen| seen.query.ends_with("limit=1")));
     assert_eq!(manifest(&place).vmi_latencies, None);
 }
 

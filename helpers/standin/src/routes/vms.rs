@@ -246,6 +246,10 @@ async fn follow(
         if is_over && matches!(end, Some((_, WatchEnd::Gone))) {
             text += &gone(asked.revision);
         }
+        if is_over && matches!(end, Some((_, WatchEnd::Bookmark))) {
+            let revision = shared.change(|state| state.revisions.write());
+            text += &bookmark(kind, revision, asked.metadata_only);
+        }
         if !text.is_empty() {
             pieces.push(Ok(Bytes::from(text)));
         }
