@@ -105,3 +105,15 @@ async fn a_watch_goes_on_from_the_last_bookmark() {
     let latencies = place.shipped().manifest.vmi_latencies.expect("latencies");
     assert_eq!(latencies.missed, Vec::<String>::new());
 }
+
+/// The API server answers a list of no metadata with null.
+#[tokio::test]
+async fn a_cluster_without_any_is_followed_like_others() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_VMI_LATENCY", "true");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(!ended.log.contains("again"), "{}", ended.log);
+    let latencies = place.shipped().manifest.vmi_latencies.expect("latencies");
+    assert_eq!((latencies.created, latencies.missed.len()), (0, 0));
+}

@@ -157,7 +157,8 @@ fn compact(uid: &str) -> Uid {
 #[derive(Debug, Deserialize)]
 struct Page {
     metadata: PageMetadata,
-    items: Vec<Object>,
+    /// Null in a list of metadata that has none.
+    items: Option<Vec<Object>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -210,7 +211,7 @@ pub(super) async fn list_once(
             token,
         } = page.metadata;
         let revision = revision.get_or_insert(resource_version);
-        page.items.iter().for_each(&mut each);
+        page.items.iter().flatten().for_each(&mut each);
         if token.is_empty() {
             return Ok(std::mem::take(revision));
         }

@@ -142,9 +142,14 @@ fn list(shared: &Shared, kind: VmKind, asked: &Asked) -> Reply {
     } else {
         (kind.kind(), "kubevirt.io/v1")
     };
+    let items = if items.is_empty() && asked.metadata_only {
+        // The API server makes such a list anew, and Go writes a slice that nothing was added to so.
+        "null".to_owned()
+    } else {
+        format!("[{}]", items.join(","))
+    };
     let text = format!(
-        r#"{{"apiVersion":"{version}","items":[{}],"kind":"{word}List","metadata":{metadata}}}"#,
-        items.join(",")
+        r#"{{"apiVersion":"{version}","items":{items},"kind":"{word}List","metadata":{metadata}}}"#,
     );
     reply::stream(Body::lazy([Bytes::from(text)].into_iter()))
 }
