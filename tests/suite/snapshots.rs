@@ -77,7 +77,9 @@ async fn each_pod_has_the_kinds_that_are_asked_for_at_each_time() {
         assert!(whole.len() >= 2, "{whole:?}");
         for snapshot in &whole {
             assert_eq!(snapshot.pods, Some(8));
-            assert_eq!(snapshot.why, None);
+            // On a busy machine one may be late, which is noted, too.
+            let why = snapshot.why.as_deref().unwrap_or("due meanwhile");
+            assert!(why.contains("due meanwhile"), "{why}");
             for pod in &shipped.manifest.pods {
                 let below = format!(
                     "profile-test-run/{}/snapshots/{}/",
@@ -306,11 +308,13 @@ async fn the_last_that_may_be_taken_says_so() {
     };
     assert_eq!(tokio::join!(run, ends).0, ExitCode::Complete);
     let manifest = place.shipped().manifest;
+    assert_eq!(manifest.snapshots.len(), 2);
     let whys = manifest.snapshots.iter().map(|of| of.why.as_deref());
-    assert_eq!(
-        whys.collect::<Vec<_>>(),
-        [None, Some("it is the last: 2 are the most")]
-    );
+    let is_last = whys.map(|why| {
+        why.unwrap_or_default()
+            .contains("it is the last: 2 are the most")
+    });
+    assert_eq!(is_last.collect::<Vec<_>>(), [false, true]);
 }
 
 /// One that takes longer than the time between two leaves some out, and its record says how many.
