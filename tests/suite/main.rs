@@ -63,5 +63,6 @@ mod tokens;
 mod told;
 mod vmi_following;
 mod vmi_latency;
+mod vmi_window;
 mod window;
 mod window_memory;
