@@ -144,6 +144,11 @@ impl PodResults {
         }
     }
 
+    /// The expected pods, as far as their results are known.
+    pub(super) fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.values()
+    }
+
     /// The expected pods' names.
     pub(super) fn names(&self) -> Vec<String> {
         self.pods.keys().cloned().collect()
