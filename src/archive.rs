@@ -17,5 +17,5 @@ pub use baseline::{Baseline, Before, PodBaseline};
 pub use bundle::{PodBundle, ProfileError};
 pub use entry::{Entry, EntryWriter};
 pub use framing::{Framing, PathError, check_path};
-pub use snapshots::{SnapshotProfile, Snapshots};
+pub use snapshots::{SnapshotProfile, Snapshots, profile_path};
 pub use spool::{EntryError, Spool};

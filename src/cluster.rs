@@ -14,5 +14,6 @@ pub mod profiler_switch;
 pub mod retry;
 pub mod rights;
 pub mod stop_confirmation;
+pub mod surroundings;
 pub mod tokens;
 pub mod vmis;

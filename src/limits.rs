@@ -27,6 +27,8 @@ pub struct Limits {
     pub gate: Duration,
     /// How long an API server that is away is waited for where a run would lose data without it.
     pub outage: Duration,
+    /// Dumps within one window.
+    pub snapshots: u32,
     /// How often a line says how far the run is.
     pub progress: Duration,
     /// The clock on the wall. It may step at any time, so no time between two moments is taken from it.
@@ -71,6 +73,7 @@ impl Default for Limits {
             lease_renewal: Duration::from_secs(15),
             gate: Duration::from_secs(5 * 60),
             outage: Duration::from_secs(5 * 60),
+            snapshots: 48,
             progress: Duration::from_secs(30),
             now: Timestamp::now,
             bucket: BucketLimits::default(),
@@ -235,13 +238,16 @@ pub const VM_SILENCE: Duration = Duration::from_secs(1);
 /// How far the clocks of a cluster's nodes may differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
+/// The longest time for each question about what surrounds a run, before start and after stop, which wait for it.
+pub const SURROUNDINGS: Duration = Duration::from_secs(3);
+
+/// The longest time for listing the nodes of a cluster, after stop.
+pub const NODE_LISTS: Duration = Duration::from_secs(10);
+
 // Of `window`.
 
 /// The time between two looks for the stop file.
 pub const STOP_FILE_POLL: Duration = Duration::from_millis(250);
-
-/// Dumps within one window.
-pub const MOST_SNAPSHOTS: u32 = 48;
 
 /// The most bytes that the snapshots of a run may have before another is taken: a quarter of the temporary volume of
 /// `deploy/`, which the dump needs, too.

@@ -2,7 +2,9 @@
 //!
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
+mod mem_stats;
 mod pod;
+mod surroundings;
 mod vmi;
 mod window_numbers;
 
@@ -11,10 +13,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use mem_stats::{MemStats, Stat};
 pub use pod::{
-    ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, Stat, State, Uncounted,
-    UnexpectedName,
+    ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, State, Uncounted, UnexpectedName,
 };
+pub use surroundings::{Allocatable, ClusterState, Node, Surroundings};
 pub use vmi::{CountedFrom, VmiLatencies, VmiQuantiles};
 pub use window_numbers::{Amount, ComponentNumbers, Snapshot, WindowNumbers};
 
@@ -61,7 +64,8 @@ pub struct Manifest {
     pub unstopped: Vec<String>,
     /// Component pods that were seen but not expected, and why they do not count.
     pub uncounted: Vec<Uncounted>,
-    /// `cluster.json` in the archive: KubeVirt's configuration and status, and its pods.
+    /// `cluster.json` in the archive: KubeVirt's configuration and status, its pods, and what surrounded
+    /// the run.
     pub cluster_file: File,
     /// Names in a dump that nobody asked for; their data was dropped.
     pub refused: Vec<UnexpectedName>,
@@ -75,6 +79,9 @@ pub struct Manifest {
     /// How fast the virtual machine instances came up that were created in the window, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vmi_latencies: Option<VmiLatencies>,
+    /// What surrounded the run at both ends of its window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surroundings: Option<Surroundings>,
     /// What went wrong beside the run, such as an earlier run that could not be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

@@ -22,6 +22,7 @@ mod shutdown;
 mod side_dump;
 mod snapshots;
 pub mod supervisor;
+mod surroundings;
 mod vmis;
 
 /// The phases, a file each. None imports another: what it needs of the one before is handed to it.
@@ -181,6 +182,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             if context.config.dry_run {
                 return Finished::already_there(*manifest, &context.config.min_complete);
             }
+            context.remove_leftovers().await;
             clock.enter(Phase::Lock);
             return lock::close_journal(context, *manifest).await;
         }
@@ -204,6 +206,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             may_be_off,
         } => (resumed, may_be_off),
         Locked::AlreadyThere(manifest) => {
+            context.remove_leftovers().await;
             rollback::unlock(context, true).await;
             return Finished::already_there(*manifest, &context.config.min_complete);
         }
@@ -218,10 +221,11 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
     let over = match resumed {
         Some(journal) => {
             before = resume::left_baseline(context);
-            resume::warn_of_snapshots(context);
             resume::take_up(context, *journal).await?
         }
         None => {
+            // An earlier attempt's, of another window.
+            context.remove_leftovers().await;
             let mut pods = preflight::ready_pods(context).await?;
             if context.config.baseline {
                 clock.enter(Phase::Baseline);
@@ -229,7 +233,6 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
                 pods = preflight::ready_pods(context).await?;
             }
 
-            context.remove_snapshots().await;
             clock.enter(Phase::Start);
             let started = start::start(context, pods).await?;
 
@@ -277,8 +280,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
     };
     // Another attempt may replace the archive, and needs them again.
     if finished.is_final {
-        context.remove_baseline().await;
-        context.remove_snapshots().await;
+        context.remove_leftovers().await;
     }
     rollback::unlock(context, finished.is_final).await;
     Ok(finished)

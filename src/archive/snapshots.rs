@@ -114,6 +114,13 @@ impl Snapshots {
         records.collect()
     }
 
+    /// Whether any has a profile.
+    pub fn any(&self) -> bool {
+        self.all()
+            .iter()
+            .any(|of| of.pods.is_some_and(|pods| pods > 0))
+    }
+
     /// The names of all snapshots, in order.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.directory)
@@ -135,7 +142,7 @@ impl Snapshots {
                 .join(pod)
                 .join(kind.file_name());
             let bytes = file.metadata().ok()?.len();
-            let path = format!("snapshots/{snapshot}/{}", kind.file_name());
+            let path = profile_path(snapshot, kind.file_name());
             Some(SnapshotProfile { path, file, bytes })
         };
         let names = self.names();
@@ -164,6 +171,11 @@ impl Snapshots {
         let time = Timestamp::from_nanosecond(summary.time_nanos.into());
         Ok((entry, time.unwrap_or(Timestamp::UNIX_EPOCH)))
     }
+}
+
+/// The path of a snapshot's profile below its pod's directory in the archive.
+pub fn profile_path(snapshot: &str, file: &str) -> String {
+    format!("snapshots/{snapshot}/{file}")
 }
 
 impl SnapshotProfile {

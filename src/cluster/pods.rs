@@ -1,6 +1,7 @@
 //! The component pods as they are now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod as FullPod;
 use kube::api::{Api, ApiResource, ListParams};
@@ -115,9 +116,11 @@ pub async fn list_once(
         .labels(&selector(&Component::ALL.into()))
         .limit(PAGE);
     let mut pods = Vec::new();
+    let mut known = BTreeSet::new();
     loop {
         let page = connection.call(&call, || api.list(&params)).await?;
-        pods.extend(page.items.into_iter().filter_map(reduce));
+        let items = page.items.into_iter();
+        pods.extend(items.filter_map(|pod| reduce(pod, &mut known)));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
             None => return Ok(pods),
@@ -125,7 +128,7 @@ pub async fn list_once(
     }
 }
 
-fn reduce(pod: Pod) -> Option<ComponentPod> {
+fn reduce(pod: Pod, known: &mut BTreeSet<Arc<ContainerBounds>>) -> Option<ComponentPod> {
     let name = pod.metadata.name?;
     let label = pod.metadata.labels?.remove(COMPONENT_LABEL)?;
     let component = Component::of_pod(&label, &name)?;
@@ -147,9 +150,23 @@ fn reduce(pod: Pod) -> Option<ComponentPod> {
                 &container.name
             })
             .map_or(0, |own| own.restart_count),
-            container: container.map(bounds),
+            container: container.map(|own| shared(bounds(own), known)),
         },
     })
+}
+
+/// What is equal to this, of those that were found before: containers of a component are bounded alike, and a run
+/// keeps it of each pod, and more than once.
+fn shared(
+    bounds: ContainerBounds,
+    known: &mut BTreeSet<Arc<ContainerBounds>>,
+) -> Arc<ContainerBounds> {
+    if let Some(same) = known.get(&bounds) {
+        return Arc::clone(same);
+    }
+    let bounds = Arc::new(bounds);
+    known.insert(Arc::clone(&bounds));
+    bounds
 }
 
 fn is_ready(status: &Status) -> bool {

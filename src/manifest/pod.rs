@@ -1,10 +1,12 @@
 //! The manifest's types for pods and their files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::mem_stats::{MemStats, Stat};
 use super::window_numbers::WindowNumbers;
 use crate::component::Component;
 use crate::pprof;
@@ -26,11 +28,13 @@ pub struct ExpectedPod {
     pub restarts: i32,
     /// What bounds its component container; none of a pod of which only its name is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub container: Option<ContainerBounds>,
+    pub container: Option<Arc<ContainerBounds>>,
 }
 
 /// What bounds a component's container, as its pod says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct ContainerBounds {
     /// What it asks for, by resource, as Kubernetes quantities.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -85,8 +89,9 @@ pub struct Pod {
     #[schemars(with = "Option<String>")]
     pub dumped_at: Option<jiff::Timestamp>,
     /// `runtime.MemStats` of its process, as its heap profile has them, without the last pauses.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub mem_stats: BTreeMap<String, Stat>,
+    #[serde(default, skip_serializing_if = "MemStats::is_empty")]
+    #[schemars(with = "BTreeMap<String, Stat>")]
+    pub mem_stats: MemStats,
     /// What it did in the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_window: Option<Box<WindowNumbers>>,
@@ -95,30 +100,6 @@ pub struct Pod {
     /// Its profiles from within the window, in the archive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<File>,
-}
-
-/// The value of one field of `runtime.MemStats`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Stat {
-    /// A whole number, as most are.
-    Whole(u64),
-    /// A fraction.
-    Fraction(f64),
-    /// As Go prints it: `true`, or two numbers with a slash.
-    Text(String),
-}
-
-impl From<String> for Stat {
-    fn from(text: String) -> Self {
-        if let Ok(number) = text.parse() {
-            return Self::Whole(number);
-        }
-        match text.parse() {
-            Ok(number) if f64::is_finite(number) => Self::Fraction(number),
-            _ => Self::Text(text),
-        }
-    }
 }
 
 /// Whether a pod's data can be relied on.

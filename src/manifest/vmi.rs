@@ -33,6 +33,9 @@ pub struct VmiLatencies {
     pub resolution_milliseconds: u32,
     /// The quantiles of each condition that any VMI has reached.
     pub quantiles_milliseconds: Vec<VmiQuantiles>,
+    /// Whether they were watched in the window. Else all of this is from one LIST after it.
+    #[serde(default)]
+    pub watched: bool,
     /// What may be missing, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missed: Vec<String>,

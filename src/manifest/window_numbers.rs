@@ -78,7 +78,7 @@ pub struct Snapshot {
     pub offset_seconds: f64,
     /// How many pods it has, where it came to its end.
     pub pods: Option<u64>,
-    /// Why it lacks a pod, or ended early.
+    /// Why it lacks a pod, ended early, or is followed by fewer than were due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

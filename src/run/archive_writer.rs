@@ -15,7 +15,7 @@ use crate::cluster::install::Install;
 use crate::destination::Upload;
 use crate::engine::PodDump;
 use crate::errors::joined;
-use crate::manifest::{ExpectedPod, File, KubeVirt};
+use crate::manifest::{ExpectedPod, File, KubeVirt, Surroundings};
 
 /// Bytes handed to the destination at once.
 const CHUNK: usize = 256 * 1024;
@@ -168,7 +168,7 @@ fn read_chunk(content: &mut impl Read) -> io::Result<Bytes> {
     Ok(chunk.into())
 }
 
-/// Makes `cluster.json`: what was profiled, for whoever opens the archive later.
+/// Makes `cluster.json`: what was profiled, and what surrounded it, for whoever opens the archive later.
 ///
 /// # Errors
 /// The temporary file cannot be written.
@@ -176,12 +176,14 @@ pub(super) fn cluster_json(
     spool: &Spool,
     install: &Install,
     pods: &[ExpectedPod],
+    surroundings: &Surroundings,
 ) -> Result<Entry, Fault> {
     #[derive(Serialize)]
     struct Cluster<'a> {
         kubevirt: KubeVirt,
         configuration: &'a serde_json::Value,
         status: &'a serde_json::Value,
+        surroundings: &'a Surroundings,
         pods: &'a [ExpectedPod],
     }
     let mut entry = spool.begin()?;
@@ -189,6 +191,7 @@ pub(super) fn cluster_json(
         kubevirt: install.kubevirt(),
         configuration: &install.configuration,
         status: &install.status,
+        surroundings,
         pods,
     };
     serde_json::to_writer_pretty(&mut entry, &cluster).map_err(io::Error::from)?;

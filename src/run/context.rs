@@ -146,6 +146,28 @@ impl Context {
         }
     }
 
+    /// Removes what this run, or an attempt of it, may have left in the temporary directory.
+    pub(super) async fn remove_leftovers(&self) {
+        self.remove_baseline().await;
+        self.remove_snapshots().await;
+    }
+
+    /// Removes what a run left in this temporary directory whose window nobody takes up any more.
+    pub(super) async fn remove_left_by(&self, run_id: &str) {
+        // A journal is not to be trusted with a path.
+        let Ok(run_id) = RunId::parse(run_id) else {
+            return;
+        };
+        let spool = Spool::new(run_id.stem(), self.config.temporary.clone(), false);
+        let removed = tokio::task::spawn_blocking(move || {
+            Baseline::remove(&spool)?;
+            Snapshots::of_run(&spool).remove()
+        });
+        if let Err(error) = joined(removed.await) {
+            tracing::warn!(%run_id, %error, "what it dumped beside its archive stays in the temporary directory");
+        }
+    }
+
     /// Whether a run that failed may still go to the fallback. One that was told to stop has no time to
     /// dump again: its next attempt does.
     pub(super) fn may_fall_back(&self, fault: &Fault) -> bool {

@@ -8,6 +8,7 @@ use crate::cluster::retry::{Backoff, Doubt, Outlook};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found, PodCounts, ShippedRun};
 use crate::limits::ADVICE_WAIT;
+use crate::manifest::{Pod, VmiLatencies};
 
 /// What earlier attempts have left at the destinations.
 #[derive(Debug)]
@@ -32,8 +33,42 @@ enum Here {
 /// An archive that an earlier attempt has shipped.
 #[derive(Debug)]
 struct Earlier {
-    pods: PodCounts,
+    worth: Worth,
     shipped: ShippedRun,
+}
+
+/// What an archive of a run is worth beside another, the field that counts most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Worth {
+    complete: usize,
+    /// What no other attempt can bring again: how many it has of deltas, snapshots, and latencies from a watch.
+    of_window: usize,
+    with_files: usize,
+}
+
+impl Worth {
+    /// Of an archive with these pods.
+    pub(super) fn new<'a>(
+        counts: &PodCounts,
+        pods: impl Iterator<Item = &'a Pod>,
+        has_snapshots: bool,
+        vmis: Option<&VmiLatencies>,
+    ) -> Self {
+        let has_baseline = |pod: &Pod| {
+            let numbers = pod.in_window.as_ref();
+            numbers.is_some_and(|numbers| numbers.baseline_at.is_some())
+        };
+        let of_window = [
+            pods.into_iter().any(has_baseline),
+            has_snapshots,
+            vmis.is_some_and(|latencies| latencies.watched),
+        ];
+        Self {
+            complete: counts.complete(),
+            of_window: of_window.into_iter().filter(|has| *has).count(),
+            with_files: counts.with_files(),
+        }
+    }
 }
 
 impl EarlierArchive {
@@ -95,14 +130,19 @@ impl EarlierArchive {
             Here::Manifest(earlier) => Some(earlier),
             Here::Nothing | Here::Unknown => None,
         };
-        let better = |best: &Earlier, other: &Earlier| !best.pods.is_as_good_as(&other.pods);
         let all = here.into_iter().chain(&self.elsewhere);
-        all.reduce(|best, other| if better(best, other) { other } else { best })
+        all.reduce(|best, other| {
+            if other.worth > best.worth {
+                other
+            } else {
+                best
+            }
+        })
     }
 
     /// The earlier archive, where what was dumped now is no better.
-    pub(super) fn if_as_good(&self, now: &PodCounts) -> Option<ShippedRun> {
-        let best = self.best().filter(|best| best.pods.is_as_good_as(now))?;
+    pub(super) fn if_as_good(&self, now: &Worth) -> Option<ShippedRun> {
+        let best = self.best().filter(|best| best.worth >= *now)?;
         Some(best.shipped.clone())
     }
 
@@ -181,8 +221,15 @@ async fn look_once(
         Found::Unknown => Ok(Here::Unknown),
         Found::Complete(summary) => {
             let manifest = place.manifest(run_id, summary.pods.expected()).await?;
+            let has_snapshots = |pod: &Pod| !pod.snapshots.is_empty();
+            let worth = Worth::new(
+                &summary.pods,
+                manifest.pods.iter(),
+                manifest.pods.iter().any(has_snapshots),
+                manifest.vmi_latencies.as_ref(),
+            );
             Ok(Here::Manifest(Earlier {
-                pods: summary.pods,
+                worth,
                 shipped: ShippedRun {
                     place: place.clone(),
                     run_id: run_id.clone(),

@@ -12,7 +12,7 @@ use crate::cluster::profiler::ProfilerState;
 use crate::cluster::vmis::Follower;
 use crate::config::{MinComplete, RunId};
 use crate::destination::{Found, ShippedRun, Summary};
-use crate::manifest::{Archive, ExpectedPod, File, VmiLatencies, Window};
+use crate::manifest::{Archive, ExpectedPod, File, Surroundings, VmiLatencies, Window};
 use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
 
@@ -84,6 +84,8 @@ pub(super) struct Started {
     pub(super) expected: Vec<ExpectedPod>,
     /// The virtual machine instances that this attempt follows.
     pub(super) vmis: Option<Follower>,
+    /// What surrounds the run, as this attempt saw it before the start.
+    pub(super) surroundings: Option<Surroundings>,
 }
 
 /// A window that is over.
@@ -95,8 +97,8 @@ pub(super) struct WindowOver {
     pub(super) stopped: Option<Timestamp>,
     /// The engine in whose dump an attempt died, if it was noted.
     pub(super) died_dumping: Option<String>,
-    /// What the manifest warns of, where the clock does not tell when the window ended.
-    pub(super) warning: Option<String>,
+    /// What the manifest warns of: a clock that does not tell when the window ended, or snapshots that are gone.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A window whose stop was sent. In a run that was told to stop it may not be confirmed yet: it goes on during
@@ -108,14 +110,16 @@ pub(super) struct Stopped {
     pub(super) start_failed: Option<StartFailed>,
     /// The engine in whose dump an attempt died, if it was noted.
     pub(super) died_dumping: Option<String>,
-    /// What the manifest warns of, where the clock does not tell when the window ended.
-    pub(super) warning: Option<String>,
+    /// What the manifest warns of: a clock that does not tell when the window ended, or snapshots that are gone.
+    pub(super) warnings: Vec<String>,
     /// The pods that are expected in the dump.
     pub(super) expected: Vec<ExpectedPod>,
     /// When the stop is given up, confirmed or not.
     pub(super) stop_until: Instant,
     /// How fast virtual machine instances came up, where that was asked for.
     pub(super) vmi_latencies: Option<VmiLatencies>,
+    /// What surrounds the run.
+    pub(super) surroundings: Surroundings,
 }
 
 /// An archive that is at its destination, and has no manifest yet.

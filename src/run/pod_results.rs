@@ -9,7 +9,7 @@ use crate::component::Component;
 use crate::config::MinComplete;
 use crate::destination::PodCounts;
 use crate::manifest::{
-    ComponentNumbers, ExpectedPod, File, Manifest, Pod, State, Uncounted, UnexpectedName,
+    ComponentNumbers, ExpectedPod, File, Manifest, MemStats, Pod, State, Uncounted, UnexpectedName,
     WindowNumbers,
 };
 use crate::pprof::{self, Kind};
@@ -27,6 +27,8 @@ pub(super) struct PodResults {
     pub(super) uncounted: Vec<Uncounted>,
     /// Names in a dump that nobody asked for.
     pub(super) unexpected_names: Vec<UnexpectedName>,
+    /// The last pod's, whose names the next one's are likely to be.
+    mem_stats_like: MemStats,
     /// Why pods have no samples of a kind.
     empty: BTreeMap<Kind, BTreeSet<&'static str>>,
     /// The kinds of which some pod has samples.
@@ -60,7 +62,7 @@ impl PodResults {
                 why: None,
                 engine: None,
                 dumped_at: None,
-                mem_stats: BTreeMap::new(),
+                mem_stats: MemStats::default(),
                 in_window: None,
                 files: Vec::new(),
                 snapshots: Vec::new(),
@@ -72,6 +74,7 @@ impl PodResults {
             of_window: BTreeSet::new(),
             uncounted: Vec::new(),
             unexpected_names: Vec::new(),
+            mem_stats_like: MemStats::default(),
             empty: BTreeMap::new(),
             sampled: BTreeSet::new(),
         }
@@ -113,10 +116,14 @@ impl PodResults {
             pod.engine = Some(shipped.engine.to_owned());
             pod.dumped_at = Some(shipped.dumped_at);
             pod.files = shipped.files;
+            pod.files.shrink_to_fit();
             // The last pauses are thousands of characters a pod, for nobody to read.
             let stats = shipped.mem_stats.into_iter();
             let stats = stats.filter(|(stat, _)| stat != pprof::LAST_STOPS);
-            pod.mem_stats = stats.map(|(stat, value)| (stat, value.into())).collect();
+            let stats: BTreeMap<_, _> = stats.map(|(stat, value)| (stat, value.into())).collect();
+            pod.mem_stats = stats.into();
+            pod.mem_stats.share_names(&self.mem_stats_like);
+            self.mem_stats_like = pod.mem_stats.clone();
             pod.in_window = shipped.in_window;
         }
         self.sampled.extend(shipped.sampled);
@@ -135,6 +142,11 @@ impl PodResults {
         if !is_known && !self.pods.contains_key(&pod.name) {
             self.uncounted.push(pod);
         }
+    }
+
+    /// The expected pods, as far as their results are known.
+    pub(super) fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.values()
     }
 
     /// The expected pods' names.

@@ -42,8 +42,12 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
     *context.stop_confirmation.lock().await = Some(confirmation);
     let now = (context.cluster.connection.limits.now)();
     let at = journal.started.unwrap_or(now);
-    let warning = clock_warning(&journal, now);
-    if let Some(warning) = &warning {
+    let warnings = [
+        clock_warning(&journal, now),
+        lost_snapshots(context, &journal, at),
+    ];
+    let warnings: Vec<_> = warnings.into_iter().flatten().collect();
+    for warning in &warnings {
         tracing::warn!("{warning}");
     }
     let failed = journal.start_failed;
@@ -54,6 +58,7 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
             failed: failed.map(|(pod, why)| StartFailed { pod, why }),
             expected,
             vmis: None,
+            surroundings: None,
         },
         end: WindowEnd {
             by: journal.ended_by.unwrap_or(EndedBy::Died),
@@ -61,17 +66,27 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
         },
         stopped: Some(journal.stopped.unwrap_or(now).max(at)),
         died_dumping: journal.dumping,
-        warning,
+        warnings,
     })
 }
 
-/// Warns where the snapshots of an attempt that died are gone.
-pub(super) fn warn_of_snapshots(context: &Context) {
-    if context.config.snapshots.is_some() && context.snapshots().all().is_empty() {
-        tracing::warn!(
-            "there are no snapshots: none was due, or the temporary directory of the attempt that died is gone"
-        );
+/// What is to be said where the snapshots of an attempt that died are gone.
+fn lost_snapshots(context: &Context, journal: &Journal, started: Timestamp) -> Option<String> {
+    let every = context.config.snapshots.as_ref()?.every;
+    let was_short = |stopped: Timestamp| {
+        let length = stopped.duration_since(started);
+        std::time::Duration::try_from(length).is_ok_and(|length| length < every)
+    };
+    if journal.stopped.is_some_and(was_short) || !context.snapshots().all().is_empty() {
+        return None;
     }
+    let unknown = match journal.stopped {
+        None => ", or it died before one was due",
+        Some(_) => "",
+    };
+    Some(format!(
+        "there are no snapshots: the temporary directory of the attempt that died is gone{unknown}"
+    ))
 }
 
 /// The baseline that an attempt of this run took which died, if one is asked for.

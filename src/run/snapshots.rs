@@ -14,40 +14,76 @@ use super::context::Context;
 use super::outcome::Fault;
 use super::pod_results::PodResults;
 use super::side_dump;
-use crate::archive::PodBundle;
+use crate::archive::{PodBundle, profile_path};
 use crate::component::Component;
-use crate::config::SnapshotConfig;
+use crate::config::{Config, SnapshotConfig};
 use crate::errors::joined;
-use crate::limits::{MOST_SNAPSHOTS, SNAPSHOT_BYTES, SNAPSHOT_FILES};
+use crate::limits::{SNAPSHOT_BYTES, SNAPSHOT_FILES};
 use crate::manifest::{ExpectedPod, Snapshot};
 
 /// Dumps the pods each time that it is due, and never ends: the window's end leaves a dump that is under way. A dump
-/// that is late leaves out those that were due meanwhile.
+/// that is late leaves out those that were due meanwhile, and its record says so.
 pub(super) async fn take(context: &Context, pods: &[ExpectedPod], since: Instant) -> Infallible {
     let Some(config) = &context.config.snapshots else {
         return pending().await;
     };
+    let limits = &context.cluster.connection.limits;
+    let most = limits.snapshots;
     let mut due = config.every;
-    for number in 1..=MOST_SNAPSHOTS {
+    for number in 1..=most {
         sleep_until(since + due).await;
-        let room = match take_one(context, config, pods, number, due).await {
-            Ok(room) => room,
-            Err(fault) => Some(fault.to_string()),
+        let mut snapshot = Snapshot {
+            name: name(number, due),
+            at: (limits.now)(),
+            offset_seconds: due.as_secs_f64(),
+            pods: None,
+            why: None,
         };
-        if let Some(why) = room {
-            tracing::warn!(why, "there are no more snapshots");
-            break;
-        }
+        let taken = take_one(context, config, pods, &mut snapshot).await;
+        let no_more = taken.unwrap_or_else(|fault| Some(fault.to_string()));
+        let no_more = no_more.or_else(|| (number == most).then(|| format!("{most} are the most")));
         let next = due + config.every;
         due = after(config.every, since.elapsed()).max(next);
-        if due > next {
+        let skipped = (due - next).as_nanos() / config.every.as_nanos().max(1);
+        let is_last = no_more.as_ref().map(|why| format!("it is the last: {why}"));
+        let was_late = (skipped > 0)
+            .then(|| format!("it took so long that {skipped} due meanwhile were not taken"));
+        let whys: Vec<_> = [snapshot.why.take(), was_late, is_last]
+            .into_iter()
+            .flatten()
+            .collect();
+        if !whys.is_empty() {
+            let why = whys.join("; ");
             tracing::warn!(
-                number,
-                "a snapshot took so long that the next was not taken"
+                snapshot = snapshot.name,
+                why,
+                "this snapshot, or those after it, lack something"
             );
+            snapshot.why = Some(why);
+        }
+        if let Err(error) = note(context, &snapshot).await {
+            tracing::warn!(%error, "the record of a snapshot could not be written");
+        }
+        if no_more.is_some() {
+            break;
         }
     }
     pending().await
+}
+
+/// The name of a snapshot, which is that of its directory.
+fn name(number: u32, due: Duration) -> String {
+    format!("{number:03}-{}s", due.as_secs())
+}
+
+/// The longest path of a snapshot's profile below its pod's directory, if any are to be taken.
+pub(super) fn longest_path(config: &Config) -> Option<String> {
+    let kinds = config.snapshots.as_ref()?.kinds.iter();
+    let file = kinds
+        .map(|kind| kind.file_name())
+        .max_by_key(|name| name.len())?;
+    let window = &config.window;
+    Some(profile_path(&name(0, window.max.max(window.settle)), file))
 }
 
 /// The first time that is due after so long.
@@ -56,22 +92,14 @@ fn after(every: Duration, elapsed: Duration) -> Duration {
     every.saturating_mul(u32::try_from(passed + 1).unwrap_or(u32::MAX))
 }
 
-/// Takes a snapshot, and says why there is to be no other, if that is so.
+/// Takes a snapshot, and says why there can be no other, if that is so.
 async fn take_one(
     context: &Context,
     config: &SnapshotConfig,
     pods: &[ExpectedPod],
-    number: u32,
-    due: Duration,
+    snapshot: &mut Snapshot,
 ) -> Result<Option<String>, Fault> {
-    let mut snapshot = Snapshot {
-        name: format!("{number:03}-{}s", due.as_secs()),
-        at: (context.cluster.connection.limits.now)(),
-        offset_seconds: due.as_secs_f64(),
-        pods: None,
-        why: None,
-    };
-    note(context, &snapshot).await?;
+    note(context, snapshot).await?;
     let (store, name, kinds) = (
         context.snapshots(),
         snapshot.name.clone(),
@@ -82,34 +110,24 @@ async fn take_one(
         Err(_) => Ok(()),
     };
     let plan = context.plan_beside(pods, Component::ALL)?;
-    match side_dump::dump(plan, context.config.concurrency, keep).await {
-        Ok(dumped) => {
-            snapshot.pods = Some(dumped.kept as u64);
-            let ended = dumped.ended.map(|error| error.to_string());
-            snapshot.why = ended.or(dumped.why_not);
-            tracing::info!(
-                snapshot = snapshot.name,
-                pods = dumped.kept,
-                "a snapshot was taken"
-            );
-        }
+    let dumped = match side_dump::dump(plan, context.config.concurrency, keep).await {
+        Ok(dumped) => dumped,
         Err(error) => {
-            snapshot.why = Some(format!("it could not be kept, and is the last: {error}"));
             // The dump needs the room more.
-            abandon(context, &snapshot).await;
+            abandon(context, snapshot).await;
+            return Ok(Some(format!("it could not be kept: {error}")));
         }
-    }
-    let full = room_for_another(
-        context,
-        snapshot.pods.unwrap_or_default() * config.kinds.len() as u64,
-    )
-    .await;
-    if let (Some(why), None) = (&full, &snapshot.why) {
-        snapshot.why = Some(format!("it is the last: {why}"));
-    }
-    let is_kept = snapshot.pods.is_some();
-    note(context, &snapshot).await?;
-    Ok(full.or_else(|| (!is_kept).then(|| "the last one could not be kept".to_owned())))
+    };
+    let taken = dumped.kept as u64;
+    snapshot.pods = Some(taken);
+    let ended = dumped.ended.map(|error| error.to_string());
+    snapshot.why = ended.or(dumped.why_not);
+    tracing::info!(
+        snapshot = snapshot.name,
+        pods = taken,
+        "a snapshot was taken"
+    );
+    Ok(room_for_another(context, taken * config.kinds.len() as u64).await)
 }
 
 /// Removes the profiles of a snapshot that could not be kept.

@@ -65,6 +65,10 @@ const PLAIN: &[Case] = &[
         "what pods did in the window: a baseline, and snapshots",
         window::baseline_and_snapshots,
     ),
+    (
+        "VMs that come up in the window end it, and are counted",
+        window::vmis,
+    ),
     ("enable leaves it on", gate::enable),
     (
         "enable-and-restore leaves every byte",

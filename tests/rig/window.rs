@@ -1,4 +1,9 @@
-//! What real pods did in a window: against a baseline, and in between.
+//! What real pods did in a window: against a baseline, and in between; and what surrounded them.
+
+use cluster_profiler_job::component::Component;
+use cluster_profiler_job::manifest::EndedBy;
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
 
 use crate::engines::{top, unpacked};
 use crate::place::Place;
@@ -53,4 +58,107 @@ pub(crate) fn baseline_and_snapshots(rig: &Rig) {
         }
     }
     rig.turn(false);
+}
+
+/// A virtual machine instance as virt-controller and virt-handler leave it that comes up within four seconds; or one
+/// that is not there yet.
+fn instance(name: &str, runs: bool) -> Value {
+    let now = Timestamp::now();
+    let phases = ["Pending", "Scheduling", "Scheduled", "Running"];
+    let reached = if runs { &phases[..] } else { &phases[..2] };
+    let at = |after: usize| format!("{:.0}", now + (1 + after as i64).seconds());
+    let transitions: Vec<_> = reached
+        .iter()
+        .enumerate()
+        .map(|(after, phase)| json!({ "phase": phase, "phaseTransitionTimestamp": at(after) }))
+        .collect();
+    json!({
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstance",
+        "metadata": { "name": name, "namespace": "default", "labels": { "workload": "rig" } },
+        "spec": { "domain": { "devices": {} } },
+        "status": { "phase": reached.last(), "phaseTransitionTimestamps": transitions },
+    })
+}
+
+/// A node as its kubelet registers it.
+fn node(name: &str) -> Value {
+    let allocatable = json!({ "cpu": "7910m", "memory": "31896880Ki", "pods": "250" });
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": { "name": name },
+        "status": { "allocatable": allocatable, "capacity": allocatable },
+    })
+}
+
+fn apply(rig: &Rig, objects: impl IntoIterator<Item = Value>) {
+    let objects: Vec<_> = objects.into_iter().collect();
+    rig.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string());
+}
+
+/// They are created by the CustomResourceDefinition of the real KubeVirt, and followed with the rights of `deploy/`.
+pub(crate) fn vmis(rig: &Rig) {
+    let leader = "virt-operator-58bd6f9c7-x9hkd";
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "name": "virt-operator", "namespace": rig.namespace },
+        "spec": { "holderIdentity": leader, "leaseDurationSeconds": 15 },
+    });
+    apply(rig, ["node01", "node02", "node03"].map(node));
+    apply(rig, [lease, instance("before", true)]);
+    let place = Place::restoring(rig)
+        .with("VMI_LATENCY", true)
+        .with("UNTIL_VMIS_RUNNING", 4)
+        .with("VMI_SELECTOR", "workload=rig")
+        .with("SETTLE", "0s");
+    let mut run = place.spawn();
+    run.says("profiling is on");
+    apply(rig, [instance("stuck", false)]);
+    apply(
+        rig,
+        ["one", "two", "three"].map(|name| instance(name, true)),
+    );
+    let ended = run.end().with(0);
+    let manifest = place.manifest().expect("a manifest");
+    assert_eq!(manifest.window.ended_by, EndedBy::VmisRunning);
+    let latencies = manifest.vmi_latencies.expect("latencies");
+    assert_eq!(latencies.missed, Vec::<String>::new(), "{}", ended.log);
+    let counts = [
+        latencies.created,
+        latencies.running,
+        latencies.not_running,
+        latencies.failed,
+    ];
+    assert_eq!(counts, [4, 3, 1, 0]);
+    assert!(latencies.watched);
+    let running = latencies.quantiles_milliseconds.iter();
+    let mut running = running.filter(|quantiles| quantiles.name == "VMIRunning");
+    let running = running.next().expect("quantiles");
+    // Four seconds after it was made, and the server's second is the same or the next.
+    assert_eq!(running.count, 3);
+    assert!((3000..=5000).contains(&running.min) && (3000..=5000).contains(&running.max));
+    let surroundings = manifest.surroundings.expect("what surrounded the run");
+    assert_eq!(surroundings.unknown, Vec::<String>::new());
+    for (state, instances) in [(surroundings.at_start, 1), (surroundings.at_stop, 5)] {
+        let state = state.expect("a state");
+        assert_eq!(state.nodes, Some(3));
+        assert_eq!(state.virtual_machine_instances, Some(instances));
+        assert_eq!(state.leaders[&Component::VirtOperator], leader);
+    }
+    assert_eq!(surroundings.nodes.len(), 1);
+    assert_eq!(
+        surroundings.nodes["node02"].allocatable.memory,
+        "31896880Ki"
+    );
+    rig.kubectl(&["delete", "vmi", "--namespace=default", "--all"]);
+    rig.kubectl(&["delete", "node", "--all"]);
+    rig.kubectl(&[
+        "delete",
+        "lease",
+        "--namespace",
+        &rig.namespace,
+        "virt-operator",
+    ]);
 }

@@ -439,3 +439,40 @@ async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
     assert_eq!(standin.configuration(), before);
     assert_eq!((standin.starts(), record(&standin)), (1, None));
 }
+
+/// Of as many complete pods, what only the window could bring is worth more than what is left of a pod that is not.
+#[tokio::test]
+async fn an_archive_with_deltas_stays_where_the_next_attempt_has_none() {
+    for baseline_is_lost in [true, false] {
+        let standin = standin().await;
+        let pod = standin.pods().remove(0);
+        standin.pod_fault(&pod, Fault::DumpFails(Times::Always));
+        let place = Place::new(&standin)
+            .with("PROFILER_BASELINE", "true")
+            .with("PROFILER_SETTLE", "1h")
+            .with("PROFILER_GRACE", "10m");
+        let code = run(&place, async |signals| {
+            window_is_open(&place).await;
+            signals.send(ExitCode::Terminated).await.expect("it runs");
+        });
+        assert_eq!(code.await, ExitCode::Terminated);
+        let before = place.shipped().manifest;
+        let has_delta = |of: &Manifest| of.pods.iter().any(|pod| pod.in_window.is_some());
+        assert_eq!((complete(&before), has_delta(&before)), (7, true));
+        standin.clear_faults();
+        // Of this one there is something now, though not all.
+        standin.restart(&pod);
+        if baseline_is_lost {
+            let baseline = place.path("tmp/cluster-profiler-baseline-profile-test-run");
+            std::fs::remove_dir_all(baseline).expect("it was left for this attempt");
+        }
+        assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Incomplete);
+        let shipped = place.shipped();
+        let files = shipped.pod(&pod).files.len();
+        let after = shipped.manifest;
+        assert_eq!((complete(&after), has_delta(&after)), (7, true));
+        assert_eq!(after.archive == before.archive, baseline_is_lost);
+        assert_eq!(files == 0, baseline_is_lost);
+        assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
+    }
+}

@@ -65,6 +65,8 @@ mod tidy;
 mod times;
 mod tokens;
 mod told;
+mod vmi_following;
 mod vmi_latency;
+mod vmi_window;
 mod window;
 mod window_memory;

@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 
+use cluster_profiler_job::engine::configured;
+use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::State;
+use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::pprof::proto;
+use cluster_profiler_job::run::run_with;
+use rustix::process::Signal;
 use standin::{Fault, Standin, Times};
 use tokio::process::Child;
+use tokio::sync::mpsc;
 
-use crate::harness::{Place, listing, standin};
+use crate::harness::{Place, listing, send, standin, until};
 
 fn with_snapshots(standin: &Standin) -> Place {
     Place::new(standin)
@@ -71,7 +77,9 @@ async fn each_pod_has_the_kinds_that_are_asked_for_at_each_time() {
         assert!(whole.len() >= 2, "{whole:?}");
         for snapshot in &whole {
             assert_eq!(snapshot.pods, Some(8));
-            assert_eq!(snapshot.why, None);
+            // On a busy machine one may be late, which is noted, too.
+            let why = snapshot.why.as_deref().unwrap_or("due meanwhile");
+            assert!(why.contains("due meanwhile"), "{why}");
             for pod in &shipped.manifest.pods {
                 let below = format!(
                     "profile-test-run/{}/snapshots/{}/",
@@ -238,4 +246,158 @@ fn whys(place: &Place) -> Vec<String> {
     });
     whys.filter(|why| why.contains("could not be kept"))
         .collect()
+}
+
+/// An attempt that finds no snapshots says so where one that died may have had some.
+#[tokio::test]
+async fn snapshots_that_are_lost_are_warned_of() {
+    for every in ["1s", "1h"] {
+        let standin = standin().await;
+        let place = with_snapshots(&standin).with("PROFILER_SNAPSHOT_EVERY", every);
+        let mut child = place.spawn_short_lease();
+        place.until_ready().await;
+        if every == "1s" {
+            taken_by(&place, &mut child, 1).await;
+        }
+        child.kill().await.expect("it is killed");
+        for directory in left(&place) {
+            std::fs::remove_dir_all(directory).expect("it is removed");
+        }
+        let ended = place.ended(place.spawn_short_lease()).await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        let warnings = place.shipped().manifest.warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("there are no snapshots"),
+            "{warnings:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn none_is_missed_of_a_window_that_was_too_short_for_any() {
+    let standin = standin().await;
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
+    let place = with_snapshots(&standin)
+        .with("PROFILER_SNAPSHOT_EVERY", "1h")
+        .with("PROFILER_GRACE", "10m");
+    let child = place.spawn();
+    place.until_ready().await;
+    send(&child, Signal::TERM);
+    assert_eq!(place.ended(child).await.code, 143);
+    standin.clear_faults();
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(place.shipped().manifest.warnings, Vec::<String>::new());
+}
+
+/// A run in this process that takes so many snapshots at the most, ended once that many records are whole.
+#[tokio::test]
+async fn the_last_that_may_be_taken_says_so() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin);
+    let limits = Limits {
+        snapshots: 2,
+        ..Limits::default()
+    };
+    let (_signals, receiver) = mpsc::channel(1);
+    let run = run_with(place.variables(), receiver, limits, configured);
+    let ends = async {
+        until("two snapshots", || taken(&place) == 2).await;
+        assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    };
+    assert_eq!(tokio::join!(run, ends).0, ExitCode::Complete);
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.snapshots.len(), 2);
+    let whys = manifest.snapshots.iter().map(|of| of.why.as_deref());
+    let is_last = whys.map(|why| {
+        why.unwrap_or_default()
+            .contains("it is the last: 2 are the most")
+    });
+    assert_eq!(is_last.collect::<Vec<_>>(), [false, true]);
+}
+
+/// One that takes longer than the time between two leaves some out, and its record says how many.
+#[tokio::test]
+async fn those_that_were_due_meanwhile_are_counted_in_the_record_of_a_late_one() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin);
+    let child = place.spawn();
+    place.until_ready().await;
+    for pod in standin.pods() {
+        standin.pod_fault(&pod, Fault::Slow(std::time::Duration::from_secs(3)));
+    }
+    until("a late one", || taken(&place) == 1).await;
+    standin.clear_faults();
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    let why = manifest.snapshots[0].why.as_deref().unwrap_or_default();
+    assert!(why.contains("due meanwhile were not taken"), "{why:?}");
+}
+
+/// The directories of a run beside its archive, as one that was killed leaves them.
+fn leave(place: &Place, run_id: &str) -> [PathBuf; 2] {
+    ["baseline", "snapshots"].map(|what| {
+        let name = format!("tmp/cluster-profiler-{what}-profile-{run_id}");
+        std::fs::create_dir_all(place.path(&name).join("001-1s")).expect("a directory");
+        place.path(&name)
+    })
+}
+
+#[tokio::test]
+async fn a_run_that_is_there_already_removes_what_an_attempt_left_beside_its_archive() {
+    let standin = standin().await;
+    let place = with_snapshots(&standin).with("PROFILER_SETTLE", "50ms");
+    assert_eq!(place.run().await.code, 0);
+    let directories = leave(&place, "test-run");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("already there"), "{}", ended.log);
+    assert!(directories.iter().all(|directory| !directory.exists()));
+}
+
+#[tokio::test]
+async fn a_run_that_discards_anothers_window_removes_what_that_left_in_the_same_directory() {
+    let standin = standin().await;
+    let mut place = with_snapshots(&standin);
+    let mut child = place.spawn_short_lease();
+    taken_by(&place, &mut child, 1).await;
+    child.kill().await.expect("it is killed");
+    leave(&place, "test-run");
+    // One that nobody has discarded yet.
+    let others = leave(&place, "third");
+    place.set("PROFILER_RUN_ID", "another");
+    place.set("PROFILER_SETTLE", "50ms");
+    let ended = place.ended(place.spawn_short_lease()).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let there = listing(&place.path("tmp")).into_iter();
+    let there = there.filter(|path| path.display().to_string().contains("cluster-profiler-"));
+    let mut there: Vec<_> = there
+        .filter(|path| path.to_string_lossy().contains("-profile-"))
+        .collect();
+    there.sort();
+    assert_eq!(there, others);
+}
+
+/// A run's id and a pod's name that leave room for each other, but for no snapshot's path.
+#[tokio::test]
+async fn a_path_that_a_snapshot_would_have_is_proved_before_anything_is_changed() {
+    let standin = standin().await;
+    let pod = format!("virt-handler-{}", "x".repeat(55));
+    standin.add_pod(&pod, Some("virt-handler"));
+    let run_id = "r".repeat(100);
+    let place = Place::new(&standin).with("PROFILER_RUN_ID", &run_id);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let starts = standin.starts();
+    let place = Place::new(&standin)
+        .with("PROFILER_RUN_ID", &run_id)
+        .with("PROFILER_SNAPSHOT_EVERY", "1h");
+    let ended = place.run().await;
+    assert_ne!(ended.code, 0);
+    let reason = ended.termination["reason"].to_string();
+    assert!(reason.contains("snapshots/"), "{reason}");
+    assert_eq!(standin.starts(), starts);
 }

@@ -4,19 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cluster_profiler_job::manifest::{CountedFrom, EndedBy, Manifest, VmiLatencies};
-use rustix::process::Signal;
-use standin::{
-    Denied, Fate, Options, RouteAnswer, RouteFault, Seen, Standin, Times, VmCreation, VmScript,
-    WatchEnd,
-};
-
 use cluster_profiler_job::outcome::ExitCode;
+use standin::{Denied, Fate, Options, Seen, Standin, VmCreation, VmScript};
 
-use crate::harness::{Ended, Place, send, standin};
+use crate::harness::{Ended, Place, standin};
 use crate::lock::{killed, run as resumed};
 
 /// A place whose run follows instances, and whose window a stop file ends.
-fn following(standin: &Standin) -> Place {
+pub(crate) fn following(standin: &Standin) -> Place {
     let place = Place::new(standin).with("PROFILER_VMI_LATENCY", "true");
     std::fs::create_dir(place.path("signal")).expect("a directory");
     let stop_file = place.path("signal/stop");
@@ -26,7 +21,11 @@ fn following(standin: &Standin) -> Place {
 }
 
 /// Runs, does something once all pods profile, and ends the window by the stop file.
-async fn run(standin: &Standin, place: &Place, workload: impl Future<Output = ()>) -> Ended {
+pub(crate) async fn run(
+    standin: &Standin,
+    place: &Place,
+    workload: impl Future<Output = ()>,
+) -> Ended {
     let child = place.spawn();
     let opened = place.signal("ready");
     while !opened.exists() {
@@ -40,11 +39,11 @@ async fn run(standin: &Standin, place: &Place, workload: impl Future<Output = ()
     ended
 }
 
-fn manifest(place: &Place) -> Manifest {
+pub(crate) fn manifest(place: &Place) -> Manifest {
     place.shipped().manifest
 }
 
-fn latencies(place: &Place) -> VmiLatencies {
+pub(crate) fn latencies(place: &Place) -> VmiLatencies {
     manifest(place).vmi_latencies.expect("latencies")
 }
 
@@ -114,7 +113,7 @@ fn expected(log: &[VmCreation], start: u64) -> Quantiles {
 }
 
 /// Holds what is told against the stand-in's log of what was created in the window.
-fn compare(manifest: &Manifest, log: &[VmCreation]) {
+pub(crate) fn compare(manifest: &Manifest, log: &[VmCreation]) {
     let latencies = manifest.vmi_latencies.as_ref().expect("latencies");
     let start = manifest.window.start.as_second() as u64;
     assert_eq!(told(latencies), expected(log, start));
@@ -130,20 +129,8 @@ fn compare(manifest: &Manifest, log: &[VmCreation]) {
     assert_eq!(latencies.resolution_milliseconds, 1000);
 }
 
-/// The requests for instances that are watches, and those that are LISTs from the beginning.
-fn watches_and_lists(requests: &[Seen]) -> (usize, usize) {
-    let of_instances = |path: &str| path.ends_with("/virtualmachineinstances");
-    let queries = requests.iter().filter(|seen| of_instances(&seen.path));
-    let queries: Vec<_> = queries.map(|seen| seen.query.as_str()).collect();
-    let watches = queries.iter().filter(|query| query.contains("watch=true"));
-    let lists = queries
-        .iter()
-        .filter(|query| query.contains("limit=200") && !query.contains("continue="));
-    (watches.count(), lists.count())
-}
-
 /// Some of every fate.
-fn mixed(number: usize) -> Fate {
+pub(crate) fn mixed(number: usize) -> Fate {
     match number % 20 {
         3 => Fate::Fails,
         7 => Fate::IsDeleted,
@@ -170,6 +157,7 @@ async fn counts_and_quantiles_equal_those_of_what_was_created() {
     compare(&manifest, &standin.vm_log());
     let latencies = latencies(&place);
     assert_eq!(latencies.missed, Vec::<String>::new());
+    assert!(latencies.watched);
     assert_eq!(latencies.counted_from, CountedFrom::VirtualMachine);
     assert!(latencies.owned > 0, "{latencies:?}");
     assert_eq!(manifest.window.ended_by, EndedBy::StopFile);
@@ -212,61 +200,6 @@ async fn ten_thousand_at_a_rate_are_counted_in_bounded_memory() {
         with < without + (8 << 20),
         "{with} bytes, and {without} without"
     );
-}
-
-#[tokio::test]
-async fn a_watch_that_breaks_goes_on_where_it_was() {
-    for end in [WatchEnd::Cut, WatchEnd::Over] {
-        let standin = standin().await;
-        for events in [1, 20, 60] {
-            standin.end_watch(events, end);
-        }
-        let place = following(&standin);
-        let script = VmScript {
-            count: 60,
-            every: Duration::from_millis(5),
-            fate: mixed,
-            ..VmScript::default()
-        };
-        let workload = async {
-            standin.create_vms(script).await;
-            standin
-                .wait_until(|state| watches_and_lists(state.requests()).0 >= 4)
-                .await;
-        };
-        run(&standin, &place, workload).await;
-        compare(&manifest(&place), &standin.vm_log());
-        assert_eq!(latencies(&place).missed, Vec::<String>::new(), "{end:?}");
-        let (watches, lists) = watches_and_lists(&standin.requests());
-        assert!(watches >= 4, "{watches} watches, {end:?}");
-        assert_eq!(lists, 2, "before the window, and after it: {end:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_watch_that_is_too_far_behind_lists_anew_and_says_so() {
-    for end in [WatchEnd::Gone, WatchEnd::GoneAtOnce] {
-        let standin = standin().await;
-        standin.end_watch(20, end);
-        let place = following(&standin);
-        let script = VmScript {
-            count: 40,
-            every: Duration::from_millis(5),
-            ..VmScript::default()
-        };
-        let workload = async {
-            standin.create_vms(script).await;
-            standin
-                .wait_until(|state| watches_and_lists(state.requests()).0 >= 2)
-                .await;
-        };
-        run(&standin, &place, workload).await;
-        compare(&manifest(&place), &standin.vm_log());
-        let missed = latencies(&place).missed;
-        assert_eq!(missed.len(), 1, "{missed:?}");
-        assert!(missed[0].contains("410"), "{missed:?}");
-        assert_eq!(watches_and_lists(&standin.requests()).1, 3, "{end:?}");
-    }
 }
 
 #[tokio::test]
@@ -319,191 +252,6 @@ async fn without_the_right_to_virtual_machines_latencies_count_from_the_instance
     assert!(latencies.missed[0].contains("VMReady"), "{latencies:?}");
 }
 
-/// A place whose window settles at once when so many instances of the scripts' label are Running.
-fn until_running(standin: &Standin, wanted: usize) -> Place {
-    Place::new(standin)
-        .with("PROFILER_UNTIL_VMIS_RUNNING", wanted)
-        .with("PROFILER_VMI_NAMESPACE", "vms")
-        .with("PROFILER_VMI_SELECTOR", "kube-burner-job=density")
-        .with("PROFILER_SETTLE", "0s")
-}
-
-/// Instances that run, but of another namespace or label.
-fn others() -> [VmScript; 2] {
-    let of = |prefix: &str| VmScript {
-        count: 30,
-        prefix: prefix.to_owned(),
-        speed: 100_000,
-        ..VmScript::default()
-    };
-    [
-        VmScript {
-            namespace: "elsewhere".to_owned(),
-            ..of("far")
-        },
-        VmScript {
-            label: ("kube-burner-job".to_owned(), "churn".to_owned()),
-            ..of("other")
-        },
-    ]
-}
-
-async fn is_open(place: &Place) {
-    place.until_ready().await;
-}
-
-#[tokio::test]
-async fn as_many_running_as_it_waits_for_end_the_window() {
-    let standin = standin().await;
-    let place = until_running(&standin, 20);
-    let mut child = place.spawn();
-    is_open(&place).await;
-    for script in others() {
-        standin.create_vms(script).await;
-    }
-    let script = VmScript {
-        count: 25,
-        fate: |number| {
-            if number < 6 {
-                Fate::NeverRuns
-            } else {
-                Fate::Runs
-            }
-        },
-        ..VmScript::default()
-    };
-    standin.create_vms(script).await;
-    let early = tokio::time::timeout(Duration::from_millis(500), child.wait()).await;
-    assert!(early.is_err(), "it ended with 19 of 20");
-    let last = VmScript {
-        count: 1,
-        prefix: "last".to_owned(),
-        ..VmScript::default()
-    };
-    standin.create_vms(last).await;
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    assert!(ended.log.contains("20 VMIs are Running"), "{}", ended.log);
-    let manifest = manifest(&place);
-    assert_eq!(manifest.window.ended_by, EndedBy::VmisRunning);
-    let mut log = standin.vm_log();
-    log.retain(|vm| vm.name.starts_with("vm-") || vm.name.starts_with("last-"));
-    assert_eq!(log.len(), 26);
-    compare(&manifest, &log);
-}
-
-#[tokio::test]
-async fn max_window_ends_one_that_waits_for_more_than_ever_run() {
-    let standin = standin().await;
-    let place = until_running(&standin, 4).with("PROFILER_MAX_WINDOW", "3s");
-    let child = place.spawn();
-    is_open(&place).await;
-    let script = VmScript {
-        count: 3,
-        ..VmScript::default()
-    };
-    standin.create_vms(script).await;
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    let manifest = manifest(&place);
-    assert_eq!(manifest.window.ended_by, EndedBy::MaxWindow);
-    compare(&manifest, &standin.vm_log());
-}
-
-#[tokio::test]
-async fn a_stop_file_ends_one_that_waits_for_instances() {
-    let standin = standin().await;
-    let place = until_running(&standin, 4);
-    let child = place.spawn();
-    is_open(&place).await;
-    assert_eq!(place.run_with(&["stop"]).await.code, 0);
-    assert_eq!(place.ended(child).await.code, 0);
-    assert_eq!(manifest(&place).window.ended_by, EndedBy::StopFile);
-}
-
-#[tokio::test]
-async fn instances_that_run_before_the_start_settle_it_at_once_and_are_not_counted() {
-    let standin = standin().await;
-    let script = VmScript {
-        count: 20,
-        ..VmScript::default()
-    };
-    standin.create_vms(script).await;
-    let place = until_running(&standin, 20);
-    let ended = place.run().await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    assert!(
-        ended.log.contains("Running before start is sent"),
-        "{}",
-        ended.log
-    );
-    let manifest = manifest(&place);
-    assert_eq!(manifest.window.ended_by, EndedBy::VmisRunning);
-    let latencies = manifest.vmi_latencies.expect("latencies");
-    assert_eq!((latencies.created, latencies.running), (0, 0));
-    assert!(latencies.quantiles_milliseconds.is_empty());
-}
-
-#[tokio::test]
-async fn a_run_that_is_told_to_stop_waits_for_no_list() {
-    let standin = standin().await;
-    let place = following(&standin).with("PROFILER_MAX_WINDOW", "1h");
-    let child = place.spawn();
-    is_open(&place).await;
-    let script = VmScript {
-        count: 20,
-        ..VmScript::default()
-    };
-    standin.create_vms(script).await;
-    let hang = RouteFault::new("/virtualmachineinstances", RouteAnswer::Hang, Times::Always);
-    standin.route_fault(hang);
-    send(&child, Signal::TERM);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 143, "{}", ended.log);
-    let latencies = latencies(&place);
-    assert!(
-        latencies.missed[0].contains("told to stop"),
-        "{latencies:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_watch_that_fails_is_no_fault_of_the_run() {
-    let standin = standin().await;
-    standin.end_watch(1, WatchEnd::Cut);
-    let place = following(&standin);
-    let child = place.spawn();
-    is_open(&place).await;
-    let fault = RouteFault::new(
-        "/virtualmachineinstances",
-        RouteAnswer::Status(503),
-        Times::Always,
-    );
-    standin.route_fault(fault);
-    standin.create_vms(VmScript::default()).await;
-    let refused =
-        |seen: &Seen| seen.path.ends_with("/virtualmachineinstances") && seen.status == Some(503);
-    standin
-        .wait_until(|state| state.requests().iter().any(refused))
-        .await;
-    std::fs::write(place.path("signal/stop"), "0").expect("a stop file");
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    let missed = latencies(&place).missed;
-    assert!(
-        missed
-            .iter()
-            .any(|it| it.contains("broken when the window ended")),
-        "{missed:?}"
-    );
-    assert!(
-        missed
-            .iter()
-            .any(|it| it.contains("LIST after the window failed")),
-        "{missed:?}"
-    );
-}
-
 #[tokio::test]
 async fn a_resumed_attempt_lists_and_says_what_it_may_have_missed() {
     let standin = standin().await;
@@ -519,6 +267,7 @@ async fn a_resumed_attempt_lists_and_says_what_it_may_have_missed() {
     assert_eq!(resumed(&place).await, ExitCode::Complete);
     let manifest = manifest(&place);
     assert_eq!(manifest.window.ended_by, EndedBy::Died);
+    assert!(!latencies(&place).watched);
     compare(&manifest, &standin.vm_log());
     let missed = latencies(&place).missed;
     assert!(
@@ -539,43 +288,15 @@ async fn a_selector_that_is_none_is_told_before_anything_is_changed() {
 }
 
 #[tokio::test]
-async fn without_the_setting_nothing_is_asked() {
+async fn without_the_setting_nothing_but_their_number_is_asked() {
     let standin = standin().await;
     let place = Place::new(&standin);
     assert_eq!(place.run().await.code, 0);
-    assert_eq!(standin.arrived("virtualmachineinstances"), 0);
+    assert_eq!(standin.arrived("virtualmachines"), 0);
+    let of_instances = |seen: &Seen| seen.path.ends_with("/virtualmachineinstances");
+    let mut queries = standin.requests();
+    queries.retain(of_instances);
+    assert_eq!(queries.len(), 2);
+    assert!(queries.iter().all(|seen| seen.query.ends_with("limit=1")));
     assert_eq!(manifest(&place).vmi_latencies, None);
-}
-
-#[tokio::test]
-async fn a_dry_run_says_what_it_would_wait_for() {
-    let standin = standin().await;
-    let place = until_running(&standin, 20).with("PROFILER_DRY_RUN", "true");
-    let ended = place.run().await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    for words in ["follow the VMIs of vms", "0s after 20 VMIs are Running"] {
-        assert!(ended.log.contains(words), "{words}: {}", ended.log);
-    }
-    assert_eq!(standin.starts(), 0);
-}
-
-#[tokio::test]
-async fn a_watch_that_is_behind_when_the_window_ends_is_read_to_its_end() {
-    let standin = standin().await;
-    let place = following(&standin);
-    let child = place.spawn();
-    is_open(&place).await;
-    send(&child, Signal::STOP);
-    let script = VmScript {
-        count: 2000,
-        speed: 100_000,
-        fate: |_| Fate::IsDeletedEarly,
-        ..VmScript::default()
-    };
-    standin.create_vms(script).await;
-    std::fs::write(place.path("signal/stop"), "0").expect("a stop file");
-    send(&child, Signal::CONT);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    compare(&manifest(&place), &standin.vm_log());
 }

@@ -10,13 +10,13 @@ use std::process::Stdio;
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::run::phase::Phase;
 use futures::{StreamExt, stream};
-use standin::{Options, Standin};
+use standin::{Fault, Options, Standin};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
-use crate::harness::{Place, example};
-use crate::in_phase::{enter, has_gate_off, has_phase, let_go};
+use crate::harness::{Place, example, until};
+use crate::in_phase::{SLOW, enter, has_gate_off, has_phase, let_go};
 use crate::table::{Codes, Table, assert_documented, attempts, phases};
 
 /// Runs that are under way at once.
@@ -86,6 +86,25 @@ fn move_to(place: &Place, name: &str, volume: &Volume) {
     std::os::unix::fs::symlink(there, place.path(name)).expect("a link");
 }
 
+/// Fills the disk up while a snapshot is under way, until that is given up.
+async fn fill_up_under_a_snapshot(volume: &Volume, standin: &Standin, place: &Place) {
+    for pod in standin.pods() {
+        standin.pod_fault(&pod, Fault::Slow(SLOW));
+    }
+    standin
+        .wait_until(|state| state.arrived("dump-cluster-profiler") > 0)
+        .await;
+    volume.fill_up();
+    let record = place.path("tmp/cluster-profiler-snapshots-profile-test-run/001-1s/snapshot.json");
+    // What it had kept is removed, which may leave room to say so.
+    until("a snapshot that is given up", || {
+        let said = std::fs::read_to_string(&record);
+        said.map_or(true, |json| json.contains("could not be kept"))
+    })
+    .await;
+    standin.clear_faults();
+}
+
 /// The codes of a run whose disk fills up in this phase, and of its next attempt.
 async fn filled_up(row: &Row, phase: Phase) -> Codes {
     let disk = row.disk;
@@ -113,8 +132,15 @@ async fn filled_up(row: &Row, phase: Phase) -> Codes {
         Disk::Destination => move_to(&place, "out", &volume),
         Disk::Temporary => move_to(&place, "tmp", &volume),
     }
+    if row.has_snapshots {
+        place.set("PROFILER_SNAPSHOT_EVERY", "1s");
+    }
     let child = enter(phase, &standin, &place, Place::spawn).await;
-    volume.fill_up();
+    if row.has_snapshots {
+        fill_up_under_a_snapshot(&volume, &standin, &place).await;
+    } else {
+        volume.fill_up();
+    }
     let_go(phase, &standin);
     let is_over = [Phase::Stop, Phase::Dump, Phase::Restore].contains(&phase);
     if !is_over {
@@ -155,36 +181,49 @@ struct Row {
     name: &'static str,
     disk: Disk,
     engine: &'static str,
-    /// In which phases: the engine has a part in one alone.
+    /// Whether the pods are dumped within the window, too.
+    has_snapshots: bool,
+    /// In which phases: the engine has a part in one alone, and snapshots in another.
     phases: &'static [Phase],
 }
 
 /// What is written in the last phase is the manifest, and the disk that filled up before has no room for it.
 const BUT_REPORT: &[Phase] = Phase::ALL.split_at(Phase::ALL.len() - 1).0;
 
-const ROWS: [Row; 4] = [
+const ROWS: [Row; 5] = [
     Row {
         name: "the destination has no space left",
         disk: Disk::Destination,
         engine: "native",
+        has_snapshots: false,
         phases: BUT_REPORT,
     },
     Row {
         name: "the temporary directory has no space left",
         disk: Disk::Temporary,
         engine: "native",
+        has_snapshots: false,
         phases: BUT_REPORT,
+    },
+    Row {
+        name: "the temporary directory, while snapshots are taken",
+        disk: Disk::Temporary,
+        engine: "native",
+        has_snapshots: true,
+        phases: &[Phase::Window],
     },
     Row {
         name: "the destination, while upstream's program dumps",
         disk: Disk::Destination,
         engine: "cluster-profiler",
+        has_snapshots: false,
         phases: &[Phase::Dump],
     },
     Row {
         name: "the temporary directory, while upstream's program dumps",
         disk: Disk::Temporary,
         engine: "cluster-profiler",
+        has_snapshots: false,
         phases: &[Phase::Dump],
     },
 ];

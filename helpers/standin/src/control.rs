@@ -1,14 +1,16 @@
 //! The objects that can be written, as kube-apiserver keeps them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 
 use crate::{
     hyperconverged, kubevirt,
     managed::{Part, Writer},
+    names,
     object::{self, Key},
     options::Options,
+    pod::Pod,
     refusal::{self, Refusal},
     resource::Resource,
     revisions::Revisions,
@@ -52,7 +54,25 @@ impl Control {
         kubevirt::prune(options.kubevirt, &mut object);
         let writer = Writer::new(owner, Part::Main);
         control.seed(&control.kubevirt_key(), object, &writer, revisions);
+        control.seed_leaders(revisions);
         control
+    }
+
+    /// The Leases of the components that elect a leader: the first pod of each.
+    fn seed_leaders(&mut self, revisions: &mut Revisions) {
+        for component in ["virt-controller", "virt-operator"] {
+            let mut pods = revisions.pods().iter();
+            let is_own = |pod: &&Arc<Pod>| names::component_of(&pod.name) == Some(component);
+            let Some(leader) = pods.find(is_own).map(|pod| pod.name.clone()) else {
+                continue;
+            };
+            let key = self.key(Resource::Leases, component);
+            let lease = json!({
+                "metadata": { "name": component },
+                "spec": { "holderIdentity": leader, "leaseDurationSeconds": 15 },
+            });
+            self.seed(&key, lease, &Writer::new(component, Part::Main), revisions);
+        }
     }
 
     fn seed(&mut self, key: &Key, object: Value, writer: &Writer, revisions: &mut Revisions) {

@@ -22,6 +22,7 @@ pub(crate) enum Route {
         namespace: String,
         name: Option<String>,
     },
+    Nodes,
     Pods {
         namespace: String,
     },
@@ -58,6 +59,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
     let route = match segments.as_slice() {
         ["version"] => Route::Version,
         ["openapi", "v3", "apis", "kubevirt.io", "v1"] => Route::KubeVirtSchema,
+        ["api", "v1", "nodes"] => Route::Nodes,
         ["api", "v1", "namespaces", namespace, "pods"] => Route::Pods {
             namespace: (*namespace).to_owned(),
         },
@@ -163,6 +165,7 @@ impl Route {
                 namespace: Some(namespace),
                 name: name.as_deref(),
             }),
+            Self::Nodes => Some(cluster("", "nodes")),
             Self::Pods { namespace } => Some(Attributes {
                 namespace: Some(namespace),
                 ..cluster("", "pods")

@@ -217,6 +217,11 @@ impl Standin {
         }
     }
 
+    /// Deletes all virtual machine instances whose names begin so.
+    pub fn delete_instances(&self, prefix: &str) {
+        self.change(|state| state.vms.delete(prefix, &mut state.revisions));
+    }
+
     /// What was done to each virtual machine instance, in the order of their creation.
     pub fn vm_log(&self) -> Vec<VmCreation> {
         self.shared.state.borrow().vms.log()

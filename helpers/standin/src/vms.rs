@@ -99,6 +99,8 @@ pub enum WatchEnd {
     Gone,
     /// The same as the answer's status, before anything is sent.
     GoneAtOnce,
+    /// A bookmark of a revision that is later than all events, and then the end of the stream.
+    Bookmark,
 }
 
 /// The two kinds.
@@ -246,6 +248,16 @@ impl Vms {
             }
         }
         self.instances.write(kind, vm.clone(), revisions);
+    }
+
+    /// Deletes all instances whose names begin so.
+    pub(crate) fn delete(&mut self, prefix: &str, revisions: &mut Revisions) {
+        for vm in &mut self.last {
+            if vm.known.name.starts_with(prefix) && !vm.known.deleted {
+                vm.known.deleted = true;
+                self.instances.write("DELETED", vm.clone(), revisions);
+            }
+        }
     }
 
     fn create(&mut self, script: &VmScript, step: &Step, revisions: &mut Revisions) {

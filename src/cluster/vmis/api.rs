@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::second::{self, Second};
 use crate::cluster::call::{CallError, Connection};
-use crate::limits::{VM_LISTINGS, VM_WATCH};
+use crate::limits::VM_WATCH;
 
 /// Objects in one page of a LIST. An instance's is about 8 KiB, of which 100 bytes are kept, and a page's text is
 /// in memory twice while it is read.
@@ -157,7 +157,8 @@ fn compact(uid: &str) -> Uid {
 #[derive(Debug, Deserialize)]
 struct Page {
     metadata: PageMetadata,
-    items: Vec<Object>,
+    /// Null in a list of metadata that has none.
+    items: Option<Vec<Object>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -190,33 +191,31 @@ pub(super) async fn current_revision(
     Ok(page.metadata.resource_version)
 }
 
-/// Lists all objects, and gives the revision of the list. One whose token goes stale begins anew.
+/// Lists all objects once, and gives the revision of the list, which all its pages have. A token that goes stale under
+/// it is an error.
 ///
 /// # Errors
 /// The API server failed.
-pub(super) async fn list(
+pub(super) async fn list_once(
     connection: &Connection,
     kind: Kind,
     scope: &Scope,
     mut each: impl FnMut(&Object),
 ) -> Result<String, CallError> {
-    let first = params(kind, scope).limit(PAGE);
-    let mut params = first.clone();
-    let mut listing = 1;
+    let mut params = params(kind, scope).limit(PAGE);
+    let mut revision = None;
     loop {
-        let page = match page(connection, kind, scope, &params).await {
-            Err(CallError::Answer { code: 410, .. }) if listing < VM_LISTINGS => {
-                listing += 1;
-                params = first.clone();
-                continue;
-            }
-            page => page?,
-        };
-        page.items.iter().for_each(&mut each);
-        if page.metadata.token.is_empty() {
-            return Ok(page.metadata.resource_version);
+        let page = page(connection, kind, scope, &params).await?;
+        let PageMetadata {
+            resource_version,
+            token,
+        } = page.metadata;
+        let revision = revision.get_or_insert(resource_version);
+        page.items.iter().flatten().for_each(&mut each);
+        if token.is_empty() {
+            return Ok(std::mem::take(revision));
         }
-        params = params.continue_token(&page.metadata.token);
+        params = params.continue_token(&token);
     }
 }
 

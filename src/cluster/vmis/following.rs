@@ -13,7 +13,7 @@ use super::table::Table;
 use crate::cluster::call::{CallError, Connection};
 use crate::cluster::retry::Backoff;
 use crate::errors::{chain, lock};
-use crate::limits::{VM_LISTS, VM_SILENCE, VM_WATCH};
+use crate::limits::{VM_LISTINGS, VM_LISTS, VM_SILENCE, VM_WATCH};
 
 /// What the tasks share.
 #[derive(Debug, Clone)]
@@ -162,13 +162,29 @@ impl Following {
         );
     }
 
+    /// Lists what there is, and gives the revision to watch from. A list whose token goes stale begins anew: what its
+    /// first pages had may be gone by now.
     async fn list(&self, kind: Kind) -> Result<String, CallError> {
-        self.table().begin_list(kind);
-        let each = |object: &Object| self.table().note(kind, object);
-        let revision = api::list(&self.connection, kind, &self.scope, each).await?;
+        let mut listing = 1;
+        let revision = loop {
+            self.table().begin_list(kind);
+            let each = |object: &Object| self.table().note(kind, object);
+            match api::list_once(&self.connection, kind, &self.scope, each).await {
+                Err(CallError::Answer { code: 410, .. }) if listing < VM_LISTINGS => listing += 1,
+                listed => break listed?,
+            }
+        };
         self.table().end_list(kind);
+        self.note_seen(kind, &revision);
         self.tell_running(kind);
         Ok(revision)
+    }
+
+    /// Notes the revision up to which everything is known.
+    fn note_seen(&self, kind: Kind, revision: &str) {
+        if kind == Kind::Instance {
+            self.seen.send_replace(revision.parse().unwrap_or_default());
+        }
     }
 
     /// Watches until the stream ends; the revision follows what came.
@@ -192,6 +208,7 @@ impl Following {
                 WatchEvent::Deleted(object) => (object, true),
                 WatchEvent::Bookmark(bookmark) => {
                     *revision = bookmark.metadata.resource_version;
+                    self.note_seen(kind, revision);
                     continue;
                 }
                 WatchEvent::Error(status) => {
@@ -205,9 +222,7 @@ impl Following {
                 }
             };
             object.revision().clone_into(revision);
-            if kind == Kind::Instance {
-                self.seen.send_replace(revision.parse().unwrap_or_default());
-            }
+            self.note_seen(kind, revision);
             if is_deleted {
                 self.table().note_deleted(kind, &object);
             } else {

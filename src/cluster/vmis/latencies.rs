@@ -48,6 +48,7 @@ impl Table {
             negative: 0,
             resolution_milliseconds: RESOLUTION_MS,
             quantiles_milliseconds: Vec::new(),
+            watched: self.is_watched,
             missed: self.missed.clone(),
         };
         let mut values = CONDITIONS.map(|_| Vec::new());

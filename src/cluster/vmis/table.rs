@@ -77,6 +77,8 @@ pub struct Table {
     running: usize,
     listing: u32,
     is_open: bool,
+    /// Whether what happened in the window was watched.
+    pub(super) is_watched: bool,
     /// Why the watch of instances does not go on, while it does not.
     pub(super) broken: Option<String>,
     /// What may not be known, and why.
@@ -95,6 +97,7 @@ impl Table {
             running: 0,
             listing: 0,
             is_open: false,
+            is_watched: false,
             broken: None,
             missed: Vec::new(),
         }
@@ -103,6 +106,7 @@ impl Table {
     /// The window opens: what is there by now was not created in it.
     pub fn open(&mut self) {
         self.is_open = true;
+        self.is_watched = true;
         for record in self.instances.values_mut() {
             record.was_there = true;
         }

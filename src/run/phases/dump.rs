@@ -12,7 +12,7 @@ use crate::limits::REOPENINGS;
 use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
 use crate::run::dump_pass::{Ended, pass};
-use crate::run::earlier_archive::EarlierArchive;
+use crate::run::earlier_archive::{EarlierArchive, Worth};
 use crate::run::judgement::Expectation;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
@@ -95,7 +95,7 @@ async fn ship(
 ) -> Result<Dumped, Fault> {
     let install = context.install()?;
     let spool = context.spool();
-    let cluster_json = cluster_json(&spool, install, &stopped.expected)?;
+    let cluster_json = cluster_json(&spool, install, &stopped.expected, &stopped.surroundings)?;
     let mut results = PodResults::new(stopped.expected.clone());
     let mut pods = stopped.expected.clone();
     if let Some(failed) = &stopped.start_failed {
@@ -150,8 +150,13 @@ async fn ship(
     {
         return Err(Fault::may_pass(format!("no pod could be dumped: {why}")));
     }
-    let counts = results.counts();
-    if let Some(kept) = earlier.if_as_good(&counts) {
+    let worth = Worth::new(
+        &results.counts(),
+        results.pods(),
+        context.config.snapshots.is_some() && context.snapshots().any(),
+        stopped.vmi_latencies.as_ref(),
+    );
+    if let Some(kept) = earlier.if_as_good(&worth) {
         drop(writer);
         return Ok(keep(context, target, kept, &results).await);
     }
@@ -174,7 +179,7 @@ async fn ship(
             .chain(earlier.why_beside)
             .chain(no_baseline(expectation))
             .chain(left_out)
-            .chain(stopped.warning.clone())
+            .chain(stopped.warnings.iter().cloned())
             .collect(),
     })
 }

@@ -98,6 +98,7 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
             "discarding what it had profiled and not shipped"
         );
     }
+    context.remove_left_by(&left.run_id).await;
     let run_id = cluster.run_id.clone();
     // What could not be undone stays in the journal, so that this run stops those pods beside its own, and its
     // restore phase tries again.

@@ -21,7 +21,7 @@ use crate::pprof::Kind;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Preflight, Ready, ReadyPods, Refused};
-use crate::run::{profiler_switch, vmis};
+use crate::run::{profiler_switch, snapshots, vmis};
 
 /// Proves everything, and again after faults that may pass, for PROFILER_PREFLIGHT_RETRY or until the
 /// run is told to stop.
@@ -228,8 +228,11 @@ fn check_temporary_directory(temporary: &Path) -> Result<(), Fault> {
 
 /// Checks that the longest path of each pod fits the archive's headers.
 fn check_paths(config: &Config, pods: &[ExpectedPod]) -> Result<(), Fault> {
-    let names = Kind::ALL.into_iter().filter_map(Kind::original_name);
-    let longest = names.max_by_key(|name| name.len()).unwrap_or_default();
+    let originals = Kind::ALL.into_iter().filter_map(Kind::original_name);
+    let paths = originals
+        .map(str::to_owned)
+        .chain(snapshots::longest_path(config));
+    let longest = paths.max_by_key(String::len).unwrap_or_default();
     let path = |pod: &ExpectedPod| format!("{}/{}/{longest}", config.run_id.stem(), pod.name);
     Ok(pods.iter().try_for_each(|pod| check_path(&path(pod)))?)
 }

@@ -153,6 +153,7 @@ fn manifest(
         fallback_reason: target.fallback_reason.clone(),
         phases,
         vmi_latencies: stopped.vmi_latencies.clone(),
+        surroundings: Some(stopped.surroundings.clone()),
         warnings: dumped.warnings,
         workload_exit_code: stopped.workload_exit_code,
         peak_memory_bytes: peak_memory(),

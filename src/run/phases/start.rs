@@ -17,7 +17,7 @@ use crate::manifest::ExpectedPod;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{ReadyPods, StartFailed, Started};
-use crate::run::{resume, run_lease, vmis};
+use crate::run::{resume, run_lease, surroundings, vmis};
 
 /// Starts profiling in every Ready component pod, and notes in the journal which pods they are before it
 /// is sent. A start that fails is stopped and tried again; one that goes on failing at one pod is no
@@ -38,6 +38,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
     let started: Vec<_> = pods.ready.iter().map(|pod| pod.pod.clone()).collect();
     let unstopped = unstopped(context, install).await?;
     let vmis = vmis::begin(context).await;
+    let surroundings = surroundings::at_start(context, &pods.expected).await;
     let mut slot = context.stop_confirmation.lock().await;
     let lease = &context.cluster.lease;
     let limits = &context.cluster.connection.limits;
@@ -73,6 +74,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
         failed,
         expected: pods.expected,
         vmis,
+        surroundings: Some(surroundings),
     })
 }
 

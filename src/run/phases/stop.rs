@@ -14,7 +14,7 @@ use crate::run::phase_results::{Stopped, WindowOver};
 use crate::run::profiler_switch;
 use crate::run::run_lease::unless_lost;
 use crate::run::status::signal_files;
-use crate::run::vmis;
+use crate::run::{surroundings, vmis};
 
 /// Sends stop until it is confirmed, for PROFILER_STOP_WAIT at the longest, or until the run is told to
 /// stop; then the rest of it is done beside the dump.
@@ -41,15 +41,20 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
         stop: stopped,
         ended_by: over.end.by,
     };
-    let vmi_latencies = vmis::finish(context, over.started.vmis, &window).await;
+    let started = over.started;
+    let (vmi_latencies, surroundings) = tokio::join!(
+        vmis::finish(context, started.vmis, &window),
+        surroundings::at_stop(context, started.surroundings, &started.expected),
+    );
     Ok(Stopped {
         window,
         vmi_latencies,
+        surroundings,
         workload_exit_code: over.end.workload_exit_code,
-        start_failed: over.started.failed,
+        start_failed: started.failed,
         died_dumping: over.died_dumping,
-        warning: over.warning,
-        expected: over.started.expected,
+        warnings: over.warnings,
+        expected: started.expected,
         stop_until,
     })
 }

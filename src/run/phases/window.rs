@@ -30,7 +30,7 @@ pub(in crate::run) async fn wait(context: &Context, started: Started) -> Result<
         end,
         stopped: None,
         died_dumping: None,
-        warning: None,
+        warnings: Vec::new(),
     })
 }
 

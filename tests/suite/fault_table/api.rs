@@ -105,6 +105,11 @@ pub(super) fn last(seen: &Seen) -> &str {
     seen.path.rsplit('/').next().unwrap_or_default()
 }
 
+/// Whether a request is a pod LIST for the sake of its continue token.
+pub(super) fn is_token_list(seen: &Seen) -> bool {
+    last(seen) == "pods" && seen.query.ends_with("limit=1")
+}
+
 /// A phase's number among all.
 pub(super) fn column(phase: Phase) -> usize {
     let number = Phase::ALL.iter().position(|other| *other == phase);
@@ -119,15 +124,15 @@ pub(super) fn phases_of(requests: &[Seen]) -> Vec<Phase> {
     let beginnings: [(Phase, Beginning); 8] = [
         (Phase::Lock, |rest| last(&rest[0]) == LEASE),
         (Phase::Gate, |rest| last(&rest[0]) == "kubevirt"),
-        (Phase::Baseline, |rest| rest[0].query.ends_with("limit=1")),
+        (Phase::Baseline, |rest| is_token_list(&rest[0])),
         (Phase::Start, |rest| {
-            last(&rest[0]) == "pods" && !rest[0].query.ends_with("limit=1")
+            last(&rest[0]) == "pods" && !is_token_list(&rest[0])
         }),
         // The journal is written before stop is sent.
         (Phase::Stop, |rest| {
             rest.get(1).map(last) == Some("stop-cluster-profiler")
         }),
-        (Phase::Dump, |rest| rest[0].query.ends_with("limit=1")),
+        (Phase::Dump, |rest| is_token_list(&rest[0])),
         (Phase::Restore, |rest| last(&rest[0]) == "kubevirt"),
         // The Lease is released.
         (Phase::Report, |rest| rest.len() == 1),

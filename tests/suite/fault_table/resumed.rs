@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use standin::{RouteFault, Seen, Standin, Times};
 
-use super::api::{Beginning, Strike, Struck, column, faults, last, phases_by, strike_all, strikes};
+use super::api::{
+    Beginning, Strike, Struck, column, faults, is_token_list, last, phases_by, strike_all, strikes,
+};
 use super::{
     Table, assert_complete, assert_documented, assert_nothing_left, attempt, attempts, cluster,
     phases, short_and_restoring,
@@ -27,7 +29,7 @@ fn phases_of(requests: &[Seen]) -> Vec<Phase> {
         (Phase::Stop, |rest| {
             last(&rest[0]) == "stop-cluster-profiler"
         }),
-        (Phase::Dump, |rest| rest[0].query.ends_with("limit=1")),
+        (Phase::Dump, |rest| is_token_list(&rest[0])),
         (Phase::Restore, |rest| last(&rest[0]) == "kubevirt"),
         (Phase::Report, |rest| rest.len() == 1),
     ];

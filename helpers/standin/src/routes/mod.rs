@@ -3,6 +3,7 @@
 mod asked;
 mod failure;
 mod group;
+mod nodes;
 mod objects;
 mod pods;
 mod profiler;
@@ -113,6 +114,7 @@ async fn dispatch(shared: &Arc<Shared>, parts: &Parts, body: &Bytes, arrived: In
             };
             objects::answer(shared, *verb, key, parts, body)
         }
+        Route::Nodes => nodes::list(shared, parts),
         Route::Pods { namespace } => pods::list(shared, namespace, parts),
         Route::Vms { kind, namespace } => vms::answer(shared, *kind, namespace.as_deref(), parts),
         Route::Review => review::create(&shared.options, body),

@@ -48,14 +48,14 @@ pub(crate) fn list(shared: &Shared, namespace: &str, parts: &Parts) -> Reply {
     reply::stream(body(page, namespace, metadata_only(parts)))
 }
 
-struct Asked {
+pub(super) struct Asked {
     selector: Selector,
-    limit: usize,
-    token: String,
+    pub(super) limit: usize,
+    pub(super) token: String,
 }
 
 impl Asked {
-    fn parse(query: &str) -> Result<Self, String> {
+    pub(super) fn parse(query: &str) -> Result<Self, String> {
         let mut asked = Self {
             selector: Selector::default(),
             limit: 0,
@@ -85,7 +85,7 @@ impl Asked {
 }
 
 /// Whether the client asked for PartialObjectMetadata.
-fn metadata_only(parts: &Parts) -> bool {
+pub(super) fn metadata_only(parts: &Parts) -> bool {
     let accept = parts
         .headers
         .get(header::ACCEPT)

@@ -130,6 +130,10 @@ fn list(shared: &Shared, kind: VmKind, asked: &Asked) -> Reply {
     }
     let mut metadata = json!({ "resourceVersion": revision.to_string() });
     if found.peek().is_some() {
+        if asked.selector.is_empty() {
+            // The API server counts without a selector only.
+            metadata["remainingItemCount"] = json!(found.by_ref().count());
+        }
         let token = Token::after(last, revision, asked.selector.to_string());
         metadata["continue"] = json!(token.encode());
     }
@@ -138,9 +142,14 @@ fn list(shared: &Shared, kind: VmKind, asked: &Asked) -> Reply {
     } else {
         (kind.kind(), "kubevirt.io/v1")
     };
+    let items = if items.is_empty() && asked.metadata_only {
+        // The API server makes such a list anew, and Go writes a slice that nothing was added to so.
+        "null".to_owned()
+    } else {
+        format!("[{}]", items.join(","))
+    };
     let text = format!(
-        r#"{{"apiVersion":"{version}","items":[{}],"kind":"{word}List","metadata":{metadata}}}"#,
-        items.join(",")
+        r#"{{"apiVersion":"{version}","items":{items},"kind":"{word}List","metadata":{metadata}}}"#,
     );
     reply::stream(Body::lazy([Bytes::from(text)].into_iter()))
 }
@@ -241,6 +250,10 @@ async fn follow(
         let is_cut = is_over && matches!(end, Some((_, WatchEnd::Cut)));
         if is_over && matches!(end, Some((_, WatchEnd::Gone))) {
             text += &gone(asked.revision);
+        }
+        if is_over && matches!(end, Some((_, WatchEnd::Bookmark))) {
+            let revision = shared.change(|state| state.revisions.write());
+            text += &bookmark(kind, revision, asked.metadata_only);
         }
         if !text.is_empty() {
             pieces.push(Ok(Bytes::from(text)));
