@@ -156,3 +156,24 @@ fn it_is_said_which_pods_are_missing_and_which_one_is_odd() {
     assert!(verdict.contains(" times the "), "{verdict}");
     assert!(page.contains("▲ outlier"), "no pod is marked");
 }
+
+#[test]
+fn a_stack_that_is_too_deep_ends_in_one_frame() {
+    let mut findings = findings(&Scene::default());
+    let deep = &mut findings.profiles[0].merged;
+    let before = deep.totals()[0];
+    let names: Vec<_> = (0..5000).map(|at| format!("main.f{}", at % 7)).collect();
+    deep.add(names.iter().map(String::as_str), &[before]);
+    let data = data(&text(&findings));
+    let graphs = data["graphs"].as_array().expect("graphs");
+    let graph = graphs
+        .iter()
+        .find(|graph| graph["component"] == "virt-controller" && graph["profile"] == "allocs/whole")
+        .expect("its graph");
+    let own = graph["own"].as_array().expect("values").iter();
+    let sum: i64 = own.filter_map(Value::as_i64).sum();
+    assert_eq!(sum, 2 * before);
+    let depths = graph["depths"].as_array().expect("depths").iter();
+    assert_eq!(depths.filter_map(Value::as_u64).max(), Some(201));
+    assert!(data["names"].to_string().contains("(4800 deeper frames)"));
+}
