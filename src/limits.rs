@@ -256,5 +256,8 @@ pub const SNAPSHOT_BYTES: u64 = 128 << 20;
 /// The most files that they may be: the manifest names each, in memory.
 pub const SNAPSHOT_FILES: u64 = 12_000;
 
+/// Pieces of an archive that have arrived and wait to be read for a report.
+pub const PIECES_WAITING: usize = 4;
+
 /// The most bytes of profiles that a report is made of. Those of 2,000 pods take a tenth of it.
 pub const REPORT_PROFILES: u64 = 4 << 30;

@@ -143,7 +143,7 @@ fn place_of(
 ) -> Result<(Vec<Destination>, RunId), ExitCode> {
     if !run.contains('/') && !run.ends_with(RunFile::Archive.extension()) {
         let run = RunId::parse(run).map_err(|fault| {
-            complain(fault);
+            complain(format_args!("{run}: a run's id is {fault}"));
             ExitCode::Usage
         })?;
         return Ok((destinations(environment)?, run));

@@ -1,17 +1,18 @@
 //! Findings, made of the profiles of an archive.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::sync::Arc;
 
 use super::findings::{
     Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread,
 };
 use super::outliers::outliers;
+use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::tree::Tree;
 use crate::manifest::Manifest;
-use crate::pprof::{Header, Kind, ProfileReader};
+use crate::pprof::Kind;
 
 /// How many functions a table has.
 const TOP: usize = 50;
@@ -255,58 +256,4 @@ fn stacks(store: &ProfileStore, pods: &[PodOfGroup], shown: usize) -> Vec<PodSta
 /// Whether the functions of each pod are told, and not only those of some.
 fn told_of_each_pod(group: Group) -> bool {
     group.part == Part::Whole && matches!(group.kind, Kind::Cpu | Kind::Heap | Kind::Goroutine)
-}
-
-/// The index of the value that a viewer shows when none is asked for.
-fn shown_first(header: &Header) -> usize {
-    let types = &header.sample_types;
-    let wanted = types
-        .iter()
-        .position(|value| value.name == header.default_sample_type);
-    wanted.unwrap_or(types.len().saturating_sub(1))
-}
-
-/// A profile, added up by function.
-///
-/// # Errors
-/// It cannot be read.
-pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
-    let mut tree = Tree::new(profile.header().sample_types.clone());
-    let mut addresses = Addresses::default();
-    profile.each_sample(|sample| {
-        if sample.values.iter().all(|value| *value == 0) {
-            return Ok(());
-        }
-        let mut stack: Vec<_> = sample.frames().collect();
-        stack.reverse();
-        addresses.name_all(&stack);
-        let names = stack
-            .iter()
-            .enumerate()
-            .map(|(index, frame)| match frame.function {
-                "" => addresses.name(index),
-                name => name,
-            });
-        tree.add(names, sample.values);
-        Ok(())
-    })?;
-    Ok(tree)
-}
-
-/// The names of frames that have an address alone.
-#[derive(Default)]
-struct Addresses(Vec<String>);
-
-impl Addresses {
-    fn name_all(&mut self, stack: &[crate::pprof::Frame<'_>]) {
-        self.0.clear();
-        if stack.iter().any(|frame| frame.function.is_empty()) {
-            let name = |frame: &crate::pprof::Frame<'_>| format!("{:016x}", frame.address);
-            self.0.extend(stack.iter().map(name));
-        }
-    }
-
-    fn name(&self, index: usize) -> &str {
-        self.0.get(index).map_or("", String::as_str)
-    }
 }

@@ -25,7 +25,6 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::findings::{Findings, Profiled};
-use super::units;
 use crate::component::Component;
 
 const STYLE: &str = include_str!("page/page.css");

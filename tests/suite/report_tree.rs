@@ -23,8 +23,12 @@ fn by_function(said: &Said) -> BTreeMap<Stack, Vec<i64>> {
     let mut stacks = BTreeMap::<Stack, Vec<i64>>::new();
     for ((frames, _), values) in &said.samples {
         let function = |frame: &String| {
-            let (_, rest) = frame.split_once(' ').expect("an address");
+            let (address, rest) = frame.split_once(' ').expect("an address");
             let (function, _) = rest.rsplit_once(' ').expect("a place");
+            if function.is_empty() {
+                let address = u64::from_str_radix(&address[2..], 16).expect("a number");
+                return format!("{address:016x}");
+            }
             function.to_owned()
         };
         let sums = stacks.entry(frames.iter().rev().map(function).collect());

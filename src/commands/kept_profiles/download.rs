@@ -10,11 +10,9 @@ use tokio::task::spawn_blocking;
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError};
 use crate::errors::joined;
+use crate::limits::PIECES_WAITING;
 use crate::manifest::{Archive, Sha256};
 use crate::report::{ProfileStore, read_archive};
-
-/// Pieces of an archive that wait to be read.
-const WAITING: usize = 4;
 
 /// Reads a run's profiles. That the archive is not what its manifest says is noted, and what it has is read
 /// nevertheless.
@@ -28,7 +26,7 @@ pub(super) async fn download(
     mut store: ProfileStore,
 ) -> Result<ProfileStore, DestinationError> {
     let mut download = place.open(run).await?;
-    let (sender, receiver) = mpsc::channel(WAITING);
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING);
     let reading = spawn_blocking(move || {
         let mut pieces = Pieces {
             receiver,

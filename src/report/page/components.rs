@@ -7,7 +7,7 @@ use crate::report::findings::Findings;
 
 use super::numbers::{ComponentNumbers, Metric};
 use super::text::{foreign, shown};
-use super::units;
+use crate::report::units;
 
 /// A row for each component.
 pub(super) fn components(findings: &Findings, components: &[ComponentNumbers<'_>]) -> Markup {

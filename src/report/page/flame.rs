@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::fold::{Folded, Frame};
 use super::text::{Origin, short, shown};
-use super::units::{self, Unit};
+use crate::report::units::{self, Unit};
 
 /// The height of a row of frames.
 const ROW: u32 = 19;

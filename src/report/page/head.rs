@@ -6,10 +6,11 @@ use maud::{Markup, html};
 use crate::manifest::{EndedBy, Manifest, Pod, State};
 use crate::report::findings::Findings;
 
+use super::numbers;
 use super::numbers::ComponentNumbers;
 use super::text::{code, foreign};
 use super::verdict::verdict;
-use super::{numbers, units};
+use crate::report::units;
 
 /// The run, its verdict, and the facts about it.
 pub(super) fn head(findings: &Findings, components: &[ComponentNumbers<'_>]) -> Markup {

@@ -6,7 +6,7 @@ use crate::pprof::Kind;
 use crate::report::findings::{Findings, Part, Profiled};
 use crate::report::outliers::outliers;
 
-use super::units;
+use crate::report::units;
 
 /// What is compared between pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::report::outliers::OUTLIER_RULE;
 use super::head::state;
 use super::numbers::{ComponentNumbers, Metric, PodNumbers};
 use super::text::{foreign, shown};
-use super::units;
+use crate::report::units;
 
 /// The most pods of a component whose table is open from the beginning.
 const OPEN: usize = 12;

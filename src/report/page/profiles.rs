@@ -11,7 +11,7 @@ use crate::report::top::TopRow;
 use super::flame;
 use super::fold::fold;
 use super::text::{foreign, shown};
-use super::units::{self, Unit};
+use crate::report::units::{self, Unit};
 
 /// The rows of all tables together, and of one.
 const ROWS: usize = 600;

@@ -8,7 +8,7 @@ use crate::report::findings::Findings;
 
 use super::numbers::{ComponentNumbers, window_seconds};
 use super::text::foreign;
-use super::units::{self, Unit};
+use crate::report::units::{self, Unit};
 
 /// A moment of the window, and the value then.
 struct Point {

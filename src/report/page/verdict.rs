@@ -7,7 +7,7 @@ use crate::report::findings::{Findings, Part};
 
 use super::numbers::{ComponentNumbers, Metric, PodNumbers, window_seconds};
 use super::text::{code, foreign, short};
-use super::units;
+use crate::report::units;
 
 /// The component that was busiest, the function that it was busy with, and the pod that is most unlike the others.
 pub(super) fn verdict(findings: &Findings, components: &[ComponentNumbers<'_>]) -> Markup {
