@@ -3,9 +3,10 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bench::{Build, Place};
 use standin::{Options, Profiles, Standin, VmScript};
 
@@ -61,6 +62,13 @@ async fn main() -> Result<()> {
         manifest = run => manifest?,
         never = workload => match never {},
     };
+    let archive = out.join(format!("profile-{}.tar.gz", bench::RUN_ID));
+    let page = archive.with_file_name(format!("profile-{}.html", bench::RUN_ID));
+    let report = Command::new(&binary)
+        .arg("report")
+        .args([archive.as_path(), Path::new("-o"), &page])
+        .status()?;
+    ensure!(report.success(), "the page of the run cannot be made");
     let first = &manifest["pods"][0]["name"];
     let (out, id) = (out.display(), bench::RUN_ID);
     println!(
@@ -72,6 +80,10 @@ Next, unpack it, and see what the window did (docs/after-a-run.md goes on from h
   tar xzf {out}/profile-{id}.tar.gz -C {out}
   go tool pprof -top {out}/profile-{id}/{}/delta/allocs.pprof",
         first.as_str().unwrap_or_default()
+    );
+    println!(
+        "\nOr open the page that says what was found, in a browser:\n  {}",
+        page.display()
     );
     Ok(())
 }
