@@ -195,7 +195,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
     };
     context.gate().before = ready.profiler == ProfilerState::On;
     if context.config.dry_run {
-        let pods = preflight::ready_pods(context).await?;
+        let pods = resume::unless_told(context, preflight::ready_pods(context)).await?;
         return dry_run::tell(context, &ready, &pods).await;
     }
 
@@ -226,11 +226,11 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         None => {
             // An earlier attempt's, of another window.
             context.remove_leftovers().await;
-            let mut pods = preflight::ready_pods(context).await?;
+            let mut pods = resume::unless_told(context, preflight::ready_pods(context)).await?;
             if context.config.baseline {
                 clock.enter(Phase::Baseline);
                 before = Some(baseline::take(context, &pods.expected).await?);
-                pods = preflight::ready_pods(context).await?;
+                pods = resume::unless_told(context, preflight::ready_pods(context)).await?;
             }
 
             clock.enter(Phase::Start);

@@ -14,6 +14,7 @@ use std::io::{self, Read};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use self::error::RequestError;
 use self::objects::{Mark, Objects};
@@ -25,7 +26,7 @@ use super::runs::{Found, Listed, check_manifest, from_files, invalid};
 use super::summary::{Summary, read_whole};
 use crate::config::{RunFile, RunId, S3Config};
 use crate::errors::{chain, joined};
-use crate::limits::BucketLimits;
+use crate::limits::{BucketLimits, S3_ABORT_ALL};
 use crate::manifest::Manifest;
 
 /// A bucket for runs.
@@ -133,7 +134,19 @@ impl Bucket {
 
     pub(super) async fn abort(&self) -> Result<(), DestinationError> {
         match self.unfinished.take_id() {
-            Some((key, id)) => multipart::abort(&self.objects, &key, &id).await,
+            Some((key, id)) => {
+                let abort = multipart::abort(&self.objects, &key, &id);
+                // Others wait for it: the fallback, or what turned the profiler on.
+                let aborted = timeout(S3_ABORT_ALL, abort).await;
+                aborted.unwrap_or_else(|_| {
+                    Err(DestinationError {
+                        action: "abort the upload of",
+                        object: key,
+                        detail: "there is no answer; its parts may stay".to_owned(),
+                        permanent: false,
+                    })
+                })
+            }
             None => Ok(()),
         }
     }

@@ -108,6 +108,20 @@ fn clock_warning(journal: &Journal, now: Timestamp) -> Option<String> {
     ))
 }
 
+/// Does what comes before a start, until the run is told to stop.
+///
+/// # Errors
+/// The run was told to stop, or what is done failed.
+pub(super) async fn unless_told<T>(
+    context: &Context,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::select! {
+        request = context.shutdown.requested() => Err(told(context, request).await),
+        done = work => done,
+    }
+}
+
 /// The fault of a run that was told to stop before it started anything, or took up what was left by one that died.
 /// It says what that is, as far as the Lease tells while there is time.
 pub(super) async fn told(context: &Context, request: ShutdownRequest) -> Fault {

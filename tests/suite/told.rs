@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use cluster_profiler_job::manifest::Manifest;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use crate::harness::{BINARY, Place, RUN_ID, listing, send, standin, until};
 use crate::left_behind::left;
 use crate::lock::{holder, record};
+use crate::s3::{bucket, into, key};
 
 /// A server that takes connections and never answers.
 async fn silent() -> (TcpListener, String) {
@@ -232,4 +234,48 @@ async fn an_output_that_is_closed_is_no_panic() {
     let (ended, said) = shell(&place, &format!("{closed} $0 get {RUN_ID} >&3")).await;
     assert_eq!(ended, Some(1), "{said}");
     assert!(said.contains("the archive cannot be written"), "{said}");
+}
+
+#[tokio::test]
+async fn a_pod_that_cannot_be_stopped_takes_no_time_of_the_manifest() {
+    let standin = standin().await;
+    let bucket = bucket().await;
+    let place = into(&bucket, &standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_STOP_WAIT", "2m")
+        .with("PROFILER_GRACE", "22s");
+    let child = place.spawn();
+    place.until_ready().await;
+    let pod = standin.pods()[0].clone();
+    standin.set_ready(&pod, false);
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    let manifest = fs::read(bucket.path(&key("json")));
+    let manifest: Manifest = serde_json::from_slice(&manifest.expect("a manifest")).expect("JSON");
+    assert_eq!(manifest.exit_code, 143);
+    assert_eq!(manifest.unstopped, [pod]);
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_a_pod_to_be_ready_ends_when_it_is_told() {
+    for dry_run in ["true", "false"] {
+        let standin = standin().await;
+        standin.set_gate(false);
+        for pod in standin.pods() {
+            standin.set_ready(&pod, false);
+        }
+        let place = Place::new(&standin)
+            .with("PROFILER_DRY_RUN", dry_run)
+            .with("PROFILER_PREFLIGHT_RETRY", "1h")
+            .with("PROFILER_FEATURE_GATE", "enable-and-restore");
+        let child = place.spawn();
+        let listed = standin.wait_until(|state| state.arrived("pods") >= 6);
+        listed.await;
+        send(&child, Signal::TERM);
+        let ended = place.ended(child).await;
+        assert_eq!(ended.code, 143, "{}", ended.log);
+        let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
+        assert_ne!(gate, true, "{}", ended.log);
+    }
 }

@@ -1,5 +1,6 @@
 //! Dump: the pods' profiles are fetched, and go into the archive as they come.
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::archive::Baseline;
@@ -41,10 +42,16 @@ pub(in crate::run) async fn dump(
         restarted: confirmation.restarted(),
         baseline: baseline.cloned(),
     };
-    let shipped = Box::pin(ship(context, stopped, target, &expectation));
+    let is_shipped = Notify::new();
+    let shipping = async {
+        let ship = Box::pin(ship(context, stopped, target, &expectation));
+        let shipped = context.shutdown.within(ship).await;
+        is_shipped.notify_one();
+        shipped
+    };
     let (shipped, ()) = tokio::join!(
-        context.shutdown.within(shipped),
-        go_on_stopping(context, confirmation, stopped)
+        shipping,
+        go_on_stopping(context, confirmation, stopped, &is_shipped)
     );
     let mut dumped = shipped.map_err(Fault::no_time_to_ship)??;
     dumped.unstopped = unstopped(confirmation, &dumped.pods);
@@ -64,12 +71,22 @@ pub(in crate::run) async fn prepare_again(context: &Context) -> Result<(), Fault
     }
 }
 
-/// Goes on with the stop of a run that was told to stop, until it would have ended anyway or the time is
-/// over.
-async fn go_on_stopping(context: &Context, confirmation: &mut StopConfirmation, stopped: &Stopped) {
+/// Goes on with the stop of a run that was told to stop, until it would have ended anyway or its time is over. Once
+/// the archive is shipped that is the dump's time, for the manifest needs what comes after it.
+async fn go_on_stopping(
+    context: &Context,
+    confirmation: &mut StopConfirmation,
+    stopped: &Stopped,
+    is_shipped: &Notify,
+) {
+    let dump_is_over = async {
+        is_shipped.notified().await;
+        context.shutdown.dump_time_is_over().await;
+    };
     if let Some(request) = context.shutdown.request() {
         tokio::select! {
             () = confirmation.until(stopped.stop_until.min(request.stop_until)) => {}
+            () = dump_is_over => {}
             () = context.shutdown.stop_time_is_over() => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Restore: what turned the profiler on is put back, once every pod has stopped.
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::config::EnablePolicy;
 use crate::limits::WRITE_LIMIT;
@@ -17,8 +17,10 @@ use crate::run::profiler_off;
 /// The KubeVirt is not known: a defect.
 pub(in crate::run) async fn restore(context: &Context, dumped: Dumped) -> Result<Restored, Fault> {
     let given_up = async {
-        context.shutdown.requested().await;
-        sleep(WRITE_LIMIT).await;
+        let until = context.shutdown.requested().await.stop_until;
+        let left = until.saturating_duration_since(Instant::now());
+        // The manifest needs as much.
+        sleep(WRITE_LIMIT.min(left / 2)).await;
     };
     put_back(context, dumped, given_up).await
 }

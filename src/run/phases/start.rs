@@ -12,7 +12,7 @@ use crate::cluster::profiler::{self, DumpAnswer, DumpRequest};
 use crate::cluster::retry::Backoff;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::{Component, selector};
-use crate::limits::{LIST_BEFORE_STOP, POD_LIMIT};
+use crate::limits::{LIST_BEFORE_STOP, POD_LIMIT, WRITE_LIMIT};
 use crate::manifest::ExpectedPod;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
@@ -164,8 +164,14 @@ async fn send_start(
 /// Stops before the next try, since some pods may have started: it must find them all alike. Then waits until it
 /// is time for that, or the run is told to stop.
 async fn between_starts(context: &Context, backoff: &mut Backoff) {
-    if let Err(error) = profiler::stop(&context.cluster.connection).await {
-        tracing::warn!(%error, "the stop in between failed, too");
+    tokio::select! {
+        stopped = profiler::stop(&context.cluster.connection) => {
+            if let Err(error) = stopped {
+                tracing::warn!(%error, "the stop in between failed, too");
+            }
+        }
+        // The stop of the run comes next.
+        () = told_and_waited(context, WRITE_LIMIT) => return,
     }
     tokio::select! {
         () = backoff.pause() => {}
@@ -183,7 +189,11 @@ async fn somebody_profiles(context: &Context, pods: &ReadyPods) -> bool {
             continue_token: String::new(),
             page_size: 1,
         };
-        let answer = profiler::dump(&context.cluster.connection, &request).await;
+        let answer = tokio::select! {
+            answer = profiler::dump(&context.cluster.connection, &request) => answer,
+            // Whoever profiles is stopped at once.
+            _ = context.shutdown.requested() => return false,
+        };
         if matches!(answer, Ok(DumpAnswer::Page(_))) {
             return true;
         }
