@@ -1,5 +1,6 @@
 //! Dump: the pods' profiles are fetched, and go into the archive as they come.
 
+use futures::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -43,14 +44,10 @@ pub(in crate::run) async fn dump(
         baseline: baseline.cloned(),
     };
     let is_shipped = Notify::new();
-    let shipping = async {
-        let ship = Box::pin(ship(context, stopped, target, &expectation));
-        let shipped = context.shutdown.within(ship).await;
-        is_shipped.notify_one();
-        shipped
-    };
+    let ship = Box::pin(ship(context, stopped, target, &expectation));
+    let shipping = context.shutdown.within(ship);
     let (shipped, ()) = tokio::join!(
-        shipping,
+        shipping.inspect(|_| is_shipped.notify_one()),
         go_on_stopping(context, confirmation, stopped, &is_shipped)
     );
     let mut dumped = shipped.map_err(Fault::no_time_to_ship)??;
@@ -79,15 +76,11 @@ async fn go_on_stopping(
     stopped: &Stopped,
     is_shipped: &Notify,
 ) {
-    let dump_is_over = async {
-        is_shipped.notified().await;
-        context.shutdown.dump_time_is_over().await;
-    };
+    let shipped = is_shipped.notified();
     if let Some(request) = context.shutdown.request() {
         tokio::select! {
             () = confirmation.until(stopped.stop_until.min(request.stop_until)) => {}
-            () = dump_is_over => {}
-            () = context.shutdown.stop_time_is_over() => {}
+            () = shipped.then(|()| context.shutdown.dump_time_is_over()) => {}
         }
     }
 }
