@@ -142,8 +142,9 @@ fn component(name: &str) -> Result<Component, String> {
 }
 
 fn kind(name: &str) -> Result<Kind, String> {
-    let file = format!("{name}.pprof");
-    Kind::from_file_name(&file).ok_or_else(|| "there is no such kind of profile".to_owned())
+    let mut kinds = Kind::ALL.into_iter();
+    let found = kinds.find(|kind| kind.name() == name);
+    found.ok_or_else(|| "there is no such kind of profile".to_owned())
 }
 
 /// The tables of the environment and of the exit codes, as the README has them.

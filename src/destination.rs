@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
 pub use runs::{Found, Listed};
-pub use s3::{Bucket, BucketDownload, BucketUpload};
+pub use s3::{Bucket, BucketDownload, BucketUpload, ChunkReader};
 pub use summary::{PodCounts, Summary};
 
 use crate::config::{DestinationConfig, RunFile, RunId};

@@ -165,6 +165,19 @@ pub struct Archive {
     pub sha256: Sha256,
 }
 
+impl Archive {
+    /// What is wrong with an archive of so many bytes and this SHA-256, after its name; `None` if it is this one.
+    pub fn fault_of(&self, bytes: u64, sha256: Sha256) -> Option<String> {
+        if (bytes, sha256) == (self.bytes, self.sha256) {
+            return None;
+        }
+        Some(format!(
+            "is NOT what its manifest says: {bytes} bytes with SHA-256 {sha256}, where {} bytes with {} should be",
+            self.bytes, self.sha256
+        ))
+    }
+}
+
 /// How long a phase took.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseSeconds {

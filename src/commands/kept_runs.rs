@@ -222,13 +222,12 @@ async fn copy_archive(
         return Ok(ExitCode::Finding);
     }
     let sha256 = Sha256(hash.finalize().into());
-    if (bytes, sha256) == (expected.bytes, expected.sha256) {
+    let Some(fault) = expected.fault_of(bytes, sha256) else {
         return Ok(ExitCode::Complete);
-    }
+    };
     complain(format_args!(
-        "{} is NOT what its manifest says: {bytes} bytes with SHA-256 {sha256}, where {} bytes with \
-         {} should be; do not use what was written",
-        expected.uri, expected.bytes, expected.sha256
+        "{} {fault}; do not use what was written",
+        expected.uri
     ));
     Ok(ExitCode::Finding)
 }

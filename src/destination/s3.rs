@@ -199,11 +199,7 @@ async fn read_manifest<T: Send + 'static>(
 ) -> Result<Result<T, String>, RequestError> {
     let body = objects.open(key).await?;
     let (sender, chunks) = mpsc::channel(1);
-    let reader = ChunkReader {
-        chunks,
-        current: Bytes::new(),
-    };
-    let parse = tokio::task::spawn_blocking(|| parse(reader));
+    let parse = tokio::task::spawn_blocking(|| parse(ChunkReader::new(chunks)));
     let (fed, parsed) = tokio::join!(feed(body, sender), parse);
     let fault = |detail: String| DestinationError {
         action: "read",
@@ -230,10 +226,21 @@ async fn feed(mut body: ByteStream, sender: mpsc::Sender<Bytes>) -> Result<(), S
     }
 }
 
-/// The side that is read, on a thread that may block.
-struct ChunkReader {
+/// A reader of chunks that arrive, for a thread that may block. It ends when nobody sends any more.
+#[derive(Debug)]
+pub struct ChunkReader {
     chunks: mpsc::Receiver<Bytes>,
     current: Bytes,
+}
+
+impl ChunkReader {
+    /// A reader of these chunks.
+    pub fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
+        Self {
+            chunks,
+            current: Bytes::new(),
+        }
+    }
 }
 
 impl Read for ChunkReader {

@@ -11,6 +11,7 @@ use super::outliers::outliers;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::tree::Tree;
+use crate::component::Component;
 use crate::manifest::Manifest;
 use crate::pprof::Kind;
 
@@ -32,7 +33,7 @@ const NODES_OF_POD: usize = 400;
 /// Makes findings of a run's manifest and its profiles. One group of profiles is in memory at a time.
 pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
     let mut collecting = Collecting {
-        expected: Expected::of(&manifest),
+        manifest: &manifest,
         unread: Vec::new(),
     };
     let groups = store.groups().into_iter();
@@ -44,8 +45,6 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
         store.note_unread(&path, why);
     }
     Findings {
-        is_manifest_guessed: false,
-        is_redacted: false,
         profiles,
         snapshots,
         unread: lacking(&manifest, &store)
@@ -71,21 +70,8 @@ fn lacking(manifest: &Manifest, store: &ProfileStore) -> Option<Unread> {
     })
 }
 
-/// How many pods of each component a run expected.
-struct Expected(Vec<crate::component::Component>);
-
-impl Expected {
-    fn of(manifest: &Manifest) -> Self {
-        Self(manifest.pods.iter().map(|pod| pod.pod.component).collect())
-    }
-
-    fn pods(&self, group: Group) -> usize {
-        self.0.iter().filter(|of| **of == group.component).count()
-    }
-}
-
-struct Collecting {
-    expected: Expected,
+struct Collecting<'a> {
+    manifest: &'a Manifest,
     unread: Vec<Unread>,
 }
 
@@ -97,7 +83,7 @@ struct PodOfGroup {
     top: PodTop,
 }
 
-impl Collecting {
+impl Collecting<'_> {
     fn profiled(&mut self, store: &ProfileStore, group: Group) -> Option<Profiled> {
         let mut merged: Option<Tree> = None;
         let mut shown = 0;
@@ -159,7 +145,7 @@ impl Collecting {
             component: group.component,
             kind: group.kind,
             part: group.part,
-            expected: self.expected.pods(group),
+            expected: self.expected(group.component),
             shown,
             top: (0..merged.types().len())
                 .map(|value| merged.top(value, TOP))
@@ -183,7 +169,7 @@ impl Collecting {
                 types: Vec::new(),
                 totals: Vec::new(),
             };
-            for stored in stored {
+            for stored in stored.values() {
                 let read = store.open(stored).and_then(|mut profile| {
                     Ok((profile.header().sample_types.clone(), profile.totals()?))
                 });
@@ -210,6 +196,12 @@ impl Collecting {
             all.push(totals);
         }
         all
+    }
+
+    /// How many pods of a component the run expected.
+    fn expected(&self, component: Component) -> usize {
+        let pods = self.manifest.pods.iter();
+        pods.filter(|pod| pod.pod.component == component).count()
     }
 
     fn note_unread(&mut self, pod: &str, group: Group, error: &io::Error) {

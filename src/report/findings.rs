@@ -13,11 +13,6 @@ use crate::pprof::{Kind, SampleType};
 pub struct Findings {
     /// What the run says of itself.
     pub manifest: Arc<Manifest>,
-    /// Whether there was no manifest that could be read: `manifest` has only what the archive's paths and its
-    /// `cluster.json` say. Its window, its exit code and the archive's hash mean nothing then.
-    pub is_manifest_guessed: bool,
-    /// Whether the names of pods, nodes and namespaces and the values of labels were replaced.
-    pub is_redacted: bool,
     /// What each component has of each profile: components in their order, then kinds in theirs, then the whole,
     /// the delta and the growth. Profiles that no pod has are not there.
     pub profiles: Vec<Profiled>,
@@ -125,7 +120,7 @@ pub struct SnapshotTotals {
 }
 
 /// What could not be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Unread {
     /// The file's path in the archive, or the archive's own.
     pub path: String,

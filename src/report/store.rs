@@ -6,7 +6,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use indexmap::IndexSet;
+use indexmap::map::Entry;
+use indexmap::{IndexMap, IndexSet};
 
 use super::findings::{Part, Unread};
 use super::path::{Of, ProfilePath, profile_path};
@@ -57,11 +58,14 @@ pub struct Group {
 /// Profiles of a component and a kind in one snapshot, by its name.
 pub(super) type SnapshotGroup = (String, Component, Kind);
 
+/// Profiles by the index of their pod's name, in the order in which they came.
+pub(super) type Profiles = IndexMap<usize, Stored, hashbrown::DefaultHashBuilder>;
+
 /// A profile's place in the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stored {
     /// The index of its pod's name.
-    pub(super) pod: usize,
+    pod: usize,
     offset: u64,
     bytes: u64,
 }
@@ -75,8 +79,8 @@ pub struct ProfileStore {
     most_bytes: u64,
     count: usize,
     pods: IndexSet<String, hashbrown::DefaultHashBuilder>,
-    groups: BTreeMap<Group, Vec<Stored>>,
-    snapshots: BTreeMap<SnapshotGroup, Vec<Stored>>,
+    groups: BTreeMap<Group, Profiles>,
+    snapshots: BTreeMap<SnapshotGroup, Profiles>,
     /// Pods of which something did not find room.
     left_out: BTreeSet<String>,
     /// Why nothing more is kept.
@@ -164,11 +168,7 @@ impl ProfileStore {
 
     /// What could not be read, so far.
     pub fn unread(&self) -> Vec<Unread> {
-        let copied = self.unread.iter().map(|unread| Unread {
-            path: unread.path.clone(),
-            why: unread.why.clone(),
-        });
-        let mut all: Vec<_> = copied.collect();
+        let mut all = self.unread.clone();
         if self.unnamed > 0 {
             all.push(Unread {
                 path: "…".to_owned(),
@@ -199,12 +199,15 @@ impl ProfileStore {
     }
 
     /// The profiles of a group, in the order in which they came.
-    pub(super) fn of_group(&self, group: Group) -> &[Stored] {
-        self.groups.get(&group).map_or(&[], |stored| stored)
+    pub(super) fn of_group(&self, group: Group) -> impl Iterator<Item = &Stored> {
+        self.groups
+            .get(&group)
+            .into_iter()
+            .flat_map(Profiles::values)
     }
 
     /// The profiles of the snapshots.
-    pub(super) fn of_snapshots(&self) -> &BTreeMap<SnapshotGroup, Vec<Stored>> {
+    pub(super) fn of_snapshots(&self) -> &BTreeMap<SnapshotGroup, Profiles> {
         &self.snapshots
     }
 
@@ -237,7 +240,6 @@ impl ProfileStore {
         mut visit: impl FnMut(&str, io::Result<ProfileReader<Section<'_>>>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.of_group(group)
-            .iter()
             .try_for_each(|stored| visit(self.pod(stored), self.open(stored)))
     }
 
@@ -268,11 +270,12 @@ impl ProfileStore {
                 self.snapshots.entry(key).or_default()
             }
         };
-        if place.iter().any(|other| other.pod == stored.pod) {
-            self.note_unread(path, "it is in the archive twice; the first one counts");
-            return;
+        match place.entry(stored.pod) {
+            Entry::Vacant(free) => drop(free.insert(stored)),
+            Entry::Occupied(_) => {
+                self.note_unread(path, "it is in the archive twice; the first one counts");
+            }
         }
-        place.push(stored);
     }
 
     fn leave_out(&mut self, path: &str) {

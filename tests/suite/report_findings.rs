@@ -81,8 +81,6 @@ pub(crate) fn findings(scene: &Scene) -> Findings {
     });
     Findings {
         manifest: Arc::new(manifest),
-        is_manifest_guessed: false,
-        is_redacted: false,
         profiles,
         snapshots: snapshots(),
         unread: unread.into_iter().collect(),

@@ -1,14 +1,13 @@
 //! An archive that is read while it arrives.
 
-use std::io::{self, Read};
+use std::io;
 
-use bytes::{Buf, Bytes};
 use sha2::Digest;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::config::RunId;
-use crate::destination::{Destination, DestinationError};
+use crate::destination::{ChunkReader, Destination, DestinationError};
 use crate::errors::joined;
 use crate::limits::PIECES_WAITING;
 use crate::manifest::{Archive, Sha256};
@@ -28,13 +27,10 @@ pub(super) async fn download(
     let mut download = place.open(run).await?;
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
     let reading = spawn_blocking(move || {
-        let mut pieces = Pieces {
-            receiver,
-            piece: Bytes::new(),
-        };
-        read_archive(&mut pieces, &mut store);
+        let mut chunks = ChunkReader::new(receiver);
+        read_archive(&mut chunks, &mut store);
         // What stands behind the archive's end belongs to its hash.
-        let _ = io::copy(&mut pieces, &mut io::sink());
+        let _ = io::copy(&mut chunks, &mut io::sink());
         store
     });
     let (mut hash, mut bytes) = (sha2::Sha256::new(), 0);
@@ -59,32 +55,8 @@ pub(super) async fn download(
     let mut store = joined(reading.await);
     downloaded?;
     let sha256 = Sha256(hash.finalize().into());
-    if (bytes, sha256) != (expected.bytes, expected.sha256) {
-        let why = format!(
-            "it is NOT what its manifest says: {bytes} bytes with SHA-256 {sha256}, where {} bytes with {} should be",
-            expected.bytes, expected.sha256
-        );
-        store.note_unread("the archive", why);
+    if let Some(fault) = expected.fault_of(bytes, sha256) {
+        store.note_unread("the archive", format!("it {fault}"));
     }
     Ok(store)
-}
-
-/// Pieces that arrive, as a reader that blocks.
-struct Pieces {
-    receiver: mpsc::Receiver<Bytes>,
-    piece: Bytes,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.receiver.blocking_recv() {
-                Some(piece) => self.piece = piece,
-                None => return Ok(0),
-            }
-        }
-        let length = buffer.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut buffer[..length]);
-        Ok(length)
-    }
 }

@@ -134,8 +134,10 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
         }
         for top in &of.tops {
             if let Some(pod) = pods.get(top.pod.as_str()) {
+                let mut table = names.table(of, &top.rows, POD_ROWS);
+                table.pod = Some(*pod);
                 write!(out, ",")?;
-                serde_json::to_writer(&mut out, &names.table(of, *pod, &top.rows))?;
+                serde_json::to_writer(&mut out, &table)?;
             }
         }
     }
@@ -154,20 +156,14 @@ impl Names {
         rows: usize,
     ) -> Graph<'a> {
         let folded = fold(tree, of.shown, most);
+        let names = self.of_frames(&folded);
         let frames = folded.frames.iter();
         Graph {
-            component: of.component.name(),
-            profile: format!("{}/{}", of.kind.name(), of.part.name()),
-            title: profiles::title(of.kind, of.part),
-            unit: profiles::unit(of).name(),
-            grows: of.part == Part::Growth,
-            pod: None,
-            coverage: None,
             share: folded.share,
-            names: self.of_frames(&folded),
+            names,
             depths: frames.clone().map(|frame| frame.depth).collect(),
             own: frames.map(|frame| frame.own).collect(),
-            top: self.rows(top, rows),
+            ..self.table(of, top, rows)
         }
     }
 
@@ -177,21 +173,21 @@ impl Names {
         largest.into_iter().flat_map(row).collect()
     }
 
-    /// The functions alone, of a pod that has no graph.
-    fn table<'a>(&mut self, of: &'a Profiled, pod: usize, top: &[TopRow]) -> Graph<'a> {
+    /// The functions alone, without a graph.
+    fn table<'a>(&mut self, of: &'a Profiled, top: &[TopRow], rows: usize) -> Graph<'a> {
         Graph {
             component: of.component.name(),
             profile: format!("{}/{}", of.kind.name(), of.part.name()),
             title: profiles::title(of.kind, of.part),
             unit: profiles::unit(of).name(),
             grows: of.part == Part::Growth,
-            pod: Some(pod),
+            pod: None,
             coverage: None,
             share: 0.0,
             names: Vec::new(),
             depths: Vec::new(),
             own: Vec::new(),
-            top: self.rows(top, POD_ROWS),
+            top: self.rows(top, rows),
         }
     }
 

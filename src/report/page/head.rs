@@ -20,25 +20,13 @@ pub(super) fn head(findings: &Findings, components: &[ComponentNumbers<'_>]) -> 
             p.kicker { "KubeVirt control plane profile" }
             h1 { "Run " (foreign(&manifest.run_id)) }
             p.verdict { (verdict(findings, components)) }
-            @if findings.is_manifest_guessed {
-                p.notice {
-                    strong { "This archive has no manifest." }
-                    " Pods and components are taken from its files' names; window, exit code and hash are not known, \
-                      and nothing vouches for what is in it."
-                }
-            }
-            @if findings.is_redacted {
-                p.notice {
-                    strong { "Names are replaced." }
-                    " Nodes, pods, namespaces and label values bear short names that are the same all over this page."
-                }
-            }
             dl.facts {
-                @if !findings.is_manifest_guessed { (window(findings)) (end(manifest)) }
+                (window(findings))
+                (end(manifest))
                 (pods(manifest))
                 (cluster(manifest))
                 @if !manifest.labels.is_empty() { (labels(manifest)) }
-                @if !findings.is_manifest_guessed { (archive(manifest)) }
+                (archive(manifest))
                 (fact("Fetched by", html! {
                     "cluster-profiler-job " (foreign(&manifest.program_version)) ", engine " (foreign(&manifest.engine))
                 }))

@@ -120,7 +120,7 @@ pub(super) fn of_components(findings: &Findings) -> Vec<ComponentNumbers<'_>> {
 pub(super) fn window_seconds(findings: &Findings) -> Option<f64> {
     let window = findings.manifest.window;
     let seconds = window.stop.duration_since(window.start).as_secs_f64();
-    (seconds > 0.0 && !findings.is_manifest_guessed).then_some(seconds)
+    (seconds > 0.0).then_some(seconds)
 }
 
 impl<'a> ComponentNumbers<'a> {

@@ -27,12 +27,7 @@ pub(in crate::run) async fn take(
             return Ok(Baseline::missing(why));
         }
     };
-    let taken = tokio::select! {
-        request = context.shutdown.requested() => {
-            return Err(resume::told(context, request).await);
-        }
-        taken = dump(context, &baseline, pods) => taken?,
-    };
+    let taken = resume::unless_told(context, dump(context, &baseline, pods)).await?;
     if let Some(why) = taken {
         tracing::warn!(why, "there is no baseline");
         context.remove_baseline().await;

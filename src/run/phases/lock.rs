@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
+use futures::TryFutureExt;
 use tokio::time::Instant;
 
 use crate::cluster::install::{self, Install};
@@ -23,11 +24,7 @@ use crate::run::{profiler_off, profiler_switch};
 /// something that is no run bears the run's name at a destination, or the API server or a destination
 /// failed.
 pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Locked, Fault> {
-    let shutdown = &context.shutdown;
-    let begun = tokio::select! {
-        request = shutdown.requested() => return Err(resume::told(context, request).await),
-        begun = begin(context) => begun?,
-    };
+    let begun = resume::unless_told(context, begin(context)).await?;
     if begun.resumed.is_some() {
         return Ok(Locked::Held {
             resumed: begun.resumed.map(Box::new),
@@ -37,10 +34,7 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
     let mut found = ready.found;
     if begun.was_contended {
         // Whoever had the lock before may have shipped this run.
-        found = tokio::select! {
-            request = shutdown.requested() => return Err(resume::told(context, request).await),
-            found = context.find() => found?,
-        };
+        found = resume::unless_told(context, context.find().err_into()).await?;
     }
     match found {
         Found::Complete(manifest) => return Ok(Locked::AlreadyThere(manifest)),
