@@ -279,6 +279,7 @@ fn aged(both: &Both, rig: &Rig, (standin, dump): (&Standin, &str)) {
 }
 
 pub(crate) fn hyperconverged(rig: &Rig) {
+    let before = rig.spec();
     let options = Options {
         pods: 6,
         gate: false,
@@ -313,4 +314,5 @@ pub(crate) fn hyperconverged(rig: &Rig) {
         r#"[{"op":"add","path":"/spec/configuration/apiConfiguration","value":{"restClient":{}}}]"#;
     both.agree(200, Method::PATCH, &one, &annotated(json!(good)));
     both.agree(200, Method::PATCH, &one, &annotated(Value::Null));
+    until("the KubeVirt object", || rig.spec() == before);
 }
