@@ -18,8 +18,9 @@ pub mod file;
 pub mod limits;
 pub mod manifest;
 pub mod outcome;
-pub mod pprof;
 pub mod proxy;
 pub mod report;
 pub mod run;
 pub mod window;
+
+pub use pprof;

@@ -205,10 +205,11 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             resumed,
             may_be_off,
         } => (resumed, may_be_off),
-        Locked::AlreadyThere(manifest) => {
+        Locked::AlreadyThere { manifest, left } => {
             context.remove_leftovers().await;
             rollback::unlock(context, true).await;
-            return Finished::already_there(*manifest, &context.config.min_complete);
+            let finished = Finished::already_there(*manifest, &context.config.min_complete);
+            return Ok(finished?.leaving(left));
         }
     };
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::call::{CallError, Connection};
 use super::pods::{self, ComponentPod};
@@ -158,7 +158,7 @@ impl StopConfirmation {
     }
 
     /// Attempts until the stop is confirmed, or RBAC goes on denying it, which no waiting changes, or the time
-    /// has come.
+    /// has come. One call that is under way then may still be answered.
     pub async fn until(&mut self, end: Instant) {
         let mut backoff = Backoff::new(&self.connection.limits);
         let wait = self.connection.waits.begin();
@@ -168,7 +168,11 @@ impl StopConfirmation {
         {
             wait.tell(self.awaited());
             backoff.pause_until(end).await;
-            self.attempt().await;
+            // The calls of an attempt are tried for minutes where the API server hangs.
+            let call = self.connection.limits.call;
+            if timeout_at(end + call, self.attempt()).await.is_err() {
+                return;
+            }
         }
     }
 

@@ -62,7 +62,11 @@ pub(super) enum Locked {
         may_be_off: bool,
     },
     /// Another attempt has shipped the run.
-    AlreadyThere(Box<Summary>),
+    AlreadyThere {
+        manifest: Box<Summary>,
+        /// What nobody could undo of what a dead run had left, for a person.
+        left: Option<String>,
+    },
 }
 
 /// A pod at which start went on failing while the others profile.

@@ -1,6 +1,6 @@
 //! A frame of a traceback: the line of its function, and that of its place.
 
-use crate::pprof::scanner::{Scanner, hexadecimal};
+use crate::scanner::{Scanner, hexadecimal};
 
 /// Whether a place that lacks its end has at least all of its line's number.
 pub(super) fn has_all_of_place(text: &[u8]) -> bool {

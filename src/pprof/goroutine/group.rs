@@ -5,9 +5,9 @@ use hashbrown::DefaultHashBuilder;
 use indexmap::{IndexMap, IndexSet};
 
 use super::labels;
-use crate::pprof::profile::{Label, Profile};
-use crate::pprof::scanner::{Scanner, decimal};
-use crate::pprof::tables::Strings;
+use crate::profile::{Label, Profile};
+use crate::scanner::{Scanner, decimal};
+use crate::tables::Strings;
 
 /// About how many bytes a group, and a stack, take beside their content.
 const COST: usize = 150;

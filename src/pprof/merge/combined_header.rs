@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::pprof::proto::invalid;
-use crate::pprof::reader::Header;
+use crate::proto::invalid;
+use crate::reader::Header;
 
 /// Adds what another profile says of itself: the earliest time, all lengths together, the longest period, and
 /// the comments that are new.

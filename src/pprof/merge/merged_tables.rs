@@ -3,8 +3,8 @@
 use hashbrown::DefaultHashBuilder;
 use indexmap::{IndexMap, IndexSet};
 
-use crate::pprof::reader::{Function, LabelId, Line, Mapping, Tables};
-use crate::pprof::tables::Strings;
+use crate::reader::{Function, LabelId, Line, Mapping, Tables};
+use crate::tables::Strings;
 
 /// About how many bytes an entry of a set takes beside itself: its hash, and its place, which may be half empty.
 pub(super) const SET_COST: usize = 20;

@@ -8,13 +8,13 @@ use hashbrown::DefaultHashBuilder;
 use indexmap::IndexSet;
 
 use super::merged_tables::MergedTables;
-use crate::pprof::proto::{
+use crate::proto::{
     COMMENT, DEFAULT_SAMPLE_TYPE, DURATION_NANOS, FUNCTION, LOCATION, MAPPING, PERIOD, PERIOD_TYPE,
     SAMPLE, SAMPLE_TYPE, STRING_TABLE, SampleMessage, TIME_NANOS, put_bytes, put_number,
     put_varint,
 };
-use crate::pprof::reader::{Function, Header, LabelId, Mapping, SampleType};
-use crate::pprof::tables::Strings;
+use crate::reader::{Function, Header, LabelId, Mapping, SampleType};
+use crate::tables::Strings;
 
 /// A profile being written, and what its samples refer to so far.
 pub(super) struct Writer<'a, W: Write> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::pprof::proto::{ENDS_IN_FIELD, Value, field, invalid, varint};
+use crate::proto::{ENDS_IN_FIELD, Value, field, invalid, varint};
 
 /// The content of a field.
 #[derive(Debug, Clone, Copy)]
@@ -86,14 +86,14 @@ pub(super) fn value_type(message: &[u8]) -> io::Result<[u32; 2]> {
 
 /// A part of a program in memory. Strings are by index.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::pprof) struct Mapping {
-    pub(in crate::pprof) start: u64,
-    pub(in crate::pprof) limit: u64,
-    pub(in crate::pprof) offset: u64,
-    pub(in crate::pprof) file: u32,
-    pub(in crate::pprof) build_id: u32,
+pub(crate) struct Mapping {
+    pub(crate) start: u64,
+    pub(crate) limit: u64,
+    pub(crate) offset: u64,
+    pub(crate) file: u32,
+    pub(crate) build_id: u32,
     /// Whether its locations have functions, files, lines and inlined frames.
-    pub(in crate::pprof) has: [bool; 4],
+    pub(crate) has: [bool; 4],
 }
 
 /// A mapping and its id.
@@ -121,11 +121,11 @@ pub(super) fn mapping(message: &[u8]) -> io::Result<(u64, Mapping)> {
 
 /// A function. Strings are by index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(in crate::pprof) struct Function {
-    pub(in crate::pprof) name: u32,
-    pub(in crate::pprof) system_name: u32,
-    pub(in crate::pprof) file: u32,
-    pub(in crate::pprof) start_line: i64,
+pub(crate) struct Function {
+    pub(crate) name: u32,
+    pub(crate) system_name: u32,
+    pub(crate) file: u32,
+    pub(crate) start_line: i64,
 }
 
 /// A function and its id.
@@ -148,10 +148,10 @@ pub(super) fn function(message: &[u8]) -> io::Result<(u64, Function)> {
 
 /// A line of a location. Its function is an id in a message, and an index in tables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(in crate::pprof) struct Line {
-    pub(in crate::pprof) function: u64,
-    pub(in crate::pprof) line: i64,
-    pub(in crate::pprof) column: i64,
+pub(crate) struct Line {
+    pub(crate) function: u64,
+    pub(crate) line: i64,
+    pub(crate) column: i64,
 }
 
 fn line(message: &[u8]) -> io::Result<Line> {

@@ -4,8 +4,8 @@ use std::io;
 
 use super::messages::{self, Content, fields};
 use super::tables::{Frame, Tables};
-use crate::pprof::profile::Label;
-use crate::pprof::proto::invalid;
+use crate::profile::Label;
+use crate::proto::invalid;
 
 /// A sample: a stack, and what was counted there.
 #[derive(Debug)]
@@ -19,14 +19,14 @@ pub struct Sample<'a> {
 
 /// A label, with its strings by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::pprof) enum LabelId {
+pub(crate) enum LabelId {
     Text { name: u32, text: u32 },
     Number { name: u32, number: i64, unit: u32 },
 }
 
 impl LabelId {
     /// The name's index.
-    pub(in crate::pprof) fn name(&self) -> u32 {
+    pub(crate) fn name(&self) -> u32 {
         match self {
             Self::Text { name, .. } | Self::Number { name, .. } => *name,
         }
@@ -58,17 +58,17 @@ impl<'a> Sample<'a> {
     }
 
     /// The tables of the profile.
-    pub(in crate::pprof) fn tables(&self) -> &'a Tables {
+    pub(crate) fn tables(&self) -> &'a Tables {
         self.tables
     }
 
     /// The locations from the innermost, by their index in the tables.
-    pub(in crate::pprof) fn locations(&self) -> &'a [u32] {
+    pub(crate) fn locations(&self) -> &'a [u32] {
         self.locations
     }
 
     /// The labels, with their strings by index in the tables.
-    pub(in crate::pprof) fn label_ids(&self) -> &'a [LabelId] {
+    pub(crate) fn label_ids(&self) -> &'a [LabelId] {
         self.labels
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use hashbrown::HashMap;
 
 use super::messages::{self, Content, Function, Line, Mapping};
-use crate::pprof::proto::{FUNCTION, LOCATION, MAPPING, STRING_TABLE, invalid};
+use crate::proto::{FUNCTION, LOCATION, MAPPING, STRING_TABLE, invalid};
 
 /// The most memory that a profile's tables may take, in bytes. The largest known, of 31 MB of text, take some 2 MB.
 const MOST_BYTES: usize = 16 << 20;
@@ -28,18 +28,18 @@ pub struct Frame<'a> {
 
 /// A location, whose lines stand in a table of their own.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::pprof) struct Location {
+pub(crate) struct Location {
     /// By its id until all are there, then by its index and 1; 0 is none.
     mapping: u64,
-    pub(in crate::pprof) address: u64,
-    pub(in crate::pprof) is_folded: bool,
+    pub(crate) address: u64,
+    pub(crate) is_folded: bool,
     lines: u32,
     end_of_lines: u32,
 }
 
 /// All tables. Strings, functions and mappings are by index, and every index is checked.
 #[derive(Debug, Default)]
-pub(in crate::pprof) struct Tables {
+pub(crate) struct Tables {
     text: String,
     /// Where each string ends in the text.
     ends: Vec<u32>,
@@ -52,7 +52,7 @@ pub(in crate::pprof) struct Tables {
 
 impl Tables {
     /// A string of the table.
-    pub(in crate::pprof) fn string(&self, index: u32) -> &str {
+    pub(crate) fn string(&self, index: u32) -> &str {
         let index = index as usize;
         let before = index.checked_sub(1).and_then(|index| self.ends.get(index));
         let start = before.map_or(0, |end| *end as usize);
@@ -109,30 +109,30 @@ impl Tables {
     }
 
     /// All locations, by index.
-    pub(in crate::pprof) fn locations(&self) -> &[Location] {
+    pub(crate) fn locations(&self) -> &[Location] {
         &self.locations
     }
 
     /// A location's lines from the innermost function.
-    pub(in crate::pprof) fn lines(&self, location: &Location) -> &[Line] {
+    pub(crate) fn lines(&self, location: &Location) -> &[Line] {
         let range = location.lines as usize..location.end_of_lines as usize;
         self.lines.get(range).unwrap_or_default()
     }
 
     /// A line's function.
-    pub(in crate::pprof) fn function(&self, line: &Line) -> Function {
+    pub(crate) fn function(&self, line: &Line) -> Function {
         let index = usize::try_from(line.function).unwrap_or(usize::MAX);
         self.functions.get(index).copied().unwrap_or_default()
     }
 
     /// A location's mapping, if it has one.
-    pub(in crate::pprof) fn mapping(&self, location: &Location) -> Option<&Mapping> {
+    pub(crate) fn mapping(&self, location: &Location) -> Option<&Mapping> {
         let index = usize::try_from(location.mapping.checked_sub(1)?).ok()?;
         self.mappings.get(index)
     }
 
     /// The mapping of the program itself, which stands first.
-    pub(in crate::pprof) fn first_mapping(&self) -> Option<&Mapping> {
+    pub(crate) fn first_mapping(&self) -> Option<&Mapping> {
         self.mappings.first()
     }
 }

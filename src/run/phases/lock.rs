@@ -37,7 +37,10 @@ pub(in crate::run) async fn take(context: &Context, ready: Ready) -> Result<Lock
         found = resume::unless_told(context, context.find().err_into()).await?;
     }
     match found {
-        Found::Complete(manifest) => return Ok(Locked::AlreadyThere(manifest)),
+        Found::Complete(manifest) => {
+            let left = begun.left;
+            return Ok(Locked::AlreadyThere { manifest, left });
+        }
         Found::Invalid(error) | Found::Mismatched(error) => return Err(error.into()),
         Found::Unfinished(_) => {
             let run_id = &context.config.run_id;
@@ -58,6 +61,8 @@ struct Begun {
     /// Whether another holder was waited for, or cleaned up after: the profiler may have been turned
     /// off since preflight.
     was_contended: bool,
+    /// What nobody can undo now of what another run left, for a person. The journal has it, too.
+    left: Option<String>,
 }
 
 /// Takes the lock. What an attempt of this run left is taken up; what another run left is undone and
@@ -70,6 +75,7 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
         return Ok(Begun {
             resumed: None,
             was_contended: taken.waited,
+            left: None,
         });
     };
     let has_started = left.stage > Stage::Begun;
@@ -78,13 +84,16 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
         return Ok(Begun {
             resumed: Some(left),
             was_contended: true,
+            left: None,
         });
     }
-    let mut unstopped = Vec::new();
-    if let Some(remains) = clean_up(cluster, install, &left).await? {
+    let remains = clean_up(cluster, install, &left).await?;
+    if let Some(remains) = &remains {
         tracing::error!("{}", remains.message);
-        unstopped = remains.unstopped;
     }
+    let (message, unstopped) = remains
+        .map(|remains| (remains.message, remains.unstopped))
+        .unzip();
     if has_started {
         tracing::warn!(
             run_id = left.run_id,
@@ -98,12 +107,13 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
     // restore phase tries again.
     let noted = cluster.lease.note(|journal| {
         journal.begin_again(run_id);
-        journal.unstopped = unstopped;
+        journal.unstopped = unstopped.unwrap_or_default();
     });
     noted.await?;
     Ok(Begun {
         resumed: None,
         was_contended: true,
+        left: message,
     })
 }
 

@@ -14,27 +14,35 @@ pub(super) struct File {
 /// The files of a crate by their paths without `.rs`, such as `config/run_id`. A `x/mod` is `x`.
 pub(super) type Tree = BTreeMap<String, File>;
 
-/// The files below a crate's root; a folder with a `main.rs` of its own is another crate.
+/// The files below a crate's root; a folder with a `main.rs` of its own is another crate. One with a package of its
+/// own is read as if it were a module: its `lib.rs` is the folder's file.
 pub(super) fn read(root: &Path) -> Tree {
     let mut tree = Tree::new();
-    read_folder(root, root, &mut tree);
+    read_folder(root, root, None, &mut tree);
     tree
 }
 
-fn read_folder(root: &Path, folder: &Path, tree: &mut Tree) {
+fn read_folder(root: &Path, folder: &Path, package: Option<&str>, tree: &mut Tree) {
     for entry in std::fs::read_dir(folder).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.join("main.rs").exists() {
             continue;
         }
+        let relative = path.strip_prefix(root).expect("below the root");
+        let name = relative.with_extension("").display().to_string();
         if path.is_dir() {
-            read_folder(root, &path, tree);
+            let is_package = path.join("Cargo.toml").exists();
+            let package = is_package.then_some(&*name).or(package);
+            read_folder(root, &path, package, tree);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).expect("a source file");
-            let relative = path.strip_prefix(root).expect("below the root");
-            let name = relative.with_extension("").display().to_string();
-            let name = name.strip_suffix("/mod").unwrap_or(&name).to_owned();
-            tree.insert(name, file(&text));
+            let mut file = file(&text);
+            let mut name = name.strip_suffix("/mod").unwrap_or(&name);
+            if let Some(package) = package {
+                file.code = file.code.replace("crate::", &format!("crate::{package}::"));
+                name = name.strip_suffix("/lib").unwrap_or(name);
+            }
+            tree.insert(name.to_owned(), file);
         }
     }
 }
