@@ -6,18 +6,18 @@ pub mod retention;
 mod runs;
 mod s3;
 mod summary;
-
-use bytes::Bytes;
+mod transfer;
 
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
 pub use runs::{Found, Listed};
 pub use s3::{Bucket, BucketDownload, BucketUpload, ChunkReader};
 pub use summary::{PodCounts, Summary};
+pub use transfer::{Download, Upload};
 
 use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::limits::BucketLimits;
-use crate::manifest::{Archive, Manifest};
+use crate::manifest::Manifest;
 
 /// A place for runs.
 #[derive(Debug, Clone)]
@@ -37,24 +37,6 @@ pub struct ShippedRun {
     pub run_id: RunId,
     /// Its manifest.
     pub manifest: Box<Manifest>,
-}
-
-/// An archive that is being written to a destination.
-#[derive(Debug)]
-pub enum Upload {
-    /// Into a directory.
-    Directory(DirectoryUpload),
-    /// Into a bucket.
-    Bucket(BucketUpload),
-}
-
-/// An archive that is being read from a destination.
-#[derive(Debug)]
-pub enum Download {
-    /// From a directory.
-    Directory(DirectoryDownload),
-    /// From a bucket.
-    Bucket(BucketDownload),
 }
 
 impl Destination {
@@ -198,8 +180,17 @@ impl Destination {
         }
     }
 
-    /// Begins to write a run's archive, which has no name until it is finished. What a dead attempt of the run
-    /// left is removed, so the run must have the cluster's lock.
+    /// Removes the unfinished uploads of a run, as far as that goes in a short time. No other process may be writing
+    /// its archive.
+    pub async fn abort_left(&self, run: &RunId) {
+        match self {
+            Self::Directory(_) => {}
+            Self::Bucket(bucket) => bucket.abort_left(run).await,
+        }
+    }
+
+    /// Begins to write a run's archive, which has no name until it is finished. In a directory what a dead attempt of
+    /// the run left is removed, so the run must have the cluster's lock.
     ///
     /// # Errors
     /// The archive cannot be written.
@@ -221,8 +212,8 @@ impl Destination {
         }
     }
 
-    /// Removes what requests for an archive that was aborted have begun, and whose answers were lost. No other
-    /// process may be writing the same archive.
+    /// Removes what requests for an archive have begun whose answers were lost, once it is finished or aborted. No
+    /// other process may be writing the same archive.
     pub async fn abort_unanswered(&self) {
         match self {
             Self::Directory(_) => {}
@@ -238,62 +229,6 @@ impl Destination {
         match self {
             Self::Directory(directory) => directory.put_manifest(run, json).await,
             Self::Bucket(bucket) => bucket.put_manifest(run, json).await,
-        }
-    }
-}
-
-impl Upload {
-    /// Adds bytes to the archive.
-    ///
-    /// # Errors
-    /// The archive cannot be written.
-    pub async fn write(&mut self, data: Bytes) -> Result<(), DestinationError> {
-        match self {
-            Self::Directory(upload) => upload.write(data).await,
-            Self::Bucket(upload) => upload.write(data).await,
-        }
-    }
-
-    /// Why the archive has no room for so many more bytes; `None` where nothing is known of that.
-    pub fn lacks_room_for(&self, bytes: u64) -> Option<String> {
-        match self {
-            Self::Directory(_) => None,
-            Self::Bucket(upload) => upload.lacks_room_for(bytes),
-        }
-    }
-
-    /// Sees that all of the archive is stored, as far as that is possible before it has its name.
-    ///
-    /// # Errors
-    /// The archive cannot be written.
-    pub async fn store(&mut self) -> Result<(), DestinationError> {
-        match self {
-            Self::Directory(upload) => upload.store().await,
-            Self::Bucket(upload) => upload.store().await,
-        }
-    }
-
-    /// Gives the archive its name, after all of it is safely stored.
-    ///
-    /// # Errors
-    /// The archive cannot be written; nothing has its name then.
-    pub async fn finish(self) -> Result<Archive, DestinationError> {
-        match self {
-            Self::Directory(upload) => upload.finish().await,
-            Self::Bucket(upload) => upload.finish().await,
-        }
-    }
-}
-
-impl Download {
-    /// The next bytes; `None` at the end.
-    ///
-    /// # Errors
-    /// The archive cannot be read on; what was read before is not all of it.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, DestinationError> {
-        match self {
-            Self::Directory(download) => download.next().await,
-            Self::Bucket(download) => download.next().await,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod archive_writer;
 pub(crate) mod context;
+mod destination_patience;
 mod dry_run;
 mod dump_pass;
 mod earlier_archive;

@@ -157,8 +157,7 @@ impl StopConfirmation {
         self.state = change(std::mem::replace(&mut self.state, State::NotSent));
     }
 
-    /// Attempts until the stop is confirmed, or RBAC goes on denying it, which no waiting changes, or the time
-    /// has come. One call that is under way then may still be answered.
+    /// Attempts until it is confirmed, or RBAC goes on denying it, or the time has come, and for one call more.
     pub async fn until(&mut self, end: Instant) {
         let mut backoff = Backoff::new(&self.connection.limits);
         let wait = self.connection.waits.begin();
@@ -169,10 +168,7 @@ impl StopConfirmation {
             wait.tell(self.awaited());
             backoff.pause_until(end).await;
             // The calls of an attempt are tried for minutes where the API server hangs.
-            let call = self.connection.limits.call;
-            if timeout_at(end + call, self.attempt()).await.is_err() {
-                return;
-            }
+            let _is_late = timeout_at(end + self.connection.limits.call, self.attempt()).await;
         }
     }
 

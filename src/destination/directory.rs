@@ -118,9 +118,12 @@ impl Directory {
             let mut files = Vec::new();
             for read in fs::read_dir(path).map_err(fault)? {
                 let entry = read.map_err(fault)?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if RunId::from_file_name(&name).is_none() {
+                    continue;
+                }
                 // One that is gone by now, or has no time, is no run to speak of.
                 if let Some(modified) = modified(&entry) {
-                    let name = entry.file_name().to_string_lossy().into_owned();
                     files.push((name, modified));
                 }
             }

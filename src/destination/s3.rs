@@ -124,10 +124,12 @@ impl Bucket {
         }
     }
 
-    /// Begins an archive, and aborts what a killed attempt of the same run had begun.
+    pub(super) async fn abort_left(&self, run: &RunId) {
+        multipart::abort_all(&self.objects, &self.key(run, RunFile::Archive)).await;
+    }
+
     pub(super) async fn begin(&self, run: &RunId) -> Result<BucketUpload, DestinationError> {
         let key = self.key(run, RunFile::Archive);
-        multipart::abort_all(&self.objects, &key).await;
         let (objects, unfinished) = (self.objects.clone(), self.unfinished.clone());
         Ok(BucketUpload::new(objects, key, unfinished))
     }

@@ -1,13 +1,13 @@
 //! The archive of an earlier attempt of the run: it is replaced only by one that is better.
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::context::{Context, Target};
+use super::destination_patience::insist;
 use super::outcome::Fault;
-use crate::cluster::retry::{Backoff, Doubt, Outlook};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found, PodCounts, ShippedRun};
-use crate::limits::ADVICE_WAIT;
+use crate::limits::{ADVICE_WAIT, TOLD_LOOK};
 use crate::manifest::{Pod, VmiLatencies};
 
 /// What earlier attempts have left at the destinations.
@@ -83,32 +83,29 @@ impl EarlierArchive {
         target: &Target<'_>,
     ) -> Result<Self, DestinationError> {
         let place = target.destination;
-        let mut run_id = context.config.run_id.clone();
-        let mut why_beside = None;
-        let here = match look(place, &run_id, context).await {
-            Err(error) if error.permanent => {
-                run_id = run_id.beside();
-                let Ok(here) = look(place, &run_id, context).await else {
-                    return Err(error);
-                };
-                let why = format!("the run is shipped under the id {run_id}: {error}");
-                tracing::warn!("{why}");
-                why_beside = Some(why);
-                here
+        let run_id = &context.config.run_id;
+        let (here, elsewhere) =
+            tokio::join!(look(place, run_id, context), look_elsewhere(context, place));
+        let error = match here {
+            Err(error) if error.permanent => error,
+            here => {
+                return Ok(Self {
+                    run_id: run_id.clone(),
+                    why_beside: None,
+                    here: here?,
+                    elsewhere,
+                });
             }
-            here => here?,
         };
-        let is_other = |other: &&Destination| !std::ptr::eq(*other, place);
-        let mut elsewhere = Vec::new();
-        for place in context.destinations().filter(is_other) {
-            let looked = timeout(ADVICE_WAIT, look(place, &context.config.run_id, context)).await;
-            if let Ok(Ok(Here::Manifest(earlier))) = looked {
-                elsewhere.push(earlier);
-            }
-        }
+        let run_id = run_id.beside();
+        let Ok(here) = look(place, &run_id, context).await else {
+            return Err(error);
+        };
+        let why = format!("the run is shipped under the id {run_id}: {error}");
+        tracing::warn!("{why}");
         Ok(Self {
             run_id,
-            why_beside,
+            why_beside: Some(why),
             here,
             elsewhere,
         })
@@ -146,6 +143,15 @@ impl EarlierArchive {
         Some(best.shipped.clone())
     }
 
+    /// Removes what killed attempts have uploaded, unless the run was told to stop: its own archive comes first.
+    pub(super) async fn remove_left_uploads(&self, context: &Context, target: &Target<'_>) {
+        tokio::select! {
+            biased;
+            _ = context.shutdown.requested() => {}
+            () = target.destination.abort_left(&self.run_id) => {}
+        }
+    }
+
     /// Removes the manifest that is where the new archive goes, for it would vouch for that one. It is
     /// remembered until the new archive has its name.
     ///
@@ -161,7 +167,15 @@ impl EarlierArchive {
             Here::Nothing => Ok(()),
             Here::Manifest(earlier) => {
                 *context.set_aside() = Some(earlier.shipped.clone());
-                removed().await
+                let given_up = context.shutdown.stop_time_is_over();
+                insist(
+                    &context.cluster.connection,
+                    &self.run_id,
+                    given_up,
+                    |()| false,
+                    removed,
+                )
+                .await
             }
             Here::Unknown => {
                 if let Err(error) = removed().await {
@@ -183,30 +197,37 @@ async fn look(
     context: &Context,
 ) -> Result<Here, DestinationError> {
     let is_unknown = |here: &Here| matches!(here, Here::Unknown);
-    let cluster = context.cluster_uid();
-    doubting(context, is_unknown, || look_once(place, run_id, cluster)).await
+    let look = || look_once(place, run_id, context.cluster_uid());
+    let given_up = context.shutdown.dump_time_is_over();
+    insist(
+        &context.cluster.connection,
+        run_id,
+        given_up,
+        is_unknown,
+        look,
+    )
+    .await
 }
 
-/// Looks again as long as the place refuses to say what is there, or says what makes no sense, and that was not
-/// repeated: one server of many may do so once, and a worse archive would take the place of what it has.
-async fn doubting<T, F: Future<Output = Result<T, DestinationError>>>(
-    context: &Context,
-    is_unknown: impl Fn(&T) -> bool,
-    look: impl Fn() -> F,
-) -> Result<T, DestinationError> {
-    let limits = &context.cluster.connection.limits;
-    let (mut doubt, mut backoff) = (Doubt::new(limits), Backoff::new(limits));
-    loop {
-        let seen = look().await;
-        let is_refused = match &seen {
-            Ok(seen) => is_unknown(seen),
-            Err(error) => error.permanent,
+/// Looks at the run's other places, shortly: what cannot be read there does not stand in the way.
+async fn look_elsewhere(context: &Context, here: &Destination) -> Vec<Earlier> {
+    let run_id = &context.config.run_id;
+    let is_other = |other: &&Destination| !std::ptr::eq(*other, here);
+    let mut found = Vec::new();
+    for place in context.destinations().filter(is_other) {
+        let hurried = async {
+            context.shutdown.requested().await;
+            sleep(TOLD_LOOK).await;
         };
-        if !is_refused || !doubt.may_pass(Outlook::Refused) {
-            return seen;
+        let looked = tokio::select! {
+            looked = timeout(ADVICE_WAIT, look(place, run_id, context)) => looked,
+            () = hurried => continue,
+        };
+        if let Ok(Ok(Here::Manifest(earlier))) = looked {
+            found.push(earlier);
         }
-        backoff.pause().await;
     }
+    found
 }
 
 /// Looks under a run's name, for a cluster.
@@ -250,7 +271,16 @@ pub(super) async fn put_back(context: &Context, set_aside: ShippedRun) {
     } = set_aside;
     let put = async {
         let is_unknown = |found: &Found| matches!(found, Found::Unknown | Found::Invalid(_));
-        let found = doubting(context, is_unknown, || place.find(&run_id)).await?;
+        let given_up = context.shutdown.stop_time_is_over();
+        let find = || place.find(&run_id);
+        let found = insist(
+            &context.cluster.connection,
+            &run_id,
+            given_up,
+            is_unknown,
+            find,
+        )
+        .await?;
         if !matches!(found, Found::Unfinished(bytes) if bytes == manifest.archive.bytes) {
             return Ok(());
         }

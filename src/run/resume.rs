@@ -22,13 +22,17 @@ use crate::window::WindowEnd;
 /// Takes up the window of an attempt of this run that died: what comes next is its stop.
 ///
 /// # Errors
-/// The API server failed.
+/// The API server failed, or did not tell of the pods while a run that was told to stop had time: the journal keeps
+/// them.
 pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<WindowOver, Fault> {
-    let install = context.install()?;
+    let left = left_pods(&context.cluster, context.install()?, &journal);
     let LeftPods {
         started: pods,
         unstopped,
-    } = left_pods(&context.cluster, install, &journal).await?;
+    } = match context.shutdown.within(left).await {
+        Ok(left) => left?,
+        Err(request) => return Err(told(context, request).await),
+    };
     let chosen = |pod: &&ExpectedPod| context.config.components.contains(&pod.component);
     let expected: Vec<_> = pods.iter().filter(chosen).cloned().collect();
     tracing::warn!(
@@ -37,7 +41,8 @@ pub(super) async fn take_up(context: &Context, journal: Journal) -> Result<Windo
         "an attempt of this run died: stopping, and dumping what it profiled"
     );
     let connection = context.cluster.connection.clone();
-    let mut confirmation = StopConfirmation::new(connection, install.namespace.clone(), pods);
+    let namespace = context.install()?.namespace.clone();
+    let mut confirmation = StopConfirmation::new(connection, namespace, pods);
     confirmation.carry(unstopped);
     *context.stop_confirmation.lock().await = Some(confirmation);
     let now = (context.cluster.connection.limits.now)();

@@ -1,5 +1,7 @@
 //! Rollback: how each thing is undone that a run has done when it ends without success.
 
+use std::future::ready;
+
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
@@ -47,15 +49,18 @@ pub(super) async fn remove_upload(context: &Context) {
         }
     };
     let all = async {
-        // Without the Lease another attempt may be at it.
-        let is_alone = context.cluster.lease.is_held();
         let set_aside = context.set_aside().clone();
-        if let Some(earlier) = set_aside.filter(|_| is_alone) {
+        if let Some(earlier) = set_aside {
             // The upload that was to take the earlier archive's place could still be completed. What else is to be
             // removed may take all the time that there is.
             abort(&earlier.place).await;
-            earlier_archive::put_back(context, earlier).await;
+            lease_is_settled(context).await;
+            if context.cluster.lease.is_held() {
+                earlier_archive::put_back(context, earlier).await;
+            }
         }
+        // Without the Lease another attempt may be at it.
+        let is_alone = context.cluster.lease.is_held();
         for destination in context.destinations() {
             abort(destination).await;
         }
@@ -68,6 +73,15 @@ pub(super) async fn remove_upload(context: &Context) {
     tokio::select! {
         () = all => {}
         () = late => tracing::warn!("{stays}"),
+    }
+}
+
+/// Resolves when the Lease is alive or lost: one that is past its life may be renewed yet, for nobody may have taken it.
+async fn lease_is_settled(context: &Context) {
+    let connection = &context.cluster.connection;
+    tokio::select! {
+        _ = context.cluster.lease.lost() => {}
+        _ = connection.permit.during(connection.limits.outage, ready(())) => {}
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::mem::MaybeUninit;
 use std::path::Path;
+use std::time::Duration;
 
-use bucket::{Answer, Bucket, Fault as BucketFault};
 use cluster_profiler_job::file::write_whole;
 use cluster_profiler_job::manifest::{Manifest, State};
 use cluster_profiler_job::outcome::ExitCode;
@@ -14,9 +14,8 @@ use standin::{Fault, RouteAnswer, RouteFault, Standin, Times};
 use crate::harness::{Place, RUN_ID, Shipped, listing, send, standin, until};
 use crate::lock::record;
 use crate::patience::{run, window_is_open};
-use crate::s3::{assert_shipped, bucket, into, key, large};
 
-fn complete(manifest: &Manifest) -> usize {
+pub(crate) fn complete(manifest: &Manifest) -> usize {
     let pods = manifest.pods.iter();
     pods.filter(|pod| pod.state == State::Complete).count()
 }
@@ -178,82 +177,6 @@ async fn what_was_shipped_beside_it_is_found_by_the_next_attempt() {
     assert_eq!(standin.starts(), 1);
 }
 
-/// A run into a bucket that was told to stop in its window, and shipped what it could.
-async fn told_in_its_window(bucket: &Bucket, standin: &Standin) -> Place {
-    let place = into(bucket, standin)
-        .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_GRACE", "10m");
-    let child = place.spawn();
-    window_is_open(&place).await;
-    send(&child, Signal::TERM);
-    assert_eq!(place.ended(child).await.code, 143);
-    place
-}
-
-/// It was read before anything was dumped.
-#[tokio::test]
-async fn an_earlier_manifest_that_cannot_be_read_any_more_costs_no_dump() {
-    let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = told_in_its_window(&bucket, &standin).await;
-    let begun = bucket.seen().len();
-    for pod in &standin.pods()[1..] {
-        standin.pod_fault(pod, Fault::Slow(std::time::Duration::from_secs(1)));
-    }
-    let child = place.spawn();
-    // The new archive is begun, and no pod is dumped yet.
-    let looks_for_old_ones = |seen: &bucket::Seen| seen.target.contains("?uploads");
-    bucket
-        .wait_until(|state| state.seen[begun..].iter().any(looks_for_old_ones))
-        .await;
-    bucket.fault(BucketFault::always(
-        "GET",
-        ".json",
-        Answer::Refused(403, "AccessDenied"),
-    ));
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 5, "{}", ended.log);
-    bucket.clear_faults();
-    assert_shipped(&bucket);
-    assert_eq!(record(&standin), None);
-}
-
-/// One server of many, or a rule that is not everywhere yet: what is there is not known by one refusal, and what is
-/// worse must not take its place, nor go beside it.
-#[tokio::test]
-async fn one_odd_refusal_does_not_hide_an_earlier_archive() {
-    let get = |answer| BucketFault::always("GET", "profile-test-run.json", answer);
-    let head = |answer| BucketFault::always("HEAD", "profile-test-run.tar.gz", answer);
-    for fault in [
-        get(Answer::Refused(403, "AccessDenied")),
-        get(Answer::Refused(403, "SignatureDoesNotMatch")),
-        get(Answer::Refused(401, "Unauthorized")),
-        get(Answer::Refused(404, "NoSuchBucket")),
-        get(Answer::ErrorIn200("InternalError")),
-        head(Answer::Refused(403, "AccessDenied")),
-    ] {
-        let (standin, bucket) = (standin().await, bucket().await);
-        let place = into(&bucket, &standin)
-            .with("PROFILER_SETTLE", "1h")
-            .with("PROFILER_GRACE", "10m");
-        let child = place.spawn();
-        window_is_open(&place).await;
-        standin.remove_pod(&standin.pods()[0]);
-        send(&child, Signal::TERM);
-        assert_eq!(place.ended(child).await.code, 143);
-        let archive = || std::fs::read(bucket.path(&key("tar.gz"))).expect("an archive");
-        let before = archive();
-        standin.remove_pod(&standin.pods()[0]);
-        // Preflight is not refused.
-        bucket.fault(fault.clone().after(1).times(1));
-        let ended = place.run().await;
-        assert_eq!(ended.code, 5, "{fault:?} {}", ended.log);
-        assert_shipped(&bucket);
-        assert!(archive() == before, "{fault:?}");
-        assert_eq!(bucket.keys().len(), 2, "{fault:?} {:?}", bucket.keys());
-    }
-}
-
 /// Waits, from now on, until somebody has read a file.
 fn read_of(file: &Path) -> impl FnOnce() + Send + 'static {
     let watch = inotify::init(CreateFlags::CLOEXEC).expect("a watch");
@@ -298,7 +221,7 @@ async fn one_odd_read_of_a_directory_does_not_hide_an_earlier_archive() {
 async fn an_attempt_that_is_killed_in_mid_dump_leaves_what_was_there() {
     let (standin, place) = shipped_but_one().await;
     let before = standin.arrived("dump-cluster-profiler");
-    let slow = std::time::Duration::from_secs(3);
+    let slow = Duration::from_secs(3);
     for pod in standin.pods() {
         standin.pod_fault(&pod, Fault::Slow(slow));
     }
@@ -308,75 +231,6 @@ async fn an_attempt_that_is_killed_in_mid_dump_leaves_what_was_there() {
         .await;
     child.kill().await.expect("it runs");
     assert_eq!(complete(&place.shipped().manifest), 7);
-}
-
-/// The manifest goes when all parts of the better archive are there, and comes back when that one never appears.
-#[tokio::test]
-async fn a_better_archive_that_never_appears_takes_no_manifest_away() {
-    let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = told_in_its_window(&bucket, &standin).await;
-    assert_shipped(&bucket);
-    let manifest = || std::fs::read(bucket.path(&key("json"))).expect("a manifest");
-    let read = || serde_json::from_slice::<Manifest>(&manifest()).expect("a manifest");
-    let earlier = read();
-    standin.clear_faults();
-    let seen_before = bucket.seen().len();
-    let denied = Answer::Refused(403, "AccessDenied");
-    bucket.fault(BucketFault::always("POST", "uploadId=", denied));
-    let ended = place.run().await;
-    assert_eq!(ended.code, 4, "{}", ended.log);
-    assert_shipped(&bucket);
-    assert_eq!(read().archive, earlier.archive);
-    assert_eq!(complete(&read()), standin.pods().len() - 1);
-    let seen = bucket.seen().split_off(seen_before);
-    let removed = |seen: &bucket::Seen| seen.method == "DELETE" && seen.target.contains(".json");
-    let removal = seen
-        .iter()
-        .position(removed)
-        .expect("the manifest gave way");
-    let part = |seen: &bucket::Seen| seen.target.contains("partNumber=");
-    assert!(seen.iter().rposition(part).expect("parts") < removal);
-    // One odd refusal, when it is looked at what is there, costs no manifest either.
-    let is_read = |seen: &&bucket::Seen| seen.method == "GET" && seen.target.contains(".json");
-    let reads = seen[..removal].iter().filter(is_read).count();
-    let denied = Answer::Refused(403, "AccessDenied");
-    let odd = BucketFault::always("GET", ".json", denied);
-    bucket.fault(odd.after(reads).times(1));
-    let ended = place.run().await;
-    assert_eq!(ended.code, 4, "{}", ended.log);
-    assert_shipped(&bucket);
-    assert_eq!(read().archive, earlier.archive);
-    bucket.clear_faults();
-    let ended = place.run().await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    assert_shipped(&bucket);
-    assert_eq!(complete(&read()), standin.pods().len());
-    assert_eq!(standin.starts(), 1);
-}
-
-/// It comes back before anything else is removed, for a run that was told to stop has little time.
-#[tokio::test]
-async fn a_manifest_comes_back_before_what_else_is_removed() {
-    let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = told_in_its_window(&bucket, &standin).await;
-    standin.clear_faults();
-    bucket.fault(BucketFault::always("POST", "uploadId=", Answer::Hangs));
-    let begun = bucket.seen().len();
-    let completing =
-        |seen: &bucket::Seen| seen.method == "POST" && seen.target.contains("uploadId=");
-    let place = place.with("PROFILER_GRACE", "2s");
-    let child = place.spawn();
-    bucket
-        .wait_until(|state| state.seen[begun..].iter().any(completing))
-        .await;
-    assert_eq!(bucket.keys(), [key("tar.gz")]);
-    bucket.fault(BucketFault::always("GET", "?uploads", Answer::Hangs));
-    send(&child, Signal::TERM);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 143, "{}", ended.log);
-    assert_shipped(&bucket);
 }
 
 /// With the exit code that it would have had without the signal.
@@ -390,7 +244,7 @@ async fn a_run_that_was_told_to_stop_and_shipped_everything_is_over() {
         let child = place.spawn();
         window_is_open(&place).await;
         for pod in standin.pods() {
-            standin.pod_fault(&pod, Fault::Slow(std::time::Duration::from_secs(1)));
+            standin.pod_fault(&pod, Fault::Slow(Duration::from_secs(1)));
         }
         if let Some(exit_code) = workload {
             std::fs::write(place.signal("stop"), exit_code).expect("a stop file");

@@ -7,7 +7,8 @@ use standin::{RouteAnswer, RouteFault, Standin, Times};
 
 use crate::confirmed_stop::answered;
 use crate::harness::{Ended, Place};
-use crate::lock::{killed, long_and_restoring, off, record, run};
+use crate::lock::{LEASE, killed, long_and_restoring, off, record, run};
+use crate::patience::window_is_open;
 
 /// Another run, which waits for no pod that is not Ready.
 fn another(standin: &Standin, run_id: &str) -> Place {
@@ -145,4 +146,35 @@ fn it_is_read_as_it_was_written_and_others_pass_it_over() {
         Journal::of(&written),
         Some(Journal::new("a-run".to_owned()))
     );
+}
+
+/// More requests for the Lease than two renewals of its holder and the taking of another.
+const LOOKS: usize = 8;
+
+/// Another attempt has shipped the run while this one waited for the lock, and the holder died.
+#[tokio::test]
+async fn a_run_that_finds_itself_shipped_names_the_pod_of_the_dead_one() {
+    let standin = off().await;
+    let second = another(&standin, "second").with("PROFILER_LOCK_WAIT", "10m");
+    assert_eq!(second.run().await.code, 0);
+    let aside = second.path("aside");
+    std::fs::rename(second.out(), &aside).expect("it is moved");
+    let dead = long_and_restoring(&standin);
+    let mut child = dead.spawn_short_lease();
+    window_is_open(&dead).await;
+    let before = standin.arrived(LEASE);
+    let waiting = second.spawn_short_lease();
+    // It looks at the holder again and again.
+    standin
+        .wait_until(|state| state.arrived(LEASE) > before + LOOKS)
+        .await;
+    std::fs::remove_dir_all(second.out()).expect("what its probe left");
+    std::fs::rename(&aside, second.out()).expect("it is moved back");
+    let pod = standin.pods()[0].clone();
+    standin.set_ready(&pod, false);
+    child.kill().await.expect("it runs");
+    let ended = second.ended(waiting).await;
+    assert!(ended.log.contains("already there"), "{}", ended.log);
+    assert_eq!(ended.code, 5, "{}", ended.log);
+    is_not_forgotten(&standin, &pod, &ended);
 }

@@ -203,10 +203,8 @@ impl BucketUpload {
             let (objects, key) = (&self.objects, &self.key);
             let complete = || multipart::complete(objects, key, &id, parts.clone());
             self.appear(complete).await?;
+            // There may be one that was begun by a try whose answer was lost.
             self.unfinished.set(&self.key, None);
-            // One that was begun by a try whose answer was lost is nobody's.
-            multipart::abort_all(&self.objects, &self.key).await;
-            self.unfinished.take();
         } else {
             let body = Bytes::from(std::mem::take(&mut self.filling));
             let (objects, key, mark) = (&self.objects, &self.key, &self.mark);

@@ -113,6 +113,7 @@ async fn ship(
         pods.retain(|expected| expected.name != failed.pod);
     }
     let earlier = EarlierArchive::find(context, target).await?;
+    earlier.remove_left_uploads(context, target).await;
     let upload = target.destination.begin(earlier.new_run_id()).await?;
     let mut writer = ArchiveWriter::new(upload);
     context.progress.show_dump(pods.len());
@@ -143,8 +144,7 @@ async fn ship(
     chosen.note_ended(context).await?;
     let ended = ended?;
     let request = context.shutdown.request();
-    // Nothing at all would be final for nothing, where no earlier attempt has brought anything: the pods have what
-    // a next one can bring. So have they where the API server is away.
+    // Nothing at all is not final where no attempt has brought anything, or the API server is away: the pods have it.
     let is_empty = results.nothing_because().is_some() && earlier.is_absent();
     if let Some(Ended { fault, why }) = ended {
         if request.is_none() && (fault.is_passing() || is_empty) {

@@ -88,12 +88,9 @@ async fn begin(context: &Context) -> Result<Begun, Fault> {
         });
     }
     let remains = clean_up(cluster, install, &left).await?;
-    if let Some(remains) = &remains {
-        tracing::error!("{}", remains.message);
-    }
-    let (message, unstopped) = remains
-        .map(|remains| (remains.message, remains.unstopped))
-        .unzip();
+    let remains = remains.inspect(|remains| tracing::error!("{}", remains.message));
+    let remains = remains.map(|remains| (remains.message, remains.unstopped));
+    let (message, unstopped) = remains.unzip();
     if has_started {
         tracing::warn!(
             run_id = left.run_id,

@@ -30,6 +30,11 @@ pub(in crate::run) async fn report(
     let write = write(context, destination, &run, manifest);
     let written = Box::pin(context.shutdown.within(write)).await;
     written.map_err(Fault::no_time_to_ship)??;
+    if context.cluster.lease.is_held() {
+        // The archive is whole without it, and a next attempt would do it.
+        let tidy = destination.abort_unanswered();
+        let _is_late = context.shutdown.within(tidy).await;
+    }
     Ok(finished)
 }
 

@@ -1,0 +1,98 @@
+//! What a run that was told to stop does not wait for: its archive and its manifest come first.
+
+use std::time::Duration;
+
+use bucket::{Answer, Fault as BucketFault};
+use cluster_profiler_job::cluster::connect::connect;
+use cluster_profiler_job::cluster::pods;
+use cluster_profiler_job::cluster::stop_confirmation::StopConfirmation;
+use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::manifest::State;
+use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::proxy::Proxies;
+use rustix::process::Signal;
+use standin::{RouteAnswer, RouteFault, Times};
+
+use crate::harness::{Place, RUN_ID, send, standin};
+use crate::lock::{killed, long_and_restoring, off, record};
+use crate::patience::{run, window_is_open};
+use crate::s3::{assert_shipped, bucket, into};
+
+/// A list of unfinished uploads that is never answered, and a fallback that never says what it has.
+#[tokio::test]
+async fn for_what_only_tidies_up_or_may_be_known() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin)
+        .with("PROFILER_FALLBACK", "s3://profiles/fallback")
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_GRACE", "25s");
+    let child = place.spawn();
+    window_is_open(&place).await;
+    for (method, hangs) in [
+        ("GET", "?uploads"),
+        ("GET", "fallback/"),
+        ("HEAD", "fallback/"),
+    ] {
+        bucket.fault(BucketFault::always(method, hangs, Answer::Hangs));
+    }
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert_shipped(&bucket);
+    let reason = ended.termination["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("all 8 pods are complete"), "{reason}");
+}
+
+/// The Lease tells which pods an attempt left; the API server does not tell how they are.
+#[tokio::test]
+async fn for_the_pods_that_a_dead_attempt_left() {
+    let standin = off().await;
+    let place = long_and_restoring(&standin).with("PROFILER_GRACE", "3s");
+    killed(&standin, &place).await;
+    let code = run(&place, async |signals| {
+        let lists = standin.arrived("pods");
+        standin.route_fault(RouteFault::new(
+            "/pods",
+            RouteAnswer::Status(503),
+            Times::Always,
+        ));
+        let listed = |state: &standin::State| state.arrived("pods") > lists + 3;
+        standin.wait_until(listed).await;
+        signals.send(ExitCode::Terminated).await.expect("it runs");
+    });
+    assert_eq!(code.await, ExitCode::Terminated);
+    let left = record(&standin).expect("a record");
+    assert_eq!(
+        (&left["run_id"], &left["stage"]),
+        (&RUN_ID.into(), &"started".into())
+    );
+    standin.clear_faults();
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
+    let manifest = place.shipped().manifest;
+    assert!(manifest.pods.iter().all(|pod| pod.state == State::Complete));
+    assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
+
+/// By a clock that goes on by itself where nothing is done: an API server that never answers takes a stop no longer
+/// than the time that was given, and one call more.
+#[tokio::test]
+async fn for_a_stop_longer_than_its_time() {
+    let standin = standin().await;
+    let place = Place::new(&standin);
+    let limits = Limits::default();
+    let (kubeconfig, proxies) = ([place.path("kubeconfig")], Proxies::default());
+    let connection = connect(&kubeconfig, &proxies, limits.clone());
+    let connection = connection.await.expect("a connection");
+    let started = pods::list(&connection, "kubevirt").await.expect("pods");
+    let started = started.into_iter().map(|pod| pod.pod).collect();
+    for path in ["/pods", "/stop-cluster-profiler"] {
+        standin.route_fault(RouteFault::new(path, RouteAnswer::Hang, Times::Always));
+    }
+    let mut confirmation = StopConfirmation::new(connection, "kubevirt".to_owned(), started);
+    tokio::time::pause();
+    let begin = tokio::time::Instant::now();
+    let wait = Duration::from_secs(10);
+    confirmation.until(begin + wait).await;
+    assert!(begin.elapsed() >= wait);
+    assert!(begin.elapsed() <= wait + limits.call + Duration::from_secs(1));
+}
