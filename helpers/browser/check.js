@@ -121,6 +121,19 @@ const CASES = {
     return { page, faults };
   },
 
+  async "a redacted page has short names"() {
+    const { page, faults } = await open("redacted");
+    await page.select("#component", "virt-handler");
+    const pods = await page.$$eval("#pod optgroup option", (all) => all.map((of) => of.textContent));
+    assert.equal(pods.length, 12);
+    assert.ok(
+      pods.every((pod) => /^virt-handler-\d+$/.test(pod)),
+      pods.join(),
+    );
+    assert.match(await text(page, "header .notice"), /^Names are replaced\./);
+    return { page, faults };
+  },
+
   async "a pod without a graph has its numbers and the command"() {
     const { page, faults } = await open("many");
     await page.select("#component", "virt-handler");
@@ -207,7 +220,7 @@ const CASES = {
   },
 };
 
-for (const name of ["normal", "many", "missing", "attacks"]) {
+for (const name of ["normal", "many", "missing", "redacted", "attacks"]) {
   for (const scheme of SCHEMES) {
     CASES[`${name}, ${scheme}: no violation of WCAG A or AA`] = async () => {
       const { page, faults } = await open(name, { scheme });

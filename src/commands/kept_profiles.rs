@@ -20,20 +20,25 @@ use crate::outcome::ExitCode;
 use crate::report::{self, ProfileStore, Wanted};
 use crate::run::status::log::{complain, say};
 
-/// `report`: writes the page of a run.
+/// `report`: writes the page of a run, with the names in it replaced if that is asked for.
 pub async fn report(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     run: String,
     output: Option<PathBuf>,
+    redact: bool,
 ) -> ExitCode {
     with_profiles(
         environment,
         &run,
         Wanted::default(),
         move |manifest, store| {
-            let name = format!("profile-{}.html", manifest.run_id);
+            let mut findings = report::collect(manifest, store);
+            if redact {
+                report::redact(&mut findings);
+            }
+            let suffix = if redact { "-redacted" } else { "" };
+            let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
             let output = output.unwrap_or_else(|| name.into());
-            let findings = report::collect(manifest, store);
             write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
             say(format_args!("{}", output.display()));
             Ok(())

@@ -51,6 +51,7 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
             .into_iter()
             .chain(store.unread())
             .collect(),
+        is_redacted: false,
         manifest,
     }
 }

@@ -84,6 +84,7 @@ pub(crate) fn findings(scene: &Scene) -> Findings {
         profiles,
         snapshots: snapshots(),
         unread: unread.into_iter().collect(),
+        is_redacted: false,
     }
 }
 

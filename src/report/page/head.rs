@@ -19,6 +19,13 @@ pub(super) fn head(findings: &Findings, components: &[ComponentNumbers<'_>]) -> 
         header {
             p.kicker { "KubeVirt control plane profile" }
             h1 { "Run " (foreign(&manifest.run_id)) }
+            @if findings.is_redacted {
+                p.notice {
+                    strong { "Names are replaced. " }
+                    "Pods, nodes, namespaces, labels' values, and addresses and other names in messages have short ones here, the same \
+                     wherever the same was. Numbers are as they were. The commands need the real names."
+                }
+            }
             p.verdict { (verdict(findings, components)) }
             dl.facts {
                 (window(findings))
