@@ -9,6 +9,7 @@ mod archive;
 mod collect;
 mod findings;
 mod fold;
+mod lead;
 mod outliers;
 mod page;
 mod path;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::findings::{
     Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread,
 };
+use super::lead::Lead;
 use super::outliers::outliers;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
@@ -128,7 +129,7 @@ impl Collecting<'_> {
             });
         }
         let merged = merged?;
-        let of_pods = stacks(store, &pods, shown);
+        let of_pods = self.stacks(store, group.component, &pods, shown);
         let has_stacks: BTreeSet<_> = of_pods.iter().map(|of| of.pod.as_str()).collect();
         let tops = pods
             .iter_mut()
@@ -199,6 +200,44 @@ impl Collecting<'_> {
         all
     }
 
+    /// The stacks of the pods that are worth a look: leaders, outliers and the largest.
+    fn stacks(
+        &self,
+        store: &ProfileStore,
+        component: Component,
+        pods: &[PodOfGroup],
+        shown: usize,
+    ) -> Vec<PodStacks> {
+        let value = |pod: &PodOfGroup| pod.totals.get(shown).copied().unwrap_or_default();
+        let values: Vec<_> = pods.iter().map(value).collect();
+        let far = outliers(&values);
+        let leads = |pod: &PodOfGroup| Lead::of(self.manifest, component, &pod.name).is_some();
+        let leads: Vec<_> = pods.iter().map(leads).collect();
+        let mut order: Vec<_> = (0..pods.len()).collect();
+        order.sort_by_key(|at| (!leads[*at], !far[*at], std::cmp::Reverse(values[*at])));
+        let chosen = order.into_iter().take(LARGEST);
+        let stacks = chosen.filter_map(|index| {
+            let pod = pods.get(index)?;
+            let tree = store
+                .open(&pod.stored)
+                .and_then(|mut profile| tree(&mut profile))
+                .ok()?;
+            Some(PodStacks {
+                pod: pod.name.clone(),
+                why: if far[index] {
+                    Chosen::Outlier
+                } else if leads[index] {
+                    Chosen::Leader
+                } else {
+                    Chosen::Largest
+                },
+                top: tree.top(shown, TOP),
+                tree: tree.folded(NODES_OF_POD),
+            })
+        });
+        stacks.collect()
+    }
+
     /// How many pods of a component the run expected.
     fn expected(&self, component: Component) -> usize {
         let pods = self.manifest.pods.iter();
@@ -216,34 +255,6 @@ impl Collecting<'_> {
             why: error.to_string(),
         });
     }
-}
-
-/// The stacks of the pods that are worth a look: outliers and the largest.
-fn stacks(store: &ProfileStore, pods: &[PodOfGroup], shown: usize) -> Vec<PodStacks> {
-    let value = |pod: &PodOfGroup| pod.totals.get(shown).copied().unwrap_or_default();
-    let values: Vec<_> = pods.iter().map(value).collect();
-    let far = outliers(&values);
-    let mut order: Vec<_> = (0..pods.len()).collect();
-    order.sort_by_key(|index| (!far[*index], std::cmp::Reverse(values[*index])));
-    let chosen = order.into_iter().take(LARGEST);
-    let stacks = chosen.filter_map(|index| {
-        let pod = pods.get(index)?;
-        let tree = store
-            .open(&pod.stored)
-            .and_then(|mut profile| tree(&mut profile))
-            .ok()?;
-        Some(PodStacks {
-            pod: pod.name.clone(),
-            why: if far[index] {
-                Chosen::Outlier
-            } else {
-                Chosen::Largest
-            },
-            top: tree.top(shown, TOP),
-            tree: tree.folded(NODES_OF_POD),
-        })
-    });
-    stacks.collect()
 }
 
 /// Whether the functions of each pod are told, and not only those of some.

@@ -78,6 +78,8 @@ impl Part {
 pub enum Chosen {
     /// It is far from the others.
     Outlier,
+    /// It leads its component.
+    Leader,
     /// It is one of those that have the most.
     Largest,
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::manifest::Manifest;
 use crate::report::findings::{Part, Profiled};
+use crate::report::lead::Lead;
 use crate::report::top::TopRow;
 use crate::report::tree::Tree;
 
@@ -108,7 +109,14 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
     let mut names = Names::default();
     let shown_pods: Vec<_> = pods
         .clone()
-        .map(|pod| (pod.component.name(), shown(&pod.name)))
+        .map(|pod| {
+            let lead = Lead::of(manifest, pod.component, &pod.name);
+            (
+                pod.component.name(),
+                shown(&pod.name),
+                lead.map(Lead::label),
+            )
+        })
         .collect();
     let pods: HashMap<_, _> = pods.map(|pod| pod.name.as_str()).zip(0_usize..).collect();
     write!(out, "{{\"run\":")?;

@@ -432,8 +432,9 @@ function fillProfiles(chosen) {
 function fillPods(chosen) {
   const [component, profile] = [at("component").value, at("profile").value];
   const groups = { graph: [], other: [] };
-  state.data.pods.forEach(([of, name], index) => {
+  state.data.pods.forEach(([of, pod, lead], index) => {
     if (of !== component) return;
+    const name = lead ? `${pod} (${lead})` : pod;
     const hasGraph = find(component, profile, index)?.names.length > 0;
     groups[hasGraph ? "graph" : "other"].push(option(String(index), name));
   });
