@@ -13,7 +13,7 @@ use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::tree::Tree;
 use crate::component::Component;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Pod};
 use crate::pprof::Kind;
 
 /// How many functions a table has.
@@ -57,10 +57,11 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
     }
 }
 
-/// The pods that the manifest has files of, and of which the archive has no profile.
+/// The pods that the manifest has files of which were looked for, and of which the archive has no profile.
 fn lacking(manifest: &Manifest, store: &ProfileStore) -> Option<Unread> {
     let known: BTreeSet<_> = store.pods().collect();
-    let has_files = manifest.pods.iter().filter(|pod| !pod.files.is_empty());
+    let wants = |pod: &Pod| pod.files.iter().any(|file| store.wants(&file.path));
+    let has_files = manifest.pods.iter().filter(|pod| wants(pod));
     let mut lacking = has_files.filter(|pod| !known.contains(pod.pod.name.as_str()));
     let first = lacking.next()?;
     Some(Unread {

@@ -33,7 +33,7 @@ pub(super) fn head(findings: &Findings, components: &[ComponentNumbers<'_>]) -> 
                 (pods(manifest))
                 (cluster(manifest))
                 @if !manifest.labels.is_empty() { (labels(manifest)) }
-                (archive(manifest))
+                (archive(findings))
                 (fact("Fetched by", html! {
                     "cluster-profiler-job " (foreign(&manifest.program_version)) ", engine " (foreign(&manifest.engine))
                 }))
@@ -122,12 +122,16 @@ fn labels(manifest: &Manifest) -> Markup {
     )
 }
 
-fn archive(manifest: &Manifest) -> Markup {
-    let archive = &manifest.archive;
+fn archive(findings: &Findings) -> Markup {
+    let archive = &findings.manifest.archive;
+    let unread = findings.unread.len();
     fact(
         "Archive",
         html! {
             (foreign(&archive.uri)) ", " (units::bytes(archive.bytes as f64))
+            @if unread > 0 {
+                small { a.bad href="#completeness" { "not all of it could be read" } }
+            }
             small { "SHA-256 " code.hash { (archive.sha256) } }
         },
     )
