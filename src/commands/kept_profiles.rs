@@ -89,12 +89,16 @@ pub async fn export(
     directory: PathBuf,
 ) -> ExitCode {
     with_profiles(environment, &run, Wanted::default(), move |_, store| {
-        let written = export::merged(&store, &directory);
-        let written = written.map_err(|error| cannot_write(&directory, &error))?;
+        let exported = export::merged(&store, &directory);
+        let exported = exported.map_err(|error| cannot_write(&directory, &error))?;
         say(format_args!(
-            "{written} profiles in {}",
+            "{} profiles in {}",
+            exported.written,
             directory.display()
         ));
+        if exported.left_out > 0 {
+            return Err(ExitCode::Finding);
+        }
         Ok(())
     })
     .await

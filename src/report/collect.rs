@@ -9,6 +9,7 @@ use super::findings::{
 };
 use super::lead::Lead;
 use super::outliers::outliers;
+use super::path::component_of;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::tree::Tree;
@@ -21,6 +22,9 @@ const TOP: usize = 50;
 
 /// How many functions are told of a pod that has no stacks of its own.
 const TOP_OF_POD: usize = 10;
+
+/// Of how many pods of a component they are told.
+const MOST_TOLD: usize = 1000;
 
 /// How many of the largest pods of a component have stacks of their own.
 const LARGEST: usize = 20;
@@ -48,7 +52,7 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
     Findings {
         profiles,
         snapshots,
-        unread: lacking(&manifest, &store)
+        unread: contradictions(&manifest, &store)
             .into_iter()
             .chain(store.unread())
             .collect(),
@@ -57,19 +61,41 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
     }
 }
 
-/// The pods that the manifest has files of which were looked for, and of which the archive has no profile.
-fn lacking(manifest: &Manifest, store: &ProfileStore) -> Option<Unread> {
+/// What the manifest says of pods and the archive does not bear out: pods that have files which were looked for and no
+/// profile, and profiles of pods that the run did not expect.
+fn contradictions(manifest: &Manifest, store: &ProfileStore) -> Vec<Unread> {
     let known: BTreeSet<_> = store.pods().collect();
+    let pods = manifest.pods.iter();
     let wants = |pod: &Pod| pod.files.iter().any(|file| store.wants(&file.path));
-    let has_files = manifest.pods.iter().filter(|pod| wants(pod));
-    let mut lacking = has_files.filter(|pod| !known.contains(pod.pod.name.as_str()));
-    let first = lacking.next()?;
-    Some(Unread {
-        path: first.pod.name.clone(),
-        why: format!(
-            "the manifest says that the archive has its profiles, and it has none; so it is of {} more pods",
-            lacking.count()
+    let has_files = pods.clone().filter(|pod| wants(pod));
+    let names = has_files.map(|pod| pod.pod.name.as_str());
+    let lacking = names.filter(|pod| !known.contains(pod));
+    let expected = pods.map(|pod| (pod.pod.name.as_str(), Some(pod.pod.component)));
+    let expected: BTreeSet<_> = expected.collect();
+    let strangers = known.iter().copied();
+    let strangers = strangers.filter(|pod| !expected.contains(&(*pod, component_of(pod))));
+    let all = [
+        named(
+            lacking.collect(),
+            "the manifest says that the archive has its profiles, and it has none",
         ),
+        named(
+            strangers.collect(),
+            "the archive has its profiles, which are in the sums, and the manifest has no such pod of its component",
+        ),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The first of some pods, of which something is wrong, and how many more there are.
+fn named(pods: Vec<&str>, why: &str) -> Option<Unread> {
+    let first = pods.first()?;
+    Some(Unread {
+        path: (*first).to_owned(),
+        why: match pods.len() - 1 {
+            0 => why.to_owned(),
+            more => format!("{why}; so it is of {more} more pods"),
+        },
     })
 }
 
@@ -121,7 +147,7 @@ impl Collecting<'_> {
                 totals: tree.totals(),
                 top: PodTop {
                     pod: name.to_owned(),
-                    rows: if told_of_each_pod(group) {
+                    rows: if told_of_each_pod(group) && pods.len() < MOST_TOLD {
                         tree.top(shown, TOP_OF_POD)
                     } else {
                         Vec::new()

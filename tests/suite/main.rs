@@ -49,6 +49,7 @@ mod profile_reader;
 mod progress;
 mod proxies;
 mod refusals;
+mod report_hostile;
 mod report_leaders;
 mod report_page;
 mod report_redact;

@@ -76,6 +76,9 @@ struct Graph<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<String>,
     share: f64,
+    /// How many stacks lack their innermost functions.
+    #[serde(skip_serializing_if = "is_zero")]
+    cut: u64,
     names: Vec<usize>,
     depths: Vec<u32>,
     own: Vec<i64>,
@@ -168,6 +171,7 @@ impl Names {
         let frames = folded.frames.iter();
         Graph {
             share: folded.share,
+            cut: tree.cut(),
             names,
             depths: frames.clone().map(|frame| frame.depth).collect(),
             own: frames.map(|frame| frame.own).collect(),
@@ -192,6 +196,7 @@ impl Names {
             pod: None,
             coverage: None,
             share: 0.0,
+            cut: 0,
             names: Vec::new(),
             depths: Vec::new(),
             own: Vec::new(),
@@ -223,4 +228,9 @@ impl Names {
         }
         at
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

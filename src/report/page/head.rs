@@ -172,13 +172,15 @@ pub(super) fn completeness(findings: &Findings) -> Option<Markup> {
         section id="completeness" {
             h2 { "What is missing" }
             @if !short.is_empty() {
+                @let more = short.len().saturating_sub(SHORT_LISTED);
                 div.scroll role="region" aria-label="Pods that are not complete" tabindex="0" {
                     table.sortable {
                         caption { "Pods whose data is not all there, " (short.len()) " of " (manifest.pods.len()) }
                         thead { tr { th scope="col" { "Pod" } th scope="col" { "State" } th scope="col" { "Why" } } }
-                        tbody { @for pod in short { (short_pod(pod)) } }
+                        tbody { @for pod in short.into_iter().take(SHORT_LISTED) { (short_pod(pod)) } }
                     }
                 }
+                @if more > 0 { p.note { "and " (more) " more, in the manifest" } }
             }
             @for list in lists { (list) }
         }
@@ -226,6 +228,9 @@ fn lists(findings: &Findings) -> Vec<Markup> {
     ];
     lists.into_iter().flatten().collect()
 }
+
+/// The most pods that are not complete and are shown.
+const SHORT_LISTED: usize = 1000;
 
 /// The most entries of a list that are shown.
 const LISTED: usize = 200;
