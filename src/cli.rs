@@ -85,6 +85,12 @@ pub(crate) enum Command {
         /// The page's file [default: profile-RUN_ID.html]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Replace whatever names the cluster by short names, for a page that others get
+        ///
+        /// Pods, nodes, namespaces, the values of labels, and what is named in messages. Numbers stay as they are, and
+        /// the page says so. Its file is profile-RUN_ID-redacted.html, if nothing else is said.
+        #[arg(long)]
+        redact: bool,
     },
     /// Print the functions that have the most of a run's profiles
     ///

@@ -54,9 +54,13 @@ fn main() -> std::io::Result<ExitCode> {
             let get = async move { commands::get(environment, &run_id).await };
             runtime.block_on(commands::unless_told(get, signals))
         }
-        Some(Command::Report { run, output }) => {
+        Some(Command::Report {
+            run,
+            output,
+            redact,
+        }) => {
             let signals = signals(&runtime)?;
-            let report = commands::report(environment, run, output);
+            let report = commands::report(environment, run, output, redact);
             runtime.block_on(commands::unless_told(report, signals))
         }
         Some(Command::Top {

@@ -1,17 +1,20 @@
 //! What a run found, as one page and as tables.
 //!
 //! `report/store.rs` keeps the profiles of an archive that is read (`report/archive.rs`), and `report/collect.rs`
-//! makes [`Findings`] of them, which is what the page (`report/page.rs`) shows. `report/tree.rs` adds profiles up by
+//! makes [`Findings`] of them, which is what the page (`report/page.rs`) shows, without names that tell which cluster
+//! they are of if `report/redact.rs` is asked. `report/tree.rs` adds profiles up by
 //! function.
 
 mod archive;
 mod collect;
 mod findings;
 mod fold;
+mod lead;
 mod outliers;
 mod page;
 mod path;
 mod profile;
+mod redact;
 mod section;
 mod store;
 mod top;
@@ -24,6 +27,7 @@ pub use findings::{Chosen, Findings, Part, PodStacks, PodTop, Profiled, Snapshot
 pub use outliers::{OUTLIER_RULE, outliers};
 pub use page::page;
 pub use profile::tree;
+pub use redact::redact;
 pub use section::Section;
 pub use store::{Group, ProfileStore, Wanted};
 pub use top::TopRow;

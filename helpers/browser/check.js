@@ -121,6 +121,33 @@ const CASES = {
     return { page, faults };
   },
 
+  async "a leader is said to be one, and has its own graph"() {
+    const { page, faults } = await open("normal");
+    await page.select("#component", "virt-operator");
+    const options = await page.$$eval("#pod optgroup option", (all) => all.map((of) => [of.value, of.textContent]));
+    const leaders = options.filter(([, label]) => label.includes("(leader at the "));
+    assert.equal(leaders.length, 2, JSON.stringify(options));
+    await page.select("#pod", leaders[1][0]);
+    assert.match(await text(page, "#about"), /^CPU time: .* in virt-operator-/);
+    assert.ok((await frames(page)).length > 5);
+    const marks = await page.$$eval("#pods a:has(.ring) title", (all) => all.map((title) => title.textContent));
+    assert.ok(marks.length > 4 && marks.every((mark) => mark.includes(", leader")), marks.join("\n"));
+    return { page, faults };
+  },
+
+  async "a redacted page has short names"() {
+    const { page, faults } = await open("redacted");
+    await page.select("#component", "virt-handler");
+    const pods = await page.$$eval("#pod optgroup option", (all) => all.map((of) => of.textContent));
+    assert.equal(pods.length, 12);
+    assert.ok(
+      pods.every((pod) => /^virt-handler-\d+$/.test(pod)),
+      pods.join(),
+    );
+    assert.match(await text(page, "header .notice"), /^Names are replaced\./);
+    return { page, faults };
+  },
+
   async "a pod without a graph has its numbers and the command"() {
     const { page, faults } = await open("many");
     await page.select("#component", "virt-handler");
@@ -207,7 +234,7 @@ const CASES = {
   },
 };
 
-for (const name of ["normal", "many", "missing", "attacks"]) {
+for (const name of ["normal", "many", "missing", "redacted", "attacks"]) {
   for (const scheme of SCHEMES) {
     CASES[`${name}, ${scheme}: no violation of WCAG A or AA`] = async () => {
       const { page, faults } = await open(name, { scheme });

@@ -14,27 +14,43 @@ use download::download;
 use super::kept_runs::{code_of, destinations, why_missing};
 use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::destination::{Destination, Found};
+use crate::errors::plain;
 use crate::limits::{BucketLimits, REPORT_PROFILES};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SCHEMA_VERSION};
 use crate::outcome::ExitCode;
 use crate::report::{self, ProfileStore, Wanted};
 use crate::run::status::log::{complain, say};
 
-/// `report`: writes the page of a run.
+/// The most pods of a run whose archive is damaged: its manifest is read without a look at it before.
+const MOST_PODS: usize = 2000;
+
+/// `report`: writes the page of a run, with the names in it replaced if that is asked for.
 pub async fn report(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     run: String,
     output: Option<PathBuf>,
+    redact: bool,
 ) -> ExitCode {
     with_profiles(
         environment,
         &run,
         Wanted::default(),
         move |manifest, store| {
-            let name = format!("profile-{}.html", manifest.run_id);
+            let mut findings = report::collect(manifest, store);
+            if redact {
+                report::redact(&mut findings);
+            }
+            let suffix = if redact { "-redacted" } else { "" };
+            let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
             let output = output.unwrap_or_else(|| name.into());
-            let findings = report::collect(manifest, store);
             write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
+            if let Some(first) = findings.unread.first() {
+                complain(format_args!(
+                    "not all of the archive could be read, as the page says: {}: {}",
+                    plain(&first.path),
+                    plain(&first.why)
+                ));
+            }
             say(format_args!("{}", output.display()));
             Ok(())
         },
@@ -73,12 +89,16 @@ pub async fn export(
     directory: PathBuf,
 ) -> ExitCode {
     with_profiles(environment, &run, Wanted::default(), move |_, store| {
-        let written = export::merged(&store, &directory);
-        let written = written.map_err(|error| cannot_write(&directory, &error))?;
+        let exported = export::merged(&store, &directory);
+        let exported = exported.map_err(|error| cannot_write(&directory, &error))?;
         say(format_args!(
-            "{written} profiles in {}",
+            "{} profiles in {}",
+            exported.written,
             directory.display()
         ));
+        if exported.left_out > 0 {
+            return Err(ExitCode::Finding);
+        }
         Ok(())
     })
     .await
@@ -103,37 +123,61 @@ async fn with_profiles(
         Ok(found) => found,
         Err(code) => return code,
     };
-    let (summary, place) = match Destination::find_among(&places, &run).await {
-        Ok((Found::Complete(summary), Some(place))) => (summary, place),
-        Ok((found, _)) => {
-            complain(format_args!("{}", why_missing(&run, &found)));
-            return ExitCode::Finding;
+    let found = match Destination::find_among(&places, &run).await {
+        Ok((Found::Complete(summary), Some(place))) => {
+            let manifest = place.manifest(&run, summary.pods.expected()).await;
+            manifest.map(|manifest| (manifest, place))
         }
-        Err(error) => return code_of(Err(error)),
-    };
-    let read = async {
-        let manifest = place.manifest(&run, summary.pods.expected()).await?;
-        let store = ProfileStore::new(&std::env::temp_dir(), wanted, REPORT_PROFILES);
-        let store = match store {
-            Ok(store) => store,
-            Err(error) => {
-                let directory = std::env::temp_dir();
-                return Ok(Err(cannot_write(&directory, &error)));
+        Ok((found, _)) => match damaged(&places, &run, &found).await {
+            Some(damaged) => Ok(damaged),
+            None => {
+                complain(format_args!("{}", why_missing(&run, &found)));
+                return ExitCode::Finding;
             }
-        };
-        let store = download(place, &run, &summary.archive, store).await?;
-        Ok(Ok((Arc::new(*manifest), store)))
+        },
+        Err(error) => Err(error),
     };
-    let (manifest, store) = match read.await {
-        Ok(Ok(read)) => read,
-        Ok(Err(code)) => return code,
+    let (manifest, place) = match found {
+        Ok(found) => found,
         Err(error) => return code_of(Err(error)),
     };
+    let temporary = std::env::temp_dir();
+    let store = match ProfileStore::new(&temporary, wanted, REPORT_PROFILES) {
+        Ok(store) => store,
+        Err(error) => return cannot_write(&temporary, &error),
+    };
+    let store = match download(place, &run, &manifest.archive, store).await {
+        Ok(store) => store,
+        Err(error) => return code_of(Err(error)),
+    };
+    let manifest = Arc::new(*manifest);
     let worked = tokio::task::spawn_blocking(move || work(manifest, store)).await;
     match crate::errors::joined(worked) {
         Ok(()) => ExitCode::Complete,
         Err(code) => code,
     }
+}
+
+/// A run whose archive is not what its manifest says, such as one that was cut: what is whole in it can be read.
+async fn damaged<'a>(
+    places: &'a [Destination],
+    run: &RunId,
+    found: &Found,
+) -> Option<(Box<Manifest>, &'a Destination)> {
+    if !matches!(found, Found::Invalid(_)) {
+        return None;
+    }
+    for place in places {
+        let Ok(manifest) = place.manifest(run, MOST_PODS).await else {
+            continue;
+        };
+        let is_of_run = manifest.run_id == run.as_str();
+        let is_understood = manifest.schema_version <= SCHEMA_VERSION;
+        if is_of_run && is_understood && place.open(run).await.is_ok() {
+            return Some((manifest, place));
+        }
+    }
+    None
 }
 
 /// Where a run is looked for: a path stands for the directory that it is in.

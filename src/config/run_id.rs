@@ -66,6 +66,19 @@ impl RunId {
         Self(format!("{time}-{:06x}", random & 0x00ff_ffff))
     }
 
+    /// Whether it is one that [`RunId::generate`] makes: a time and a random number, and nothing that anybody chose.
+    pub fn is_generated(&self) -> bool {
+        const SHAPE: &[u8] = b"00000000t000000z-xxxxxx";
+        let is_of = |shape: u8, c: u8| match shape {
+            b'0' => c.is_ascii_digit(),
+            b'x' => c.is_ascii_hexdigit(),
+            mark => c == mark,
+        };
+        let id = self.0.strip_suffix(BESIDE).unwrap_or(&self.0);
+        let mut pairs = SHAPE.iter().zip(id.as_bytes());
+        id.len() == SHAPE.len() && pairs.all(|(shape, c)| is_of(*shape, *c))
+    }
+
     /// The id under which the run is kept where something that is not to be overwritten has its own.
     #[must_use]
     pub fn beside(&self) -> Self {

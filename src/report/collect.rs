@@ -7,12 +7,14 @@ use std::sync::Arc;
 use super::findings::{
     Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread,
 };
+use super::lead::Lead;
 use super::outliers::outliers;
+use super::path::component_of;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::tree::Tree;
 use crate::component::Component;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Pod};
 use crate::pprof::Kind;
 
 /// How many functions a table has.
@@ -20,6 +22,9 @@ const TOP: usize = 50;
 
 /// How many functions are told of a pod that has no stacks of its own.
 const TOP_OF_POD: usize = 10;
+
+/// Of how many pods of a component they are told.
+const MOST_TOLD: usize = 1000;
 
 /// How many of the largest pods of a component have stacks of their own.
 const LARGEST: usize = 20;
@@ -47,26 +52,50 @@ pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
     Findings {
         profiles,
         snapshots,
-        unread: lacking(&manifest, &store)
+        unread: contradictions(&manifest, &store)
             .into_iter()
             .chain(store.unread())
             .collect(),
+        is_redacted: false,
         manifest,
     }
 }
 
-/// The pods that the manifest has files of, and of which the archive has no profile.
-fn lacking(manifest: &Manifest, store: &ProfileStore) -> Option<Unread> {
+/// What the manifest says of pods and the archive does not bear out: pods that have files which were looked for and no
+/// profile, and profiles of pods that the run did not expect.
+fn contradictions(manifest: &Manifest, store: &ProfileStore) -> Vec<Unread> {
     let known: BTreeSet<_> = store.pods().collect();
-    let has_files = manifest.pods.iter().filter(|pod| !pod.files.is_empty());
-    let mut lacking = has_files.filter(|pod| !known.contains(pod.pod.name.as_str()));
-    let first = lacking.next()?;
-    Some(Unread {
-        path: first.pod.name.clone(),
-        why: format!(
-            "the manifest says that the archive has its profiles, and it has none; so it is of {} more pods",
-            lacking.count()
+    let pods = manifest.pods.iter();
+    let wants = |pod: &Pod| pod.files.iter().any(|file| store.wants(&file.path));
+    let has_files = pods.clone().filter(|pod| wants(pod));
+    let names = has_files.map(|pod| pod.pod.name.as_str());
+    let lacking = names.filter(|pod| !known.contains(pod));
+    let expected = pods.map(|pod| (pod.pod.name.as_str(), Some(pod.pod.component)));
+    let expected: BTreeSet<_> = expected.collect();
+    let strangers = known.iter().copied();
+    let strangers = strangers.filter(|pod| !expected.contains(&(*pod, component_of(pod))));
+    let all = [
+        named(
+            lacking.collect(),
+            "the manifest says that the archive has its profiles, and it has none",
         ),
+        named(
+            strangers.collect(),
+            "the archive has its profiles, which are in the sums, and the manifest has no such pod of its component",
+        ),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The first of some pods, of which something is wrong, and how many more there are.
+fn named(pods: Vec<&str>, why: &str) -> Option<Unread> {
+    let first = pods.first()?;
+    Some(Unread {
+        path: (*first).to_owned(),
+        why: match pods.len() - 1 {
+            0 => why.to_owned(),
+            more => format!("{why}; so it is of {more} more pods"),
+        },
     })
 }
 
@@ -118,7 +147,7 @@ impl Collecting<'_> {
                 totals: tree.totals(),
                 top: PodTop {
                     pod: name.to_owned(),
-                    rows: if told_of_each_pod(group) {
+                    rows: if told_of_each_pod(group) && pods.len() < MOST_TOLD {
                         tree.top(shown, TOP_OF_POD)
                     } else {
                         Vec::new()
@@ -127,7 +156,7 @@ impl Collecting<'_> {
             });
         }
         let merged = merged?;
-        let of_pods = stacks(store, &pods, shown);
+        let of_pods = self.stacks(store, group.component, &pods, shown);
         let has_stacks: BTreeSet<_> = of_pods.iter().map(|of| of.pod.as_str()).collect();
         let tops = pods
             .iter_mut()
@@ -198,6 +227,44 @@ impl Collecting<'_> {
         all
     }
 
+    /// The stacks of the pods that are worth a look: leaders, outliers and the largest.
+    fn stacks(
+        &self,
+        store: &ProfileStore,
+        component: Component,
+        pods: &[PodOfGroup],
+        shown: usize,
+    ) -> Vec<PodStacks> {
+        let value = |pod: &PodOfGroup| pod.totals.get(shown).copied().unwrap_or_default();
+        let values: Vec<_> = pods.iter().map(value).collect();
+        let far = outliers(&values);
+        let leads = |pod: &PodOfGroup| Lead::of(self.manifest, component, &pod.name).is_some();
+        let leads: Vec<_> = pods.iter().map(leads).collect();
+        let mut order: Vec<_> = (0..pods.len()).collect();
+        order.sort_by_key(|at| (!leads[*at], !far[*at], std::cmp::Reverse(values[*at])));
+        let chosen = order.into_iter().take(LARGEST);
+        let stacks = chosen.filter_map(|index| {
+            let pod = pods.get(index)?;
+            let tree = store
+                .open(&pod.stored)
+                .and_then(|mut profile| tree(&mut profile))
+                .ok()?;
+            Some(PodStacks {
+                pod: pod.name.clone(),
+                why: if far[index] {
+                    Chosen::Outlier
+                } else if leads[index] {
+                    Chosen::Leader
+                } else {
+                    Chosen::Largest
+                },
+                top: tree.top(shown, TOP),
+                tree: tree.folded(NODES_OF_POD),
+            })
+        });
+        stacks.collect()
+    }
+
     /// How many pods of a component the run expected.
     fn expected(&self, component: Component) -> usize {
         let pods = self.manifest.pods.iter();
@@ -215,34 +282,6 @@ impl Collecting<'_> {
             why: error.to_string(),
         });
     }
-}
-
-/// The stacks of the pods that are worth a look: outliers and the largest.
-fn stacks(store: &ProfileStore, pods: &[PodOfGroup], shown: usize) -> Vec<PodStacks> {
-    let value = |pod: &PodOfGroup| pod.totals.get(shown).copied().unwrap_or_default();
-    let values: Vec<_> = pods.iter().map(value).collect();
-    let far = outliers(&values);
-    let mut order: Vec<_> = (0..pods.len()).collect();
-    order.sort_by_key(|index| (!far[*index], std::cmp::Reverse(values[*index])));
-    let chosen = order.into_iter().take(LARGEST);
-    let stacks = chosen.filter_map(|index| {
-        let pod = pods.get(index)?;
-        let tree = store
-            .open(&pod.stored)
-            .and_then(|mut profile| tree(&mut profile))
-            .ok()?;
-        Some(PodStacks {
-            pod: pod.name.clone(),
-            why: if far[index] {
-                Chosen::Outlier
-            } else {
-                Chosen::Largest
-            },
-            top: tree.top(shown, TOP),
-            tree: tree.folded(NODES_OF_POD),
-        })
-    });
-    stacks.collect()
 }
 
 /// Whether the functions of each pod are told, and not only those of some.

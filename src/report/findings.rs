@@ -20,6 +20,8 @@ pub struct Findings {
     pub snapshots: Vec<SnapshotTotals>,
     /// What of the archive could not be read.
     pub unread: Vec<Unread>,
+    /// Whether names are replaced ([`redact`](super::redact())).
+    pub is_redacted: bool,
 }
 
 /// What a component has of a profile.
@@ -76,6 +78,8 @@ impl Part {
 pub enum Chosen {
     /// It is far from the others.
     Outlier,
+    /// It leads its component.
+    Leader,
     /// It is one of those that have the most.
     Largest,
 }

@@ -66,7 +66,7 @@ pub fn page(findings: &Findings, mut out: impl Write) -> io::Result<()> {
     write(html! {
         (profiles::empty_kinds(manifest))
         (PreEscaped("</section><section id=\"pods\">"))
-        (pods::heading())
+        (pods::heading(&components))
     })?;
     for of in &components {
         write(pods::component(of, &profiles))?;

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Seek};
 
+use hashbrown::HashMap;
+
 use super::tree::Tree;
 use crate::pprof::{Frame, Header, ProfileReader};
 
@@ -20,41 +22,31 @@ pub(super) fn shown_first(header: &Header) -> usize {
 /// It cannot be read.
 pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
     let mut tree = Tree::new(profile.header().sample_types.clone());
-    let mut addresses = Addresses::default();
+    let mut known = HashMap::new();
+    let mut stack = Vec::new();
     profile.each_sample(|sample| {
         if sample.values.iter().all(|value| *value == 0) {
             return Ok(());
         }
-        let mut stack: Vec<_> = sample.frames().collect();
+        stack.clear();
+        stack.extend(
+            sample
+                .frames()
+                .map(|frame| name(&mut tree, &mut known, frame)),
+        );
         stack.reverse();
-        addresses.name_all(&stack);
-        let names = stack
-            .iter()
-            .enumerate()
-            .map(|(index, frame)| match frame.function {
-                "" => addresses.name(index),
-                name => name,
-            });
-        tree.add(names, sample.values);
+        tree.add_named(&stack, sample.values);
         Ok(())
     })?;
     Ok(tree)
 }
 
-/// The names of frames that have an address alone.
-#[derive(Default)]
-struct Addresses(Vec<String>);
-
-impl Addresses {
-    fn name_all(&mut self, stack: &[Frame<'_>]) {
-        self.0.clear();
-        if stack.iter().any(|frame| frame.function.is_empty()) {
-            let name = |frame: &Frame<'_>| format!("{:016x}", frame.address);
-            self.0.extend(stack.iter().map(name));
-        }
-    }
-
-    fn name(&self, index: usize) -> &str {
-        self.0.get(index).map_or("", String::as_str)
+/// The index of a frame's name. A name is looked up once, and then known by its place in the profile's table.
+fn name(tree: &mut Tree, known: &mut HashMap<usize, Option<u32>>, frame: Frame<'_>) -> Option<u32> {
+    match frame.function {
+        "" => tree.name_index(&format!("{:016x}", frame.address)),
+        name => *known
+            .entry(name.as_ptr().addr())
+            .or_insert_with(|| tree.name_index(name)),
     }
 }

@@ -42,14 +42,20 @@ impl Tree {
                 .cmp(&keys(&sums[*a]))
                 .then_with(|| name(*a).cmp(name(*b)))
         };
-        let by_cumulative = |sums: &Sums| [sums.cumulative.unsigned_abs(), sums.own.unsigned_abs()];
-        let by_own = |sums: &Sums| [sums.own.unsigned_abs(), sums.cumulative.unsigned_abs()];
-        all.sort_by(|a, b| order(a, b, by_cumulative));
-        let mut chosen: BTreeSet<_> = all.iter().take(most).copied().collect();
-        all.sort_by(|a, b| order(a, b, by_own));
-        chosen.extend(all.iter().take(most));
-        all.retain(|index| chosen.contains(index));
-        all.into_iter().map(row).collect()
+        let by_cumulative: fn(&Sums) -> [u64; 2] =
+            |sums| [sums.cumulative.unsigned_abs(), sums.own.unsigned_abs()];
+        let by_own: fn(&Sums) -> [u64; 2] =
+            |sums| [sums.own.unsigned_abs(), sums.cumulative.unsigned_abs()];
+        let mut chosen = BTreeSet::new();
+        for keys in [by_cumulative, by_own] {
+            if most < all.len() {
+                all.select_nth_unstable_by(most, |a, b| order(a, b, keys));
+            }
+            chosen.extend(all.iter().take(most).copied());
+        }
+        let mut chosen: Vec<_> = chosen.into_iter().collect();
+        chosen.sort_by(|a, b| order(a, b, by_own));
+        chosen.into_iter().map(row).collect()
     }
 
     /// What each function has of a value, by the index of its name. A stack in which it is more than once counts once.

@@ -94,9 +94,18 @@ impl Tree {
 
     /// Adds a stack, from the outermost function to the innermost, and its values.
     pub fn add<'a>(&mut self, outermost_first: impl IntoIterator<Item = &'a str>, values: &[i64]) {
+        let names: Vec<_> = outermost_first
+            .into_iter()
+            .map(|name| self.name_index(name))
+            .collect();
+        self.add_named(&names, values);
+    }
+
+    /// The same of a stack of names by index; one that found no room is none.
+    pub(super) fn add_named(&mut self, outermost_first: &[Option<u32>], values: &[i64]) {
         let mut node = 0;
         for name in outermost_first {
-            let Some(next) = self.called(node, name) else {
+            let Some(next) = name.and_then(|name| self.called_by(node, name)) else {
                 self.cut += 1;
                 break;
             };
@@ -108,15 +117,17 @@ impl Tree {
     /// Adds all of another tree, whose values mean the same.
     pub fn absorb(&mut self, other: &Self) {
         self.cut += other.cut;
+        let names = other.names.iter();
+        let names: Vec<_> = names.map(|name| self.name_index(name)).collect();
         let mut here = vec![0; other.nodes.len()];
         let mut is_cut = vec![false; other.nodes.len()];
         for (index, node) in other.nodes.iter().enumerate() {
             let caller = node.caller as usize;
             if index > 0 {
                 here[index] = here[caller];
-                let called =
-                    (!is_cut[caller]).then(|| self.called(here[caller], other.name(node.name)));
-                match called.flatten() {
+                let name = names.get(node.name as usize).copied().flatten();
+                let name = name.filter(|_| !is_cut[caller]);
+                match name.and_then(|name| self.called_by(here[caller], name)) {
                     Some(called) => here[index] = called,
                     None => is_cut[index] = true,
                 }
@@ -176,21 +187,31 @@ impl Tree {
 
     /// The node of a function as this one calls it, which is added if it is new; `None` if there is no room.
     pub(super) fn called(&mut self, caller: u32, name: &str) -> Option<u32> {
-        let known = self.names.get_index_of(name);
-        let call = known.map(|known| (caller, known as u32));
-        if let Some(node) = call.and_then(|call| self.by_call.get(&call)) {
-            return Some(*node);
+        let name = self.name_index(name)?;
+        self.called_by(caller, name)
+    }
+
+    /// The index of a name, which is added if it is new; `None` if there is no room.
+    pub(super) fn name_index(&mut self, name: &str) -> Option<u32> {
+        if let Some(known) = self.names.get_index_of(name) {
+            return Some(known as u32);
         }
-        let has_room = self.name_bytes + name.len() <= MOST_NAMES || known.is_some();
+        let has_room = self.name_bytes + name.len() <= MOST_NAMES;
         if self.nodes.len() >= MOST_NODES || !has_room {
             return None;
         }
-        let (index, is_new) = self.names.insert_full(name.into());
-        if is_new {
-            self.name_bytes += name.len();
+        self.name_bytes += name.len();
+        Some(self.names.insert_full(name.into()).0 as u32)
+    }
+
+    fn called_by(&mut self, caller: u32, name: u32) -> Option<u32> {
+        if let Some(node) = self.by_call.get(&(caller, name)) {
+            return Some(*node);
+        }
+        if self.nodes.len() >= MOST_NODES {
+            return None;
         }
         let node = self.nodes.len() as u32;
-        let name = index as u32;
         self.nodes.push(TreeNode { caller, name });
         self.own.extend(self.types.iter().map(|_| 0));
         self.by_call.insert((caller, name), node);

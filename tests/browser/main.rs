@@ -10,7 +10,7 @@ mod report_findings;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use cluster_profiler_job::report::page;
+use cluster_profiler_job::report::{page, redact};
 use report_findings::{Scene, findings};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -20,7 +20,11 @@ fn main() -> ExitCode {
     std::fs::create_dir_all(&to).expect("a folder for pages");
     for (name, scene) in scenes() {
         let file = std::fs::File::create(to.join(format!("{name}.html"))).expect("a file");
-        page(&findings(&scene), std::io::BufWriter::new(file)).expect("a page");
+        let mut findings = findings(&scene);
+        if name == "redacted" {
+            redact(&mut findings);
+        }
+        page(&findings, std::io::BufWriter::new(file)).expect("a page");
     }
     let helper = Path::new(ROOT).join("helpers/browser");
     let mut check = Command::new("node");
@@ -51,7 +55,7 @@ fn modules(helper: &Path) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&built.stdout).trim())
 }
 
-fn scenes() -> [(&'static str, Scene); 4] {
+fn scenes() -> [(&'static str, Scene); 5] {
     [
         ("normal", Scene::default()),
         (
@@ -68,6 +72,14 @@ fn scenes() -> [(&'static str, Scene); 4] {
             Scene {
                 handlers: 24,
                 missing_percent: 40,
+                ..Scene::default()
+            },
+        ),
+        (
+            "redacted",
+            Scene {
+                missing_percent: 20,
+                handlers: 12,
                 ..Scene::default()
             },
         ),

@@ -71,6 +71,11 @@ async fn top_adds_all_pods_of_a_component_up() {
     let said = top(&place, &[RUN_ID, "--pod", pod]).await;
     assert_eq!(said["profiles"][0]["pods"], serde_json::json!([pod]));
     assert_eq!(said["profiles"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        said["unread"],
+        serde_json::json!([]),
+        "others were not asked for"
+    );
     let shown = place
         .run_with(&["top", RUN_ID, "--component", "virt-api"])
         .await;
@@ -115,6 +120,29 @@ async fn what_is_missing_or_damaged_is_named_and_the_rest_is_told() {
         assert!(unread.contains(wanted), "{wanted}: {unread}");
     }
     assert_ne!(said["profiles"], serde_json::json!([]));
+    // One that ends too early: its size is not what the manifest says, either.
+    let archive = std::fs::read(place.archive()).expect("an archive");
+    std::fs::write(place.archive(), &archive[..from]).expect("a cut one");
+    let page = place.path("page.html");
+    let ended = place
+        .run_with(&["report", RUN_ID, "-o", &page.display().to_string()])
+        .await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(
+        ended.log.contains("not all of the archive could be read"),
+        "{}",
+        ended.log
+    );
+    let page = std::fs::read_to_string(page).expect("a page");
+    let head = &page[..page.find("<main>").expect("a head")];
+    assert!(head.contains("not all of it could be read"), "{head:.500}");
+    for wanted in [
+        "read to its end",
+        "NOT what its manifest says",
+        "it has none",
+    ] {
+        assert!(page.contains(wanted), "{wanted}: it is not in the page");
+    }
     let manifest = place.out().join(format!("profile-{RUN_ID}.json"));
     std::fs::remove_file(manifest).expect("a manifest");
     let archive = place.archive().display().to_string();

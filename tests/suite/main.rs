@@ -4,6 +4,7 @@ mod goldens;
 mod google_pprof;
 mod harness;
 mod in_phase;
+mod made_runs;
 mod proto_reader;
 mod report_findings;
 
@@ -50,7 +51,10 @@ mod profile_reader;
 mod progress;
 mod proxies;
 mod refusals;
+mod report_hostile;
+mod report_leaders;
 mod report_page;
+mod report_redact;
 mod report_tree;
 mod retention;
 mod s3;

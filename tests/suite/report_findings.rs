@@ -84,6 +84,7 @@ pub(crate) fn findings(scene: &Scene) -> Findings {
         profiles,
         snapshots: snapshots(),
         unread: unread.into_iter().collect(),
+        is_redacted: false,
     }
 }
 
@@ -318,6 +319,10 @@ fn manifest(scene: &Scene, pods: &[Pod]) -> Manifest {
                 { "quantileName": "VMIRunning", "count": 97, "P50": 14000, "P95": 26000, "P99": 41000, "min": 8000, "max": 44000, "avg": 15900 },
             ],
         },
+        "surroundings": {
+            "at_start": { "leaders": leaders(pods, 0) },
+            "at_stop": { "leaders": leaders(pods, 1) },
+        },
         "warnings": if scene.attacks { vec![ATTACKS[2]] } else { vec![] },
         "workload_exit_code": 0,
         "peak_memory_bytes": 32_000_000,
@@ -325,6 +330,18 @@ fn manifest(scene: &Scene, pods: &[Pod]) -> Manifest {
         "reason": if missing > 0 { format!("{missing} pods are missing") } else { "all pods are complete".to_owned() },
     });
     serde_json::from_value(manifest).expect("a manifest")
+}
+
+/// Leaders: of virt-controller always the first pod, of virt-operator this one.
+fn leaders(pods: &[Pod], operator: usize) -> Value {
+    let of = |component: Component, at: usize| {
+        let mut pods = pods.iter().filter(|pod| pod.component == component);
+        pods.nth(at).map(|pod| &pod.name)
+    };
+    json!({
+        "virt-controller": of(Component::VirtController, 0),
+        "virt-operator": of(Component::VirtOperator, operator),
+    })
 }
 
 fn pod(pod: &Pod) -> Value {

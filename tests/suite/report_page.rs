@@ -9,20 +9,20 @@ use sha2::{Digest, Sha256};
 
 use crate::report_findings::{Scene, findings};
 
-fn text(findings: &Findings) -> String {
+pub(crate) fn text(findings: &Findings) -> String {
     let mut out = Vec::new();
     page(findings, &mut out).expect("a page");
     String::from_utf8(out).expect("a page is UTF-8")
 }
 
 /// What stands between two marks, of which the first is there once.
-fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
+pub(crate) fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
     let (_, rest) = page.split_once(begin).expect("it begins");
     rest.split_once(end).expect("it ends").0
 }
 
 /// What the page's script reads.
-fn data(page: &str) -> Value {
+pub(crate) fn data(page: &str) -> Value {
     let letters = between(page, "id=\"data\">", "</script>");
     let packed = STANDARD.decode(letters).expect("base64");
     serde_json::from_reader(GzDecoder::new(packed.as_slice())).expect("JSON")

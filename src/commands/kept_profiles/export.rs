@@ -4,30 +4,41 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use crate::errors::plain;
 use crate::pprof::Merged;
-use crate::report::{Part, ProfileStore};
+use crate::report::{Group, Part, ProfileStore};
 use crate::run::status::log::complain;
 
-/// Writes COMPONENT/KIND.pprof, and those of the window below `delta` and `growth`, into a new directory; gives how
-/// many there are. What cannot be read of a pod is named and left out.
+/// What an export has written.
+#[derive(Debug, Default)]
+pub(super) struct Exported {
+    /// How many profiles there are.
+    pub(super) written: usize,
+    /// How many could not be merged.
+    pub(super) left_out: usize,
+}
+
+/// Writes COMPONENT/KIND.pprof, and those of the window below `delta` and `growth`, into a new directory. What cannot
+/// be read of a pod is named and left out, and so is what cannot be merged.
 ///
 /// # Errors
 /// The directory is there, or cannot be written.
-pub(super) fn merged(store: &ProfileStore, directory: &Path) -> io::Result<usize> {
+pub(super) fn merged(store: &ProfileStore, directory: &Path) -> io::Result<Exported> {
     fs::create_dir(directory)?;
-    let mut written = 0;
+    let mut exported = Exported::default();
     for group in store.groups() {
-        let mut merged = Merged::new();
-        store.each_of(group, |pod, profile| {
-            let mut profile = match profile {
-                Ok(profile) => profile,
-                Err(error) => {
-                    complain(format_args!("{pod}/{}: {error}", group.kind.file_name()));
-                    return Ok(());
-                }
-            };
-            merged.add(&mut profile)
-        })?;
+        let merged = match merge(store, group) {
+            Ok(merged) => merged,
+            Err(why) => {
+                let (component, part) = (group.component, group.part.name());
+                let kind = group.kind.name();
+                complain(format_args!(
+                    "{component}, {kind}, {part}: there is no merged profile of it: {why}"
+                ));
+                exported.left_out += 1;
+                continue;
+            }
+        };
         let folder = match group.part {
             Part::Whole => directory.join(group.component.name()),
             Part::Delta | Part::Growth => directory
@@ -38,10 +49,32 @@ pub(super) fn merged(store: &ProfileStore, directory: &Path) -> io::Result<usize
         let mut out = BufWriter::new(File::create_new(folder.join(group.kind.file_name()))?);
         merged.write(&mut out)?;
         out.flush()?;
-        written += 1;
+        exported.written += 1;
     }
     for unread in store.unread() {
-        complain(format_args!("{}: {}", unread.path, unread.why));
+        complain(format_args!(
+            "{}: {}",
+            plain(&unread.path),
+            plain(&unread.why)
+        ));
     }
-    Ok(written)
+    Ok(exported)
+}
+
+/// Adds the profiles of a group up. The error is why that cannot be, with the pod at which it ended.
+fn merge(store: &ProfileStore, group: Group) -> Result<Merged, String> {
+    let mut merged = Merged::new();
+    store.each_of(group, |pod, profile| {
+        let pod = plain(pod);
+        let mut profile = match profile {
+            Ok(profile) => profile,
+            Err(error) => {
+                complain(format_args!("{pod}/{}: {error}", group.kind.file_name()));
+                return Ok(());
+            }
+        };
+        let added = merged.add(&mut profile);
+        added.map_err(|error| format!("{pod}: {}", plain(&error.to_string())))
+    })?;
+    Ok(merged)
 }

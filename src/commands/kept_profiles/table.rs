@@ -48,6 +48,13 @@ fn table_of(text: &mut String, profiled: &Profiled) -> std::fmt::Result {
         profiled.pods.len(),
         profiled.expected,
     )?;
+    let cut = profiled.merged.cut();
+    if cut > 0 {
+        writeln!(
+            text,
+            "of {cut} stacks the innermost functions are left out, for there were too many"
+        )?;
+    }
     writeln!(
         text,
         "{:>12} {:>6} {:>12} {:>6}  FUNCTION",
@@ -106,6 +113,7 @@ fn json_of(profiled: &Profiled) -> Value {
         "sample_type": shown.map(|shown| &shown.name),
         "unit": shown.map(|shown| &shown.unit),
         "total": total(profiled),
+        "cut_stacks": profiled.merged.cut(),
         "functions": functions.collect::<Vec<_>>(),
     })
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::manifest::Manifest;
 use crate::report::findings::{Part, Profiled};
+use crate::report::lead::Lead;
 use crate::report::top::TopRow;
 use crate::report::tree::Tree;
 
@@ -75,6 +76,9 @@ struct Graph<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<String>,
     share: f64,
+    /// How many stacks lack their innermost functions.
+    #[serde(skip_serializing_if = "is_zero")]
+    cut: u64,
     names: Vec<usize>,
     depths: Vec<u32>,
     own: Vec<i64>,
@@ -108,7 +112,14 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
     let mut names = Names::default();
     let shown_pods: Vec<_> = pods
         .clone()
-        .map(|pod| (pod.component.name(), shown(&pod.name)))
+        .map(|pod| {
+            let lead = Lead::of(manifest, pod.component, &pod.name);
+            (
+                pod.component.name(),
+                shown(&pod.name),
+                lead.map(Lead::label),
+            )
+        })
         .collect();
     let pods: HashMap<_, _> = pods.map(|pod| pod.name.as_str()).zip(0_usize..).collect();
     write!(out, "{{\"run\":")?;
@@ -160,6 +171,7 @@ impl Names {
         let frames = folded.frames.iter();
         Graph {
             share: folded.share,
+            cut: tree.cut(),
             names,
             depths: frames.clone().map(|frame| frame.depth).collect(),
             own: frames.map(|frame| frame.own).collect(),
@@ -184,6 +196,7 @@ impl Names {
             pod: None,
             coverage: None,
             share: 0.0,
+            cut: 0,
             names: Vec::new(),
             depths: Vec::new(),
             own: Vec::new(),
@@ -215,4 +228,9 @@ impl Names {
         }
         at
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

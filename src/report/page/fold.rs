@@ -1,12 +1,10 @@
 //! Trees of calls, with what is too small to be seen folded up, so that sums stay as they are.
 
+use crate::report::fold::DEEPEST;
 use crate::report::tree::Tree;
 
 /// The shares of the whole below which frames are folded: the first one that leaves few enough is taken.
 const SHARES: [f64; 9] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
-
-/// How deep a stack is shown.
-const DEEPEST: u32 = 200;
 
 /// A tree's frames, each after the one that called it.
 pub(super) struct Folded<'a> {

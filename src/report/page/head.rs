@@ -19,6 +19,13 @@ pub(super) fn head(findings: &Findings, components: &[ComponentNumbers<'_>]) -> 
         header {
             p.kicker { "KubeVirt control plane profile" }
             h1 { "Run " (foreign(&manifest.run_id)) }
+            @if findings.is_redacted {
+                p.notice {
+                    strong { "Names are replaced. " }
+                    "Pods, nodes, namespaces, labels' values, and addresses and other names in messages have short ones here, the same \
+                     wherever the same was. Numbers are as they were. The commands need the real names."
+                }
+            }
             p.verdict { (verdict(findings, components)) }
             dl.facts {
                 (window(findings))
@@ -26,7 +33,7 @@ pub(super) fn head(findings: &Findings, components: &[ComponentNumbers<'_>]) -> 
                 (pods(manifest))
                 (cluster(manifest))
                 @if !manifest.labels.is_empty() { (labels(manifest)) }
-                (archive(manifest))
+                (archive(findings))
                 (fact("Fetched by", html! {
                     "cluster-profiler-job " (foreign(&manifest.program_version)) ", engine " (foreign(&manifest.engine))
                 }))
@@ -115,12 +122,16 @@ fn labels(manifest: &Manifest) -> Markup {
     )
 }
 
-fn archive(manifest: &Manifest) -> Markup {
-    let archive = &manifest.archive;
+fn archive(findings: &Findings) -> Markup {
+    let archive = &findings.manifest.archive;
+    let unread = findings.unread.len();
     fact(
         "Archive",
         html! {
             (foreign(&archive.uri)) ", " (units::bytes(archive.bytes as f64))
+            @if unread > 0 {
+                small { a.bad href="#completeness" { "not all of it could be read" } }
+            }
             small { "SHA-256 " code.hash { (archive.sha256) } }
         },
     )
@@ -161,13 +172,15 @@ pub(super) fn completeness(findings: &Findings) -> Option<Markup> {
         section id="completeness" {
             h2 { "What is missing" }
             @if !short.is_empty() {
+                @let more = short.len().saturating_sub(SHORT_LISTED);
                 div.scroll role="region" aria-label="Pods that are not complete" tabindex="0" {
                     table.sortable {
                         caption { "Pods whose data is not all there, " (short.len()) " of " (manifest.pods.len()) }
                         thead { tr { th scope="col" { "Pod" } th scope="col" { "State" } th scope="col" { "Why" } } }
-                        tbody { @for pod in short { (short_pod(pod)) } }
+                        tbody { @for pod in short.into_iter().take(SHORT_LISTED) { (short_pod(pod)) } }
                     }
                 }
+                @if more > 0 { p.note { "and " (more) " more, in the manifest" } }
             }
             @for list in lists { (list) }
         }
@@ -215,6 +228,9 @@ fn lists(findings: &Findings) -> Vec<Markup> {
     ];
     lists.into_iter().flatten().collect()
 }
+
+/// The most pods that are not complete and are shown.
+const SHORT_LISTED: usize = 1000;
 
 /// The most entries of a list that are shown.
 const LISTED: usize = 200;

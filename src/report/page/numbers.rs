@@ -1,9 +1,12 @@
 //! What pods used and held, in numbers that can be compared.
 
+use hashbrown::HashMap;
+
 use crate::component::Component;
-use crate::manifest::Pod;
+use crate::manifest::{Manifest, Pod};
 use crate::pprof::Kind;
 use crate::report::findings::{Findings, Part, Profiled};
+use crate::report::lead::Lead;
 use crate::report::outliers::outliers;
 
 use crate::report::units;
@@ -107,6 +110,8 @@ pub(super) struct PodNumbers<'a> {
     pub(super) values: [Option<i64>; 4],
     /// Whether each is far from those of the other pods.
     pub(super) is_outlier: [bool; 4],
+    /// When it led its component, if it did.
+    pub(super) lead: Option<Lead>,
 }
 
 /// The numbers of every component that has pods.
@@ -195,12 +200,17 @@ impl PodNumbers<'_> {
     }
 }
 
+/// Values by the pods' names.
+type Totals<'a> = HashMap<&'a str, i64>;
+
 /// Where a component's numbers come from.
 struct Sources<'a> {
-    cpu: Option<&'a Profiled>,
-    heap: Option<&'a Profiled>,
-    goroutine: Option<&'a Profiled>,
-    delta: Option<&'a Profiled>,
+    manifest: &'a Manifest,
+    component: Component,
+    cpu: Totals<'a>,
+    heap: Totals<'a>,
+    goroutine: Totals<'a>,
+    delta: Totals<'a>,
     seconds: Option<f64>,
 }
 
@@ -208,9 +218,13 @@ impl<'a> Sources<'a> {
     fn of(findings: &'a Findings, component: Component) -> Self {
         let find = |kind: Kind, part: Part| {
             let mut profiles = findings.profiles.iter();
-            profiles.find(|of| of.component == component && of.kind == kind && of.part == part)
+            let of =
+                |of: &&Profiled| of.component == component && of.kind == kind && of.part == part;
+            profiles.find(of).map(totals).unwrap_or_default()
         };
         Self {
+            manifest: &findings.manifest,
+            component,
             cpu: find(Kind::Cpu, Part::Whole),
             heap: find(Kind::Heap, Part::Whole),
             goroutine: find(Kind::Goroutine, Part::Whole),
@@ -221,17 +235,18 @@ impl<'a> Sources<'a> {
 
     fn numbers(&self, index: usize, pod: &'a Pod) -> PodNumbers<'a> {
         let name = pod.pod.name.as_str();
+        let total = |of: &Totals<'a>| of.get(name).copied();
         let window = pod.in_window.as_deref();
-        let cpu = total(self.cpu, name).or_else(|| window?.cpu_nanoseconds);
+        let cpu = total(&self.cpu).or_else(|| window?.cpu_nanoseconds);
         let cpu = cpu.zip(self.seconds);
         // Exact numbers come before those by samples.
         let exact = window.and_then(|window| Some((window.allocated_bytes?, window.seconds?)));
         let exact = exact.filter(|of| of.1 > 0.0);
         let exact = exact.map(|of| of.0 as f64 / of.1);
-        let sampled = total(self.delta, name).zip(self.seconds);
+        let sampled = total(&self.delta).zip(self.seconds);
         let sampled = sampled.map(|of| of.0 as f64 / of.1);
-        let heap = total(self.heap, name).or_else(|| window?.live_heap_bytes);
-        let goroutines = total(self.goroutine, name).or_else(|| window?.goroutines);
+        let heap = total(&self.heap).or_else(|| window?.live_heap_bytes);
+        let goroutines = total(&self.goroutine).or_else(|| window?.goroutines);
         PodNumbers {
             index,
             pod,
@@ -242,13 +257,14 @@ impl<'a> Sources<'a> {
                 goroutines,
             ],
             is_outlier: [false; 4],
+            lead: Lead::of(self.manifest, self.component, name),
         }
     }
 }
 
-/// What a pod has of a profile in all.
-fn total(profiled: Option<&Profiled>, pod: &str) -> Option<i64> {
-    let profiled = profiled?;
-    let at = profiled.pods.iter().position(|name| name == pod)?;
-    profiled.totals.get(at)?.get(profiled.shown).copied()
+/// What each pod has of a profile in all.
+fn totals(of: &Profiled) -> Totals<'_> {
+    let pods = of.pods.iter().zip(&of.totals);
+    pods.filter_map(|(pod, totals)| Some((pod.as_str(), *totals.get(of.shown)?)))
+        .collect()
 }

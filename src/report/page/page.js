@@ -391,10 +391,13 @@ function show() {
     at("graph").setAttribute("aria-label", `Flame graph: ${component}, ${graph.title}`);
     const of = pod === undefined ? graph.coverage : state.data.pods[pod][1];
     const grown = graph.grows ? " Widths are what grew, orange, and what shrank, blue and hatched, added up." : "";
+    const cut = graph.cut
+      ? ` Of ${graph.cut.toLocaleString("en-US")} stacks the innermost functions are left out, for there were too many.`
+      : "";
     about.replaceChildren(
       `${graph.title}: ${amount(state.root.total, graph)} in `,
       foreign(of),
-      `. Frames below ${percent(graph.share, 1)} of it are folded together.${grown}`,
+      `. Frames below ${percent(graph.share, 1)} of it are folded together.${grown}${cut}`,
     );
   } else {
     state.root = null;
@@ -432,8 +435,9 @@ function fillProfiles(chosen) {
 function fillPods(chosen) {
   const [component, profile] = [at("component").value, at("profile").value];
   const groups = { graph: [], other: [] };
-  state.data.pods.forEach(([of, name], index) => {
+  state.data.pods.forEach(([of, pod, lead], index) => {
     if (of !== component) return;
+    const name = lead ? `${pod} (${lead})` : pod;
     const hasGraph = find(component, profile, index)?.names.length > 0;
     groups[hasGraph ? "graph" : "other"].push(option(String(index), name));
   });

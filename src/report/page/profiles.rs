@@ -1,5 +1,6 @@
 //! The profiles of each component: a viewer, and tables that need no script.
 
+use hashbrown::HashSet;
 use maud::{Markup, html};
 
 use crate::component::Component;
@@ -85,21 +86,27 @@ pub(super) fn unit(of: &Profiled) -> Unit {
 
 /// How many pods were added up, and which the manifest has besides.
 pub(super) fn coverage(manifest: &Manifest, of: &Profiled) -> String {
+    let added: HashSet<_> = of.pods.iter().collect();
     let pods = manifest.pods.iter().map(|pod| &pod.pod);
-    let pods = pods.filter(|pod| pod.component == of.component && !of.pods.contains(&pod.name));
-    let missing: Vec<_> = pods.map(|pod| shown(&pod.name)).collect();
+    let pods = pods.filter(|pod| pod.component == of.component && !added.contains(&pod.name));
+    let missing: Vec<_> = pods.map(|pod| &pod.name).collect();
+    let name = |at: usize| missing.get(at).map_or_else(String::new, |name| shown(name));
     let all = format!(
         "{} of {} pods",
         of.pods.len(),
         of.expected.max(of.pods.len())
     );
-    match missing.as_slice() {
-        [] => all,
-        names if names.len() <= 3 => format!("{all}, without {}", names.join(", ")),
-        names => format!(
-            "{all}, without {} and {} more",
-            names[..2].join(", "),
-            names.len() - 2
+    match missing.len() {
+        0 => all,
+        few @ 1..=3 => {
+            let names: Vec<_> = (0..few).map(name).collect();
+            format!("{all}, without {}", names.join(", "))
+        }
+        many => format!(
+            "{all}, without {}, {} and {} more",
+            name(0),
+            name(1),
+            many - 2
         ),
     }
 }
