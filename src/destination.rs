@@ -6,18 +6,20 @@ pub mod retention;
 mod runs;
 mod s3;
 mod summary;
+mod transfer;
 
-use bytes::Bytes;
+use sha2::Digest;
 
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
 pub use runs::{Found, Listed};
 pub use s3::{Bucket, BucketDownload, BucketUpload, ChunkReader};
 pub use summary::{PodCounts, Summary};
+pub use transfer::{Download, Upload};
 
 use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::limits::BucketLimits;
-use crate::manifest::{Archive, Manifest};
+use crate::manifest::{Manifest, Sha256, StoredFile};
 
 /// A place for runs.
 #[derive(Debug, Clone)]
@@ -37,24 +39,6 @@ pub struct ShippedRun {
     pub run_id: RunId,
     /// Its manifest.
     pub manifest: Box<Manifest>,
-}
-
-/// An archive that is being written to a destination.
-#[derive(Debug)]
-pub enum Upload {
-    /// Into a directory.
-    Directory(DirectoryUpload),
-    /// Into a bucket.
-    Bucket(BucketUpload),
-}
-
-/// An archive that is being read from a destination.
-#[derive(Debug)]
-pub enum Download {
-    /// From a directory.
-    Directory(DirectoryDownload),
-    /// From a bucket.
-    Bucket(BucketDownload),
 }
 
 impl Destination {
@@ -158,10 +142,15 @@ impl Destination {
     /// # Errors
     /// The manifest cannot be removed.
     pub async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
-        match self {
-            Self::Directory(directory) => directory.remove(run, RunFile::Manifest).await,
-            Self::Bucket(bucket) => bucket.remove(run, RunFile::Manifest).await,
-        }
+        self.remove_file(run, RunFile::Manifest).await
+    }
+
+    /// Removes a run's page, if there is one.
+    ///
+    /// # Errors
+    /// The page cannot be removed.
+    pub async fn remove_report(&self, run: &RunId) -> Result<(), DestinationError> {
+        self.remove_file(run, RunFile::Report).await
     }
 
     /// The runs that are there, in the order of their ids. Their manifests are not read.
@@ -175,26 +164,32 @@ impl Destination {
         }
     }
 
-    /// Opens a run's archive for reading.
+    /// Opens one of a run's files for reading.
     ///
     /// # Errors
-    /// The archive is not there, or cannot be read.
-    pub async fn open(&self, run: &RunId) -> Result<Download, DestinationError> {
+    /// The file is not there, or cannot be read.
+    pub async fn open(&self, run: &RunId, file: RunFile) -> Result<Download, DestinationError> {
         match self {
-            Self::Directory(directory) => directory.open(run).await.map(Download::Directory),
-            Self::Bucket(bucket) => bucket.open(run).await.map(Download::Bucket),
+            Self::Directory(directory) => directory.open(run, file).await.map(Download::Directory),
+            Self::Bucket(bucket) => bucket.open(run, file).await.map(Download::Bucket),
         }
     }
 
-    /// Removes a run, its manifest first: what is left of one is unfinished, and never invalid.
+    /// Removes a run, its manifest first and its archive last: what is left of one is unfinished, and never invalid.
     ///
     /// # Errors
     /// One of its files cannot be removed.
     pub async fn remove(&self, run: &RunId) -> Result<(), DestinationError> {
-        self.remove_manifest(run).await?;
+        for file in RunFile::ALL.into_iter().rev() {
+            self.remove_file(run, file).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_file(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
         match self {
-            Self::Directory(directory) => directory.remove(run, RunFile::Archive).await,
-            Self::Bucket(bucket) => bucket.remove(run, RunFile::Archive).await,
+            Self::Directory(directory) => directory.remove(run, file).await,
+            Self::Bucket(bucket) => bucket.remove(run, file).await,
         }
     }
 
@@ -235,65 +230,34 @@ impl Destination {
     /// # Errors
     /// The manifest cannot be written; there is none then.
     pub async fn put_manifest(&self, run: &RunId, json: Vec<u8>) -> Result<(), DestinationError> {
-        match self {
-            Self::Directory(directory) => directory.put_manifest(run, json).await,
-            Self::Bucket(bucket) => bucket.put_manifest(run, json).await,
-        }
+        self.put(run, RunFile::Manifest, json).await.map(drop)
     }
-}
 
-impl Upload {
-    /// Adds bytes to the archive.
+    /// Writes a run's page, after its archive and before its manifest.
     ///
     /// # Errors
-    /// The archive cannot be written.
-    pub async fn write(&mut self, data: Bytes) -> Result<(), DestinationError> {
-        match self {
-            Self::Directory(upload) => upload.write(data).await,
-            Self::Bucket(upload) => upload.write(data).await,
-        }
+    /// The page cannot be written.
+    pub async fn put_report(
+        &self,
+        run: &RunId,
+        html: Vec<u8>,
+    ) -> Result<StoredFile, DestinationError> {
+        let bytes = html.len() as u64;
+        let sha256 = Sha256(sha2::Sha256::digest(&html).into());
+        let uri = self.put(run, RunFile::Report, html).await?;
+        Ok(StoredFile { uri, bytes, sha256 })
     }
 
-    /// Why the archive has no room for so many more bytes; `None` where nothing is known of that.
-    pub fn lacks_room_for(&self, bytes: u64) -> Option<String> {
+    /// Writes a whole file, and gives its place.
+    async fn put(
+        &self,
+        run: &RunId,
+        file: RunFile,
+        content: Vec<u8>,
+    ) -> Result<String, DestinationError> {
         match self {
-            Self::Directory(_) => None,
-            Self::Bucket(upload) => upload.lacks_room_for(bytes),
-        }
-    }
-
-    /// Sees that all of the archive is stored, as far as that is possible before it has its name.
-    ///
-    /// # Errors
-    /// The archive cannot be written.
-    pub async fn store(&mut self) -> Result<(), DestinationError> {
-        match self {
-            Self::Directory(upload) => upload.store().await,
-            Self::Bucket(upload) => upload.store().await,
-        }
-    }
-
-    /// Gives the archive its name, after all of it is safely stored.
-    ///
-    /// # Errors
-    /// The archive cannot be written; nothing has its name then.
-    pub async fn finish(self) -> Result<Archive, DestinationError> {
-        match self {
-            Self::Directory(upload) => upload.finish().await,
-            Self::Bucket(upload) => upload.finish().await,
-        }
-    }
-}
-
-impl Download {
-    /// The next bytes; `None` at the end.
-    ///
-    /// # Errors
-    /// The archive cannot be read on; what was read before is not all of it.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, DestinationError> {
-        match self {
-            Self::Directory(download) => download.next().await,
-            Self::Bucket(download) => download.next().await,
+            Self::Directory(directory) => directory.put(run, file, content).await,
+            Self::Bucket(bucket) => bucket.put(run, file, content).await,
         }
     }
 }

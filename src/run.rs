@@ -14,6 +14,8 @@ pub(crate) mod phase_results;
 mod pod_results;
 mod profiler_off;
 mod profiler_switch;
+mod report_page;
+mod report_shipping;
 mod resume;
 mod retention;
 mod rollback;

@@ -26,6 +26,8 @@ pub(super) struct EarlierArchive {
 #[derive(Debug)]
 enum Here {
     Nothing,
+    /// An archive that no manifest vouches for, and maybe its page.
+    Unfinished,
     Manifest(Earlier),
     Unknown,
 }
@@ -124,11 +126,20 @@ impl EarlierArchive {
         self.best().is_none()
     }
 
+    /// Whether an attempt may have left a page where the new archive goes.
+    pub(super) fn may_have_page(&self) -> bool {
+        match &self.here {
+            Here::Nothing => false,
+            Here::Unfinished | Here::Unknown => true,
+            Here::Manifest(earlier) => earlier.shipped.manifest.report.is_some(),
+        }
+    }
+
     /// The archive that has the most, wherever it is.
     fn best(&self) -> Option<&Earlier> {
         let here = match &self.here {
             Here::Manifest(earlier) => Some(earlier),
-            Here::Nothing | Here::Unknown => None,
+            Here::Nothing | Here::Unfinished | Here::Unknown => None,
         };
         let all = here.into_iter().chain(&self.elsewhere);
         all.reduce(|best, other| {
@@ -158,7 +169,7 @@ impl EarlierArchive {
     ) -> Result<(), DestinationError> {
         let removed = || target.destination.remove_manifest(&self.run_id);
         match &self.here {
-            Here::Nothing => Ok(()),
+            Here::Nothing | Here::Unfinished => Ok(()),
             Here::Manifest(earlier) => {
                 *context.set_aside() = Some(earlier.shipped.clone());
                 removed().await
@@ -216,7 +227,8 @@ async fn look_once(
     cluster: Option<&str>,
 ) -> Result<Here, DestinationError> {
     match place.find(run_id).await?.of_cluster(cluster) {
-        Found::Absent | Found::Unfinished(_) => Ok(Here::Nothing),
+        Found::Absent => Ok(Here::Nothing),
+        Found::Unfinished(_) => Ok(Here::Unfinished),
         Found::Invalid(error) | Found::Mismatched(error) => Err(error),
         Found::Unknown => Ok(Here::Unknown),
         Found::Complete(summary) => {

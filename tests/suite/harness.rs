@@ -92,6 +92,8 @@ impl Place {
         place.set("PROFILER_SETTLE", "50ms");
         place.set("PROFILER_PREFLIGHT_RETRY", "0s");
         place.set("PROFILER_STOP_WAIT", "20s");
+        // Few tests look at the page.
+        place.set("PROFILER_REPORT", "false");
         place
     }
 
@@ -262,7 +264,7 @@ pub(crate) fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-fn digest(content: &[u8]) -> Sha256 {
+pub(crate) fn digest(content: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(content).into())
 }
 

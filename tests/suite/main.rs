@@ -51,6 +51,8 @@ mod refusals;
 mod report_page;
 mod report_tree;
 mod retention;
+mod run_report;
+mod run_report_faults;
 mod s3;
 mod s3_faults;
 mod s3_lost_answers;
