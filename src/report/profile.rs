@@ -1,9 +1,10 @@
 //! One profile, for a report.
 
 use std::io::{self, Read, Seek};
+use std::ops::Range;
 
-use super::tree::Tree;
-use crate::pprof::{Frame, Header, ProfileReader};
+use super::tree::{Tree, TreeName};
+use crate::pprof::{Header, ProfileReader, Sample};
 
 /// The index of the value that a viewer shows when none is asked for.
 pub(super) fn shown_first(header: &Header) -> usize {
@@ -20,41 +21,49 @@ pub(super) fn shown_first(header: &Header) -> usize {
 /// It cannot be read.
 pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
     let mut tree = Tree::new(profile.header().sample_types.clone());
-    let mut addresses = Addresses::default();
+    let mut named = Named::default();
+    let mut stack = Vec::new();
     profile.each_sample(|sample| {
         if sample.values.iter().all(|value| *value == 0) {
             return Ok(());
         }
-        let mut stack: Vec<_> = sample.frames().collect();
-        stack.reverse();
-        addresses.name_all(&stack);
-        let names = stack
-            .iter()
-            .enumerate()
-            .map(|(index, frame)| match frame.function {
-                "" => addresses.name(index),
-                name => name,
-            });
-        tree.add(names, sample.values);
+        stack.clear();
+        for location in sample.locations().iter().rev() {
+            stack.extend(named.location(*location, sample, &mut tree));
+        }
+        tree.add_named(&stack, sample.values);
         Ok(())
     })?;
     Ok(tree)
 }
 
-/// The names of frames that have an address alone.
+/// The names of a profile's locations in a tree. There are far more samples than locations.
 #[derive(Default)]
-struct Addresses(Vec<String>);
+struct Named {
+    /// Where the names of each location stand, once they are known.
+    places: Vec<Option<Range<usize>>>,
+    names: Vec<TreeName>,
+}
 
-impl Addresses {
-    fn name_all(&mut self, stack: &[Frame<'_>]) {
-        self.0.clear();
-        if stack.iter().any(|frame| frame.function.is_empty()) {
-            let name = |frame: &Frame<'_>| format!("{:016x}", frame.address);
-            self.0.extend(stack.iter().map(name));
+impl Named {
+    /// The names of a location from the outermost.
+    fn location(&mut self, location: u32, sample: &Sample<'_>, tree: &mut Tree) -> &[TreeName] {
+        let index = location as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, None);
         }
-    }
-
-    fn name(&self, index: usize) -> &str {
-        self.0.get(index).map_or("", String::as_str)
+        let place = self.places[index].get_or_insert_with(|| {
+            let begin = self.names.len();
+            let names = sample
+                .frames_of(location)
+                .map(|frame| match frame.function {
+                    "" => tree.name_of(&format!("{:016x}", frame.address)),
+                    name => tree.name_of(name),
+                });
+            self.names.extend(names);
+            self.names[begin..].reverse();
+            begin..self.names.len()
+        });
+        &self.names[place.clone()]
     }
 }
