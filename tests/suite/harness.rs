@@ -92,8 +92,6 @@ impl Place {
         place.set("PROFILER_SETTLE", "50ms");
         place.set("PROFILER_PREFLIGHT_RETRY", "0s");
         place.set("PROFILER_STOP_WAIT", "20s");
-        // Few tests look at the page.
-        place.set("PROFILER_REPORT", "false");
         place
     }
 

@@ -38,6 +38,7 @@ async fn main() -> Result<()> {
     let signals = tempfile::tempdir()?;
     let ready = signals.path().join("ready");
     let settings = [
+        ("PROFILER_REPORT", "true"),
         ("PROFILER_BASELINE", "true"),
         ("PROFILER_SNAPSHOT_EVERY", "1s"),
         ("PROFILER_VMI_LATENCY", "true"),
