@@ -82,7 +82,7 @@ async fn fetch_from(
     Ok(match copied {
         Ok(()) => ExitCode::Complete,
         Err(why) => {
-            complain(format_args!("{what} of run {run}: {why}"));
+            complain(format_args!("{what} {why}"));
             ExitCode::Finding
         }
     })
@@ -128,7 +128,7 @@ fn appear(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
 }
 
 fn not_written(path: &Path, error: &io::Error) -> String {
-    format!("{} cannot be written: {error}", path.display())
+    format!("cannot be written to {}: {error}", path.display())
 }
 
 /// Copies a file. The inner result is what is wrong with what was written.
@@ -144,7 +144,7 @@ async fn copy(
 ) -> Result<Result<(), String>, DestinationError> {
     let mut download = destination.open(run, file).await?;
     let (mut hash, mut bytes) = (sha2::Sha256::new(), 0);
-    let failed = |error: io::Error| format!("it cannot be written: {error}");
+    let failed = |error: io::Error| format!("cannot be written: {error}");
     while let Some(chunk) = download.next().await? {
         hash.update(&chunk);
         bytes += chunk.len() as u64;

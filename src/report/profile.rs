@@ -57,8 +57,8 @@ impl Named {
             let names = sample
                 .frames_of(location)
                 .map(|frame| match frame.function {
-                    "" => tree.name_of(&format!("{:016x}", frame.address)),
-                    name => tree.name_of(name),
+                    "" => tree.name_index(&format!("{:016x}", frame.address)),
+                    name => tree.name_index(name),
                 });
             self.names.extend(names);
             self.names[begin..].reverse();

@@ -137,7 +137,11 @@ impl Tree {
     /// Adds all of another tree, whose values mean the same.
     pub fn absorb(&mut self, other: &Self) {
         self.cut += other.cut;
-        let names: Vec<_> = other.names.iter().map(|name| self.name_of(name)).collect();
+        let names: Vec<_> = other
+            .names
+            .iter()
+            .map(|name| self.name_index(name))
+            .collect();
         let mut here = vec![0; other.nodes.len()];
         let mut is_cut = vec![false; other.nodes.len()];
         for (index, node) in other.nodes.iter().enumerate() {
@@ -205,7 +209,7 @@ impl Tree {
 
     /// The node of a function as this one calls it, which is added if it is new; `None` if there is no room.
     pub(super) fn called(&mut self, caller: u32, name: &str) -> Option<u32> {
-        let name = self.name_of(name)?;
+        let name = self.name_index(name)?;
         self.called_by(caller, name)
     }
 
@@ -226,11 +230,12 @@ impl Tree {
     }
 
     /// The index of a name, which is added if it is new.
-    pub(super) fn name_of(&mut self, name: &str) -> TreeName {
+    pub(super) fn name_index(&mut self, name: &str) -> TreeName {
         if let Some(known) = self.names.get_index_of(name) {
             return Some(known as u32);
         }
-        if self.name_bytes + name.len() > MOST_NAMES {
+        let has_room = self.name_bytes + name.len() <= MOST_NAMES;
+        if self.nodes.len() >= MOST_NODES || !has_room {
             return None;
         }
         self.name_bytes += name.len();
