@@ -66,7 +66,7 @@ pub(crate) enum Command {
     /// With the result of each, as its manifest says. An archive without a manifest is unfinished:
     /// nothing proves what is in it.
     Ls,
-    /// Write a run's archive to the standard output
+    /// Write a run's archive, or its page, to the standard output
     ///
     /// From PROFILER_DESTINATION, or else PROFILER_FALLBACK. It is compared with the manifest's SHA-256
     /// on the way: with exit code 1, do not use it.
@@ -74,6 +74,12 @@ pub(crate) enum Command {
         /// The run's id, as `ls` shows it
         #[arg(value_parser = RunId::parse)]
         run_id: RunId,
+        /// The page that says what the run found, which PROFILER_REPORT put beside the archive
+        #[arg(long)]
+        report: bool,
+        /// A file to write instead, which appears only if it is what the manifest says
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Write one page of HTML that says what a run found
     ///

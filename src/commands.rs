@@ -1,6 +1,7 @@
 //! What a person or another step does beside a run.
 
 mod convert;
+mod get;
 mod kept_profiles;
 mod kept_runs;
 mod signal_files;
@@ -16,8 +17,9 @@ use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, say};
 pub use convert::Bounds;
 use convert::Meter;
+pub use get::{Fetch, get};
 pub use kept_profiles::{export, report, top};
-pub use kept_runs::{get, ls};
+pub use kept_runs::ls;
 pub use signal_files::{ready, stop};
 pub use undo::{undo, undo_until_told};
 

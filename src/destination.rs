@@ -8,6 +8,8 @@ mod s3;
 mod summary;
 mod transfer;
 
+use sha2::Digest;
+
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
 pub use runs::{Found, Listed};
@@ -17,7 +19,7 @@ pub use transfer::{Download, Upload};
 
 use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::limits::BucketLimits;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Sha256, StoredFile};
 
 /// A place for runs.
 #[derive(Debug, Clone)]
@@ -140,10 +142,15 @@ impl Destination {
     /// # Errors
     /// The manifest cannot be removed.
     pub async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
-        match self {
-            Self::Directory(directory) => directory.remove(run, RunFile::Manifest).await,
-            Self::Bucket(bucket) => bucket.remove(run, RunFile::Manifest).await,
-        }
+        self.remove_file(run, RunFile::Manifest).await
+    }
+
+    /// Removes a run's page, if there is one.
+    ///
+    /// # Errors
+    /// The page cannot be removed.
+    pub async fn remove_report(&self, run: &RunId) -> Result<(), DestinationError> {
+        self.remove_file(run, RunFile::Report).await
     }
 
     /// The runs that are there, in the order of their ids. Their manifests are not read.
@@ -157,26 +164,32 @@ impl Destination {
         }
     }
 
-    /// Opens a run's archive for reading.
+    /// Opens one of a run's files for reading.
     ///
     /// # Errors
-    /// The archive is not there, or cannot be read.
-    pub async fn open(&self, run: &RunId) -> Result<Download, DestinationError> {
+    /// The file is not there, or cannot be read.
+    pub async fn open(&self, run: &RunId, file: RunFile) -> Result<Download, DestinationError> {
         match self {
-            Self::Directory(directory) => directory.open(run).await.map(Download::Directory),
-            Self::Bucket(bucket) => bucket.open(run).await.map(Download::Bucket),
+            Self::Directory(directory) => directory.open(run, file).await.map(Download::Directory),
+            Self::Bucket(bucket) => bucket.open(run, file).await.map(Download::Bucket),
         }
     }
 
-    /// Removes a run, its manifest first: what is left of one is unfinished, and never invalid.
+    /// Removes a run, its manifest first and its archive last: what is left of one is unfinished, and never invalid.
     ///
     /// # Errors
     /// One of its files cannot be removed.
     pub async fn remove(&self, run: &RunId) -> Result<(), DestinationError> {
-        self.remove_manifest(run).await?;
+        for file in RunFile::ALL.into_iter().rev() {
+            self.remove_file(run, file).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_file(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
         match self {
-            Self::Directory(directory) => directory.remove(run, RunFile::Archive).await,
-            Self::Bucket(bucket) => bucket.remove(run, RunFile::Archive).await,
+            Self::Directory(directory) => directory.remove(run, file).await,
+            Self::Bucket(bucket) => bucket.remove(run, file).await,
         }
     }
 
@@ -226,9 +239,34 @@ impl Destination {
     /// # Errors
     /// The manifest cannot be written; there is none then.
     pub async fn put_manifest(&self, run: &RunId, json: Vec<u8>) -> Result<(), DestinationError> {
+        self.put(run, RunFile::Manifest, json).await.map(drop)
+    }
+
+    /// Writes a run's page, after its archive and before its manifest.
+    ///
+    /// # Errors
+    /// The page cannot be written.
+    pub async fn put_report(
+        &self,
+        run: &RunId,
+        html: Vec<u8>,
+    ) -> Result<StoredFile, DestinationError> {
+        let bytes = html.len() as u64;
+        let sha256 = Sha256(sha2::Sha256::digest(&html).into());
+        let uri = self.put(run, RunFile::Report, html).await?;
+        Ok(StoredFile { uri, bytes, sha256 })
+    }
+
+    /// Writes a whole file, and gives its place.
+    async fn put(
+        &self,
+        run: &RunId,
+        file: RunFile,
+        content: Vec<u8>,
+    ) -> Result<String, DestinationError> {
         match self {
-            Self::Directory(directory) => directory.put_manifest(run, json).await,
-            Self::Bucket(bucket) => bucket.put_manifest(run, json).await,
+            Self::Directory(directory) => directory.put(run, file, content).await,
+            Self::Bucket(bucket) => bucket.put(run, file, content).await,
         }
     }
 }

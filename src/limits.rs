@@ -29,6 +29,8 @@ pub struct Limits {
     pub outage: Duration,
     /// Dumps within one window.
     pub snapshots: u32,
+    /// How long a run's page may take to be made and written: its manifest waits for it.
+    pub report: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
     /// The clock on the wall. It may step at any time, so no time between two moments is taken from it.
@@ -74,6 +76,7 @@ impl Default for Limits {
             gate: Duration::from_secs(5 * 60),
             outage: Duration::from_secs(5 * 60),
             snapshots: 48,
+            report: Duration::from_secs(60),
             progress: Duration::from_secs(30),
             now: Timestamp::now,
             bucket: BucketLimits::default(),
@@ -264,3 +267,10 @@ pub const PIECES_WAITING: usize = 4;
 
 /// The most bytes of profiles that a report is made of. Those of 2,000 pods take a tenth of it.
 pub const REPORT_PROFILES: u64 = 4 << 30;
+
+/// The most of them that a run keeps for its page: a quarter of the temporary volume of `deploy/`, which the dump needs,
+/// too.
+pub const RUN_REPORT_PROFILES: u64 = 128 << 20;
+
+/// The room on the temporary volume that is left to the dump: with less, a run keeps nothing for its page.
+pub const DUMP_ROOM: u64 = 32 << 20;

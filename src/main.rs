@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use cluster_profiler_job::commands::Bounds;
+use cluster_profiler_job::commands::{Bounds, Fetch};
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::report::Wanted;
 use cluster_profiler_job::{commands, outcome, run};
@@ -49,10 +49,21 @@ fn main() -> std::io::Result<ExitCode> {
             let signals = signals(&runtime)?;
             runtime.block_on(commands::unless_told(commands::ls(environment), signals))
         }
-        Some(Command::Get { run_id }) => {
+        Some(Command::Get {
+            run_id,
+            report,
+            output,
+        }) => {
             let signals = signals(&runtime)?;
-            let get = async move { commands::get(environment, &run_id).await };
-            runtime.block_on(commands::unless_told(get, signals))
+            let fetch = Fetch {
+                run_id,
+                report,
+                output,
+            };
+            runtime.block_on(commands::unless_told(
+                commands::get(environment, fetch),
+                signals,
+            ))
         }
         Some(Command::Report {
             run,

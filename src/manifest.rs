@@ -70,7 +70,13 @@ pub struct Manifest {
     /// Names in a dump that nobody asked for; their data was dropped.
     pub refused: Vec<UnexpectedName>,
     /// The archive that this manifest vouches for.
-    pub archive: Archive,
+    pub archive: StoredFile,
+    /// The page beside the archive that says what the run found, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<StoredFile>,
+    /// Why there is no such page, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_report: Option<String>,
     /// What was wrong with the destination, if the archive is at the fallback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_reason: Option<String>,
@@ -154,19 +160,19 @@ pub enum EndedBy {
     Died,
 }
 
-/// The archive at its destination.
+/// One of a run's files at its destination: the archive, or the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Archive {
+pub struct StoredFile {
     /// Where it is.
     pub uri: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The SHA-256 of the tar.gz.
+    /// Its SHA-256.
     pub sha256: Sha256,
 }
 
-impl Archive {
-    /// What is wrong with an archive of so many bytes and this SHA-256, after its name; `None` if it is this one.
+impl StoredFile {
+    /// What is wrong with a file of so many bytes and this SHA-256, after its name; `None` if it is this one.
     pub fn fault_of(&self, bytes: u64, sha256: Sha256) -> Option<String> {
         if (bytes, sha256) == (self.bytes, self.sha256) {
             return None;

@@ -2,6 +2,7 @@
 //!
 //! [`work`] has its phases, in order.
 
+mod archive_worth;
 mod archive_writer;
 pub(crate) mod context;
 mod destination_patience;
@@ -15,6 +16,8 @@ pub(crate) mod phase_results;
 mod pod_results;
 mod profiler_off;
 mod profiler_switch;
+mod report_page;
+mod report_shipping;
 mod resume;
 mod retention;
 mod rollback;

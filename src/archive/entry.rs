@@ -97,14 +97,26 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Has its content read, unpacked.
+    ///
+    /// # Errors
+    /// Those of whoever reads it, or its temporary file cannot be read.
+    pub fn read_content<T>(
+        &mut self,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let done = read(&mut MultiGzDecoder::new(&mut self.compressed));
+        self.compressed.rewind()?;
+        done
+    }
+
     /// Its content, unpacked. What outgrows memory goes to a file in `temporary`.
     ///
     /// # Errors
     /// A temporary file cannot be read or written.
     pub(super) fn content(&mut self, temporary: &Path) -> io::Result<SpooledTempFile> {
         let mut content = tempfile::spooled_tempfile_in(MEMORY, temporary);
-        io::copy(&mut MultiGzDecoder::new(&mut self.compressed), &mut content)?;
-        self.compressed.rewind()?;
+        self.read_content(|unpacked| io::copy(unpacked, &mut content))?;
         content.rewind()?;
         Ok(content)
     }

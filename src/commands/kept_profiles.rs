@@ -173,7 +173,7 @@ async fn damaged<'a>(
         };
         let is_of_run = manifest.run_id == run.as_str();
         let is_understood = manifest.schema_version <= SCHEMA_VERSION;
-        if is_of_run && is_understood && place.open(run).await.is_ok() {
+        if is_of_run && is_understood && place.open(run, RunFile::Archive).await.is_ok() {
             return Some((manifest, place));
         }
     }

@@ -1,14 +1,11 @@
-//! `ls` and `get`: the runs that are kept at the destination and the fallback.
+//! `ls`, and what all have in common that read the runs which are kept at the destination and the fallback.
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 
-use sha2::Digest;
-
-use crate::config::{RunFile, RunId, places};
+use crate::config::{RunId, places};
 use crate::destination::{Destination, DestinationError, Found, Listed, Summary};
 use crate::limits::BucketLimits;
-use crate::manifest::{Archive, Sha256};
 use crate::outcome::ExitCode;
 use crate::run::status::log::complain;
 
@@ -29,17 +26,6 @@ type Row = [String; 7];
 pub async fn ls(environment: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
     match destinations(environment) {
         Ok(destinations) => code_of(print_runs(&destinations).await),
-        Err(code) => code,
-    }
-}
-
-/// `get`: writes a run's archive to the standard output, and checks it against its manifest on the way.
-pub async fn get(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    run: &RunId,
-) -> ExitCode {
-    match destinations(environment) {
-        Ok(destinations) => code_of(print_archive(&destinations, run).await),
         Err(code) => code,
     }
 }
@@ -164,29 +150,7 @@ fn table(rows: &[Row]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// Writes the archive of the first destination that has the run.
-async fn print_archive(
-    destinations: &[Destination],
-    run: &RunId,
-) -> Result<ExitCode, DestinationError> {
-    if std::io::stdout().is_terminal() {
-        complain(format_args!(
-            "the archive is no text for a terminal: cluster-profiler-job get {run} > {}",
-            run.file_name(RunFile::Archive)
-        ));
-        return Ok(ExitCode::Usage);
-    }
-    match Destination::find_among(destinations, run).await? {
-        (Found::Complete(manifest), Some(destination)) => {
-            copy_archive(destination, run, &manifest.archive).await
-        }
-        (found, _) => {
-            complain(format_args!("{}", why_missing(run, &found)));
-            Ok(ExitCode::Finding)
-        }
-    }
-}
-
+/// Why there is no whole run, for a person.
 pub(super) fn why_missing(run: &RunId, found: &Found) -> String {
     match found {
         Found::Unfinished(_) => {
@@ -200,34 +164,4 @@ pub(super) fn why_missing(run: &RunId, found: &Found) -> String {
             format!("there is no run {run}: cluster-profiler-job ls shows those that are there")
         }
     }
-}
-
-async fn copy_archive(
-    destination: &Destination,
-    run: &RunId,
-    expected: &Archive,
-) -> Result<ExitCode, DestinationError> {
-    let mut download = destination.open(run).await?;
-    let (mut hash, mut bytes, mut out) = (sha2::Sha256::new(), 0, std::io::stdout());
-    while let Some(chunk) = download.next().await? {
-        hash.update(&chunk);
-        bytes += chunk.len() as u64;
-        if let Err(error) = out.write_all(&chunk) {
-            complain(format_args!("the archive cannot be written: {error}"));
-            return Ok(ExitCode::Finding);
-        }
-    }
-    if let Err(error) = out.flush() {
-        complain(format_args!("the archive cannot be written: {error}"));
-        return Ok(ExitCode::Finding);
-    }
-    let sha256 = Sha256(hash.finalize().into());
-    let Some(fault) = expected.fault_of(bytes, sha256) else {
-        return Ok(ExitCode::Complete);
-    };
-    complain(format_args!(
-        "{} {fault}; do not use what was written",
-        expected.uri
-    ));
-    Ok(ExitCode::Finding)
 }

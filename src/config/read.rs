@@ -114,6 +114,7 @@ fn read_config(
         keep_originals: faults.read(settings.originals())?,
         baseline: faults.read(settings.baseline())?,
         snapshots: read_snapshots(faults, settings)?,
+        report: faults.read(settings.report())?,
         enable_policy: faults.read(settings.feature_gate())?,
         concurrency: faults.read(settings.concurrency())? as usize,
         min_complete: faults.read(settings.min_complete())?,

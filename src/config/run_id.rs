@@ -13,22 +13,26 @@ const BESIDE: &str = ".beside";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(String);
 
-/// One of the two files that a run leaves at a destination.
+/// One of the files that a run leaves at a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunFile {
     /// The archive, `profile-RUN_ID.tar.gz`.
     Archive,
+    /// The page that says what the run found, `profile-RUN_ID.html`, where there is one.
+    Report,
     /// The manifest, `profile-RUN_ID.json`, which is written when the archive is whole.
     Manifest,
 }
 
 impl RunFile {
-    const ALL: [Self; 2] = [Self::Archive, Self::Manifest];
+    /// All of them, in the order in which they are written.
+    pub const ALL: [Self; 3] = [Self::Archive, Self::Report, Self::Manifest];
 
     /// What its name ends with.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Archive => ".tar.gz",
+            Self::Report => ".html",
             Self::Manifest => ".json",
         }
     }
@@ -37,6 +41,7 @@ impl RunFile {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Archive => "application/gzip",
+            Self::Report => "text/html; charset=utf-8",
             Self::Manifest => "application/json",
         }
     }

@@ -38,6 +38,8 @@ pub struct Config {
     pub baseline: bool,
     /// The dumps within the window, if there are to be any.
     pub snapshots: Option<SnapshotConfig>,
+    /// Whether a page that says what the run found is put beside the archive.
+    pub report: bool,
     /// Pods that the native engine fetches at once.
     pub concurrency: usize,
     /// What is done about a profiler that is off.

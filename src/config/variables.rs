@@ -118,6 +118,9 @@ variables! {
     snapshot_kinds: BTreeSet<Kind>, kinds,
         default "heap,goroutine",
         "comma list of the kinds of profile that such a dump keeps: allocs, block, goroutine, heap, mutex, threadcreate";
+    report: bool, boolean,
+        default "false",
+        "whether a run puts a page beside its archive that says what it found; one that cannot be made costs nothing but itself";
     concurrency: u32, number(1..=64),
         default "12",
         "pods asked for at once (native), 1 to 64";

@@ -19,7 +19,7 @@ use super::summary::{Summary, read_whole};
 use crate::config::{RunFile, RunId};
 use crate::errors::{joined, lock};
 use crate::file;
-use crate::manifest::{Archive, Manifest, Sha256};
+use crate::manifest::{Manifest, Sha256, StoredFile};
 
 /// The name of the probe: a file that is written as archives and manifests are, and deleted.
 const PROBE: &str = ".cluster-profiler-job.probe";
@@ -47,7 +47,7 @@ pub struct DirectoryUpload {
     bytes: u64,
 }
 
-/// An archive that is being read from a directory.
+/// A file of a run that is being read from a directory.
 #[derive(Debug)]
 pub struct DirectoryDownload {
     path: PathBuf,
@@ -132,8 +132,12 @@ impl Directory {
         .await
     }
 
-    pub(super) async fn open(&self, run: &RunId) -> Result<DirectoryDownload, DestinationError> {
-        let path = self.file(run, RunFile::Archive);
+    pub(super) async fn open(
+        &self,
+        run: &RunId,
+        file: RunFile,
+    ) -> Result<DirectoryDownload, DestinationError> {
+        let path = self.file(run, file);
         match tokio::fs::File::open(&path).await {
             Ok(file) => Ok(DirectoryDownload { path, file }),
             Err(error) => Err(DestinationError::io("read", &path, &error)),
@@ -173,13 +177,16 @@ impl Directory {
         lock(&self.unfinished)
     }
 
-    pub(super) async fn put_manifest(
+    pub(super) async fn put(
         &self,
         run: &RunId,
-        json: Vec<u8>,
-    ) -> Result<(), DestinationError> {
-        let target = self.file(run, RunFile::Manifest);
-        self.blocking(move |_| write_durably(&target, &json)).await
+        file: RunFile,
+        content: Vec<u8>,
+    ) -> Result<String, DestinationError> {
+        let target = self.file(run, file);
+        let uri = uri(&target);
+        let write = move |_: &Self| write_durably(&target, &content);
+        self.blocking(write).await.map(|()| uri)
     }
 
     pub(super) async fn remove(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
@@ -208,9 +215,11 @@ impl Directory {
 }
 
 fn files_of(run: &RunId) -> Vec<String> {
-    [RunFile::Archive, RunFile::Manifest]
-        .map(|file| run.file_name(file))
-        .into()
+    RunFile::ALL.map(|file| run.file_name(file)).into()
+}
+
+fn uri(file: &Path) -> String {
+    format!("file://{}", file.display())
 }
 
 /// The time of a file's last change, if the file is there and has one.
@@ -257,7 +266,7 @@ impl DirectoryUpload {
         synced.map_err(|error| self.fault(&error))
     }
 
-    pub(super) async fn finish(mut self) -> Result<Archive, DestinationError> {
+    pub(super) async fn finish(mut self) -> Result<StoredFile, DestinationError> {
         self.store().await?;
         let Self {
             temporary,
@@ -266,10 +275,10 @@ impl DirectoryUpload {
             bytes,
         } = self;
         let blocking_file = file.into_std().await;
-        let uri = format!("file://{}", temporary.target().display());
+        let uri = uri(temporary.target());
         joined(tokio::task::spawn_blocking(move || temporary.publish(&blocking_file)).await)?;
         let sha256 = Sha256(hash.finalize().into());
-        Ok(Archive { uri, bytes, sha256 })
+        Ok(StoredFile { uri, bytes, sha256 })
     }
 
     fn fault(&self, error: &io::Error) -> DestinationError {

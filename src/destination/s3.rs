@@ -36,7 +36,7 @@ pub struct Bucket {
     unfinished: Unfinished,
 }
 
-/// An archive that is being read from a bucket.
+/// A file of a run that is being read from a bucket.
 #[derive(Debug)]
 pub struct BucketDownload {
     uri: String,
@@ -113,8 +113,12 @@ impl Bucket {
         Ok(from_files(self.objects.list(RunId::FILE_PREFIX).await?))
     }
 
-    pub(super) async fn open(&self, run: &RunId) -> Result<BucketDownload, DestinationError> {
-        let key = self.key(run, RunFile::Archive);
+    pub(super) async fn open(
+        &self,
+        run: &RunId,
+        file: RunFile,
+    ) -> Result<BucketDownload, DestinationError> {
+        let key = self.key(run, file);
         match self.objects.open(&key).await {
             Ok(body) => Ok(BucketDownload {
                 uri: self.objects.uri(&key),
@@ -159,20 +163,17 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn put_manifest(
+    pub(super) async fn put(
         &self,
         run: &RunId,
-        json: Vec<u8>,
-    ) -> Result<(), DestinationError> {
-        let (objects, key, mark) = (
-            &self.objects,
-            self.key(run, RunFile::Manifest),
-            Mark::of(&json),
-        );
-        let (media_type, body) = (RunFile::Manifest.media_type(), Bytes::from(json));
+        file: RunFile,
+        content: Vec<u8>,
+    ) -> Result<String, DestinationError> {
+        let (objects, key, mark) = (&self.objects, self.key(run, file), Mark::of(&content));
+        let (media_type, body) = (file.media_type(), Bytes::from(content));
         let put = || objects.put_once(&key, body.clone(), media_type, &mark);
         until_it_appears(objects, &key, &mark, put).await?;
-        Ok(())
+        Ok(objects.uri(&key))
     }
 
     pub(super) async fn remove(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use crate::component::Component;
 use crate::config::MinComplete;
 use crate::errors::plain;
-use crate::manifest::{Archive, KubeVirt, Manifest, SCHEMA_VERSION, State};
+use crate::manifest::{KubeVirt, Manifest, SCHEMA_VERSION, State, StoredFile};
 use crate::outcome::ExitCode;
 
 /// The longest manifest that is read. One of 10,000 pods has some 30 MB.
@@ -51,7 +51,13 @@ pub struct Summary {
     #[serde(default, deserialize_with = "count")]
     unstopped: usize,
     /// The archive that the manifest vouches for.
-    pub archive: Archive,
+    pub archive: StoredFile,
+    /// The page beside it, if there is one.
+    #[serde(default)]
+    pub report: Option<StoredFile>,
+    /// Why there is none, if one was asked for.
+    #[serde(default)]
+    pub no_report: Option<String>,
     /// The workload's exit code, if it told.
     pub workload_exit_code: Option<u8>,
     /// The number that the run exited with.
@@ -126,6 +132,10 @@ impl Summary {
         }
         summary.archive.uri = plain(&summary.archive.uri);
         summary.kubevirt.uid = summary.kubevirt.uid.map(|uid| plain(&uid));
+        summary.no_report = summary.no_report.map(|why| plain(&why));
+        if let Some(report) = &mut summary.report {
+            report.uri = plain(&report.uri);
+        }
         Ok(Ok(summary))
     }
 

@@ -1,11 +1,11 @@
-//! Archives on their way to a destination, and from one.
+//! Files on their way to a destination, and from one.
 
 use bytes::Bytes;
 
 use super::directory::{DirectoryDownload, DirectoryUpload};
 use super::error::DestinationError;
 use super::s3::{BucketDownload, BucketUpload};
-use crate::manifest::Archive;
+use crate::manifest::StoredFile;
 
 /// An archive that is being written to a destination.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub enum Upload {
     Bucket(BucketUpload),
 }
 
-/// An archive that is being read from a destination.
+/// A file of a run that is being read from a destination.
 #[derive(Debug)]
 pub enum Download {
     /// From a directory.
@@ -60,7 +60,7 @@ impl Upload {
     ///
     /// # Errors
     /// The archive cannot be written; nothing has its name then.
-    pub async fn finish(self) -> Result<Archive, DestinationError> {
+    pub async fn finish(self) -> Result<StoredFile, DestinationError> {
         match self {
             Self::Directory(upload) => upload.finish().await,
             Self::Bucket(upload) => upload.finish().await,
@@ -72,7 +72,7 @@ impl Download {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// The archive cannot be read on; what was read before is not all of it.
+    /// The file cannot be read on; what was read before is not all of it.
     pub async fn next(&mut self) -> Result<Option<Bytes>, DestinationError> {
         match self {
             Self::Directory(download) => download.next().await,

@@ -1,11 +1,10 @@
 //! One profile, for a report.
 
 use std::io::{self, Read, Seek};
+use std::ops::Range;
 
-use hashbrown::HashMap;
-
-use super::tree::Tree;
-use crate::pprof::{Frame, Header, ProfileReader};
+use super::tree::{Tree, TreeName};
+use crate::pprof::{Header, ProfileReader, Sample};
 
 /// The index of the value that a viewer shows when none is asked for.
 pub(super) fn shown_first(header: &Header) -> usize {
@@ -22,31 +21,49 @@ pub(super) fn shown_first(header: &Header) -> usize {
 /// It cannot be read.
 pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
     let mut tree = Tree::new(profile.header().sample_types.clone());
-    let mut known = HashMap::new();
+    let mut named = Named::default();
     let mut stack = Vec::new();
     profile.each_sample(|sample| {
         if sample.values.iter().all(|value| *value == 0) {
             return Ok(());
         }
         stack.clear();
-        stack.extend(
-            sample
-                .frames()
-                .map(|frame| name(&mut tree, &mut known, frame)),
-        );
-        stack.reverse();
+        for location in sample.locations().iter().rev() {
+            stack.extend(named.location(*location, sample, &mut tree));
+        }
         tree.add_named(&stack, sample.values);
         Ok(())
     })?;
     Ok(tree)
 }
 
-/// The index of a frame's name. A name is looked up once, and then known by its place in the profile's table.
-fn name(tree: &mut Tree, known: &mut HashMap<usize, Option<u32>>, frame: Frame<'_>) -> Option<u32> {
-    match frame.function {
-        "" => tree.name_index(&format!("{:016x}", frame.address)),
-        name => *known
-            .entry(name.as_ptr().addr())
-            .or_insert_with(|| tree.name_index(name)),
+/// The names of a profile's locations in a tree. There are far more samples than locations.
+#[derive(Default)]
+struct Named {
+    /// Where the names of each location stand, once they are known.
+    places: Vec<Option<Range<usize>>>,
+    names: Vec<TreeName>,
+}
+
+impl Named {
+    /// The names of a location from the outermost.
+    fn location(&mut self, location: u32, sample: &Sample<'_>, tree: &mut Tree) -> &[TreeName] {
+        let index = location as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, None);
+        }
+        let place = self.places[index].get_or_insert_with(|| {
+            let begin = self.names.len();
+            let names = sample
+                .frames_of(location)
+                .map(|frame| match frame.function {
+                    "" => tree.name_index(&format!("{:016x}", frame.address)),
+                    name => tree.name_index(name),
+                });
+            self.names.extend(names);
+            self.names[begin..].reverse();
+            begin..self.names.len()
+        });
+        &self.names[place.clone()]
     }
 }

@@ -11,7 +11,7 @@ use super::findings::Findings;
 use crate::component::Component;
 use crate::config::RunId;
 use crate::manifest::{
-    Archive, ExpectedPod, Gate, KubeVirt, Manifest, Pod, Surroundings, UnexpectedName,
+    ExpectedPod, Gate, KubeVirt, Manifest, Pod, StoredFile, Surroundings, UnexpectedName,
     WindowNumbers,
 };
 
@@ -102,6 +102,8 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
         cluster_file,
         refused,
         archive,
+        report,
+        no_report,
         fallback_reason,
         phases: _,
         vmi_latencies,
@@ -113,6 +115,8 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
         reason,
     } = manifest;
     rewrite_archive(archive, run_id, names);
+    // The page of the run itself has its names.
+    *report = None;
     *run_id = names.known(run_id);
     let given = take(labels).into_iter();
     *labels = given
@@ -159,7 +163,8 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
         snapshot.name = names.text(&snapshot.name);
         rewrite_texts(&mut snapshot.why, names);
     }
-    rewrite_texts(changed.iter_mut().chain(fallback_reason), names);
+    let reasons = changed.iter_mut().chain(fallback_reason);
+    rewrite_texts(reasons.chain(no_report), names);
     rewrite_texts(warnings.iter_mut().chain([reason]), names);
 }
 
@@ -170,7 +175,7 @@ fn rewrite_texts<'a>(texts: impl IntoIterator<Item = &'a mut String>, names: &mu
 }
 
 /// The place is replaced whole, and the file's name has the run's id in it.
-fn rewrite_archive(archive: &mut Archive, run: &str, names: &mut Names) {
+fn rewrite_archive(archive: &mut StoredFile, run: &str, names: &mut Names) {
     let place = archive.uri.rsplit_once('/').map_or("", |(place, _)| place);
     let place = names.of("destination", place);
     archive.uri = format!("{place}/{}{}.tar.gz", RunId::FILE_PREFIX, names.known(run));

@@ -154,6 +154,11 @@ impl ProfileStore {
         Ok(())
     }
 
+    /// Why the store takes nothing more, if its file cannot be written.
+    pub fn failure(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
     /// Notes that a file could not be read, and why.
     pub fn note_unread(&mut self, path: &str, why: impl ToString) {
         if self.unread.len() >= MOST_UNREAD {

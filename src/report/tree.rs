@@ -14,6 +14,12 @@ const MOST_NAMES: usize = 2 << 20;
 /// The name of a node that stands for small ones.
 const SMALL: &str = "(small frames)";
 
+/// A name in a tree, by index; none if the tree had no room for it.
+pub(super) type TreeName = Option<u32>;
+
+/// A caller's node and the name of what it calls.
+type Call = u64;
+
 /// A tree of calls. A node is a function as it was called by those above it; the root has no name.
 #[derive(Debug)]
 pub struct Tree {
@@ -21,7 +27,9 @@ pub struct Tree {
     names: IndexSet<Box<str>, hashbrown::DefaultHashBuilder>,
     name_bytes: usize,
     nodes: Vec<TreeNode>,
-    by_call: HashMap<(u32, u32), u32>,
+    by_call: HashMap<Call, u32>,
+    /// The names and nodes of the stack that was added last: the next one begins like it most often.
+    last: Vec<(u32, u32)>,
     /// The values of each node's own, one node after another.
     own: Vec<i64>,
     /// Samples whose innermost functions were left out.
@@ -49,6 +57,7 @@ impl Tree {
             name_bytes: 0,
             nodes: vec![TreeNode { caller: 0, name: 0 }],
             by_call: HashMap::new(),
+            last: Vec::new(),
             own,
             cut: 0,
             folded: HashMap::new(),
@@ -101,15 +110,22 @@ impl Tree {
         self.add_named(&names, values);
     }
 
-    /// The same of a stack of names by index; one that found no room is none.
-    pub(super) fn add_named(&mut self, outermost_first: &[Option<u32>], values: &[i64]) {
-        let mut node = 0;
-        for name in outermost_first {
-            let Some(next) = name.and_then(|name| self.called_by(node, name)) else {
+    /// Adds a stack of names of this tree, from the outermost, and its values.
+    pub(super) fn add_named(&mut self, outermost_first: &[TreeName], values: &[i64]) {
+        let last = self.last.iter().map(|(name, _)| Some(*name));
+        let mut both = last.zip(outermost_first);
+        let shared = both.position(|(last, name)| last != *name);
+        let shared = shared.unwrap_or(self.last.len().min(outermost_first.len()));
+        self.last.truncate(shared);
+        let mut node = self.last.last().map_or(0, |(_, node)| *node);
+        for name in outermost_first.iter().skip(shared) {
+            let next = name.and_then(|name| Some((name, self.called_by(node, name)?)));
+            let Some((name, next)) = next else {
                 self.cut += 1;
                 break;
             };
             node = next;
+            self.last.push((name, node));
         }
         self.add_own(node, values);
     }
@@ -117,16 +133,18 @@ impl Tree {
     /// Adds all of another tree, whose values mean the same.
     pub fn absorb(&mut self, other: &Self) {
         self.cut += other.cut;
-        let names = other.names.iter();
-        let names: Vec<_> = names.map(|name| self.name_index(name)).collect();
+        let names: Vec<_> = other
+            .names
+            .iter()
+            .map(|name| self.name_index(name))
+            .collect();
         let mut here = vec![0; other.nodes.len()];
         let mut is_cut = vec![false; other.nodes.len()];
         for (index, node) in other.nodes.iter().enumerate() {
             let caller = node.caller as usize;
             if index > 0 {
                 here[index] = here[caller];
-                let name = names.get(node.name as usize).copied().flatten();
-                let name = name.filter(|_| !is_cut[caller]);
+                let name = names[node.name as usize].filter(|_| !is_cut[caller]);
                 match name.and_then(|name| self.called_by(here[caller], name)) {
                     Some(called) => here[index] = called,
                     None => is_cut[index] = true,
@@ -191,8 +209,24 @@ impl Tree {
         self.called_by(caller, name)
     }
 
-    /// The index of a name, which is added if it is new; `None` if there is no room.
-    pub(super) fn name_index(&mut self, name: &str) -> Option<u32> {
+    /// The same of a name of this tree.
+    fn called_by(&mut self, caller: u32, name: u32) -> Option<u32> {
+        let call = u64::from(caller) << 32 | u64::from(name);
+        if let Some(node) = self.by_call.get(&call) {
+            return Some(*node);
+        }
+        if self.nodes.len() >= MOST_NODES {
+            return None;
+        }
+        let node = self.nodes.len() as u32;
+        self.nodes.push(TreeNode { caller, name });
+        self.own.extend(self.types.iter().map(|_| 0));
+        self.by_call.insert(call, node);
+        Some(node)
+    }
+
+    /// The index of a name, which is added if it is new.
+    pub(super) fn name_index(&mut self, name: &str) -> TreeName {
         if let Some(known) = self.names.get_index_of(name) {
             return Some(known as u32);
         }
@@ -202,20 +236,6 @@ impl Tree {
         }
         self.name_bytes += name.len();
         Some(self.names.insert_full(name.into()).0 as u32)
-    }
-
-    fn called_by(&mut self, caller: u32, name: u32) -> Option<u32> {
-        if let Some(node) = self.by_call.get(&(caller, name)) {
-            return Some(*node);
-        }
-        if self.nodes.len() >= MOST_NODES {
-            return None;
-        }
-        let node = self.nodes.len() as u32;
-        self.nodes.push(TreeNode { caller, name });
-        self.own.extend(self.types.iter().map(|_| 0));
-        self.by_call.insert((caller, name), node);
-        Some(node)
     }
 
     /// A new node among what a node calls, for those that are too small for nodes of their own.

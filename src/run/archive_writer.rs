@@ -10,7 +10,8 @@ use tokio::task::spawn_blocking;
 use super::judgement::{Expectation, judge};
 use super::outcome::Fault;
 use super::pod_results::{PodResults, ShippedPod};
-use crate::archive::{Entry, Framing, SnapshotProfile, Snapshots, Spool};
+use super::report_page::ReportPage;
+use crate::archive::{Entry, EntryError, Framing, SnapshotProfile, Snapshots, Spool};
 use crate::cluster::install::Install;
 use crate::destination::Upload;
 use crate::engine::PodDump;
@@ -25,14 +26,17 @@ const CHUNK: usize = 256 * 1024;
 pub(super) struct ArchiveWriter {
     framing: Framing,
     upload: Upload,
+    /// The page that is made of what passes.
+    page: ReportPage,
 }
 
 impl ArchiveWriter {
     /// Begins with an upload.
-    pub(super) fn new(upload: Upload) -> Self {
+    pub(super) fn new(upload: Upload, page: ReportPage) -> Self {
         Self {
             framing: Framing::default(),
             upload,
+            page,
         }
     }
 
@@ -81,8 +85,10 @@ impl ArchiveWriter {
         let dumped_at = bundle.dumped_at;
         let sampled = bundle.sampled();
         let entries = bundle.entries.into_values().chain(bundle.originals);
+        let entries = entries.chain(bundle.differences).collect();
+        let entries = self.page.keep_all(entries).await;
         let mut files = Vec::new();
-        for entry in entries.chain(bundle.differences) {
+        for entry in entries {
             files.push(self.write_entry(entry, dumped_at).await?);
         }
         let bytes = files.iter().map(|file| file.bytes).sum();
@@ -117,8 +123,12 @@ impl ArchiveWriter {
         }
         let (mut files, mut unread) = (Vec::new(), None);
         for profile in profiles {
-            let (snapshots, pod) = (snapshots.clone(), pod.to_owned());
-            let entry = spawn_blocking(move || snapshots.entry(&pod, &profile));
+            let (snapshots, pod, page) = (snapshots.clone(), pod.to_owned(), self.page.clone());
+            let entry = spawn_blocking(move || {
+                let (mut entry, time) = snapshots.entry(&pod, &profile)?;
+                page.keep(&mut entry);
+                Ok::<_, EntryError>((entry, time))
+            });
             match joined(entry.await) {
                 Ok((entry, time)) => files.push(self.write_entry(entry, time).await?),
                 Err(error) => {

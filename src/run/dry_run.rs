@@ -66,9 +66,14 @@ pub(super) async fn tell(
     let place = &config.destination;
     let archive = config.run_id.file_name(RunFile::Archive);
     let manifest = config.run_id.file_name(RunFile::Manifest);
+    let page = if config.report {
+        format!(", {}", config.run_id.file_name(RunFile::Report))
+    } else {
+        String::new()
+    };
     say(
         "ship",
-        &format!("write {place}{archive} and then {manifest}"),
+        &format!("write {place}{archive}{page} and then {manifest}"),
     );
     if let Some(place) = &config.fallback {
         say(

@@ -2,13 +2,14 @@
 
 use tokio::time::{sleep, timeout};
 
+use super::archive_worth::Worth;
 use super::context::{Context, Target};
 use super::destination_patience::insist;
 use super::outcome::Fault;
 use crate::config::RunId;
-use crate::destination::{Destination, DestinationError, Found, PodCounts, ShippedRun};
+use crate::destination::{Destination, DestinationError, Found, ShippedRun};
 use crate::limits::{ADVICE_WAIT, TOLD_LOOK};
-use crate::manifest::{Pod, VmiLatencies};
+use crate::manifest::Pod;
 
 /// What earlier attempts have left at the destinations.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct EarlierArchive {
 #[derive(Debug)]
 enum Here {
     Nothing,
+    /// An archive that no manifest vouches for, and maybe its page.
+    Unfinished,
     Manifest(Earlier),
     Unknown,
 }
@@ -35,40 +38,6 @@ enum Here {
 struct Earlier {
     worth: Worth,
     shipped: ShippedRun,
-}
-
-/// What an archive of a run is worth beside another, the field that counts most first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Worth {
-    complete: usize,
-    /// What no other attempt can bring again: how many it has of deltas, snapshots, and latencies from a watch.
-    of_window: usize,
-    with_files: usize,
-}
-
-impl Worth {
-    /// Of an archive with these pods.
-    pub(super) fn new<'a>(
-        counts: &PodCounts,
-        pods: impl Iterator<Item = &'a Pod>,
-        has_snapshots: bool,
-        vmis: Option<&VmiLatencies>,
-    ) -> Self {
-        let has_baseline = |pod: &Pod| {
-            let numbers = pod.in_window.as_ref();
-            numbers.is_some_and(|numbers| numbers.baseline_at.is_some())
-        };
-        let of_window = [
-            pods.into_iter().any(has_baseline),
-            has_snapshots,
-            vmis.is_some_and(|latencies| latencies.watched),
-        ];
-        Self {
-            complete: counts.complete(),
-            of_window: of_window.into_iter().filter(|has| *has).count(),
-            with_files: counts.with_files(),
-        }
-    }
 }
 
 impl EarlierArchive {
@@ -121,11 +90,20 @@ impl EarlierArchive {
         self.best().is_none()
     }
 
+    /// Whether an attempt may have left a page where the new archive goes.
+    pub(super) fn may_have_page(&self) -> bool {
+        match &self.here {
+            Here::Nothing => false,
+            Here::Unfinished | Here::Unknown => true,
+            Here::Manifest(earlier) => earlier.shipped.manifest.report.is_some(),
+        }
+    }
+
     /// The archive that has the most, wherever it is.
     fn best(&self) -> Option<&Earlier> {
         let here = match &self.here {
             Here::Manifest(earlier) => Some(earlier),
-            Here::Nothing | Here::Unknown => None,
+            Here::Nothing | Here::Unfinished | Here::Unknown => None,
         };
         let all = here.into_iter().chain(&self.elsewhere);
         all.reduce(|best, other| {
@@ -164,7 +142,7 @@ impl EarlierArchive {
     ) -> Result<(), DestinationError> {
         let removed = || target.destination.remove_manifest(&self.run_id);
         match &self.here {
-            Here::Nothing => Ok(()),
+            Here::Nothing | Here::Unfinished => Ok(()),
             Here::Manifest(earlier) => {
                 *context.set_aside() = Some(earlier.shipped.clone());
                 let given_up = context.shutdown.stop_time_is_over();
@@ -237,7 +215,8 @@ async fn look_once(
     cluster: Option<&str>,
 ) -> Result<Here, DestinationError> {
     match place.find(run_id).await?.of_cluster(cluster) {
-        Found::Absent | Found::Unfinished(_) => Ok(Here::Nothing),
+        Found::Absent => Ok(Here::Nothing),
+        Found::Unfinished(_) => Ok(Here::Unfinished),
         Found::Invalid(error) | Found::Mismatched(error) => Err(error),
         Found::Unknown => Ok(Here::Unknown),
         Found::Complete(summary) => {

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use super::outcome::Fault;
 use super::pod_results::PodResults;
+use super::report_page::ReportPage;
 use crate::cluster::install::Install;
 use crate::cluster::lease::Journal;
 use crate::cluster::pods::ComponentPod;
@@ -12,7 +13,7 @@ use crate::cluster::profiler::ProfilerState;
 use crate::cluster::vmis::Follower;
 use crate::config::{MinComplete, RunId};
 use crate::destination::{Found, ShippedRun, Summary};
-use crate::manifest::{Archive, ExpectedPod, File, Surroundings, VmiLatencies, Window};
+use crate::manifest::{ExpectedPod, File, StoredFile, Surroundings, VmiLatencies, Window};
 use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
 
@@ -129,7 +130,7 @@ pub(super) struct Stopped {
 /// An archive that is at its destination, and has no manifest yet.
 #[derive(Debug, Clone)]
 pub(super) struct Dumped {
-    pub(super) archive: Archive,
+    pub(super) archive: StoredFile,
     /// The id that the run has at its destination.
     pub(super) run_id: RunId,
     /// `cluster.json`, as it lies in the archive.
@@ -139,11 +140,33 @@ pub(super) struct Dumped {
     pub(super) unstopped: Vec<String>,
     /// The archive of an earlier attempt, if this is it, because it has as much.
     pub(super) kept: Option<ShippedRun>,
+    /// The page that goes beside the archive.
+    pub(super) page: ReportPage,
+    /// Whether an earlier attempt may have left a page of another archive in its place.
+    pub(super) may_have_stale_page: bool,
     /// The engine that dumped.
     pub(super) engine: String,
     /// What the manifest warns of: that another engine dumped than was asked for, that the run has another id, or that the clock was set
     /// back.
     pub(super) warnings: Vec<String>,
+}
+
+impl Dumped {
+    /// The archive of an earlier attempt, with its page, beside which this attempt dumped no more.
+    pub(super) fn of_earlier(kept: ShippedRun, now: &PodResults) -> Self {
+        Self {
+            archive: kept.manifest.archive.clone(),
+            run_id: kept.run_id.clone(),
+            cluster_file: kept.manifest.cluster_file.clone(),
+            pods: PodResults::of_earlier(&kept.manifest, now),
+            unstopped: Vec::new(),
+            page: ReportPage::unwanted(),
+            may_have_stale_page: false,
+            engine: kept.manifest.engine.clone(),
+            warnings: Vec::new(),
+            kept: Some(kept),
+        }
+    }
 }
 
 /// A dump, after which the profiler was put back as it was before the run, or left on for a reason.
@@ -170,7 +193,7 @@ pub(crate) struct Finished {
     /// Why.
     pub(crate) reason: String,
     /// The archive; a dry run has none.
-    pub(crate) archive: Option<Archive>,
+    pub(crate) archive: Option<StoredFile>,
     /// The workload's exit code, if it told.
     pub(crate) workload_exit_code: Option<u8>,
     /// Whether the run is over for good, so that no other attempt is to ship what the pods have.

@@ -262,7 +262,7 @@ pub(crate) fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-fn digest(content: &[u8]) -> Sha256 {
+pub(crate) fn digest(content: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(content).into())
 }
 

@@ -60,6 +60,7 @@ fn ended() -> Journal {
         ],
         unstopped: Vec::new(),
         dumping: None,
+        reporting: false,
     }
 }
 
@@ -88,12 +89,14 @@ fn a_lease_without_a_journal_has_none() {
 }
 
 #[test]
-fn the_engine_that_dumps_is_read_as_it_was_written_and_left_out_when_there_is_none() {
+fn what_may_end_a_run_is_read_as_it_was_written_and_left_out_when_there_is_none() {
     let mut journal = Journal::new("a-run".to_owned());
     let record = |journal: &Journal| journal.annotations()["cluster-profiler-job/record"].clone();
-    assert!(!record(&journal).contains("dumping"));
+    assert!(!record(&journal).contains("dumping") && !record(&journal).contains("reporting"));
     // A later version may have another.
     journal.dumping = Some("another-engine".to_owned());
     assert!(record(&journal).ends_with(r#","dumping":"another-engine"}"#));
+    journal.reporting = true;
+    assert!(record(&journal).ends_with(r#","dumping":"another-engine","reporting":true}"#));
     assert_eq!(Journal::of(&journal.annotations()), Some(journal));
 }

@@ -57,6 +57,8 @@ mod report_page;
 mod report_redact;
 mod report_tree;
 mod retention;
+mod run_report;
+mod run_report_faults;
 mod s3;
 mod s3_faults;
 mod s3_lost_answers;

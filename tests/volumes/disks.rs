@@ -33,13 +33,13 @@ enum Disk {
 }
 
 /// A file system of so many bytes, in the mount namespace of a process that lives as long as this does.
-struct Volume {
+pub(crate) struct Volume {
     path: PathBuf,
     _mounted: (Child, TempDir),
 }
 
 impl Volume {
-    async fn mount(bytes: usize) -> Self {
+    pub(crate) async fn mount(bytes: usize) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let script = format!("mount -t tmpfs -o size={bytes} none \"$1\" && echo && exec cat");
         let mut holder = Command::new("unshare")
@@ -79,7 +79,7 @@ impl Volume {
 }
 
 /// Puts a directory of a place on a volume.
-fn move_to(place: &Place, name: &str, volume: &Volume) {
+pub(crate) fn move_to(place: &Place, name: &str, volume: &Volume) {
     let there = volume.path.join(name);
     std::fs::create_dir(&there).expect("a directory");
     let _ = std::fs::remove_dir(place.path(name));

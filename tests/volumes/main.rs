@@ -14,6 +14,7 @@ mod in_phase;
 mod table;
 
 mod disks;
+mod report;
 
 use std::process::Stdio;
 

@@ -70,6 +70,9 @@ pub struct Journal {
     /// The engine that is dumping, of those that may take more memory than there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dumping: Option<String>,
+    /// Whether the run is making its page, which may take more memory than there is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reporting: bool,
     /// The pods that were started.
     #[serde(skip)]
     pub pods: Vec<StartedPod>,
@@ -130,6 +133,7 @@ impl Journal {
             workload_exit_code: None,
             start_failed: None,
             dumping: None,
+            reporting: false,
             pods: Vec::new(),
             unstopped: Vec::new(),
         }

@@ -6,11 +6,11 @@ use sha2::Digest;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::config::RunId;
+use crate::config::{RunFile, RunId};
 use crate::destination::{ChunkReader, Destination, DestinationError};
 use crate::errors::joined;
 use crate::limits::PIECES_WAITING;
-use crate::manifest::{Archive, Sha256};
+use crate::manifest::{Sha256, StoredFile};
 use crate::report::{ProfileStore, read_archive};
 
 /// Reads a run's profiles. That the archive is not what its manifest says is noted, and what it has is read
@@ -21,10 +21,10 @@ use crate::report::{ProfileStore, read_archive};
 pub(super) async fn download(
     place: &Destination,
     run: &RunId,
-    expected: &Archive,
+    expected: &StoredFile,
     mut store: ProfileStore,
 ) -> Result<ProfileStore, DestinationError> {
-    let mut download = place.open(run).await?;
+    let mut download = place.open(run, RunFile::Archive).await?;
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
     let reading = spawn_blocking(move || {
         let mut chunks = ChunkReader::new(receiver);

@@ -15,7 +15,7 @@ use super::patience::{check, patiently, until_it_appears};
 use crate::config::RunFile;
 use crate::destination::error::DestinationError;
 use crate::errors::{joined, lock};
-use crate::manifest::{Archive, Sha256};
+use crate::manifest::{Sha256, StoredFile};
 
 /// The least that S3 takes for any part but the last.
 const PART: usize = 5 << 20;
@@ -193,7 +193,7 @@ impl BucketUpload {
     ///
     /// # Errors
     /// The bucket refuses a request, or the object has another size than what was sent.
-    pub async fn finish(mut self) -> Result<Archive, DestinationError> {
+    pub async fn finish(mut self) -> Result<StoredFile, DestinationError> {
         self.store().await?;
         if let Some(id) = self.id.clone() {
             self.sent.sort_by_key(|part| part.part_number);
@@ -212,7 +212,7 @@ impl BucketUpload {
             let put = || objects.put_once(key, body.clone(), media_type, mark);
             self.appear(put).await?;
         }
-        Ok(Archive {
+        Ok(StoredFile {
             uri: self.objects.uri(&self.key),
             bytes: self.mark.bytes,
             sha256: Sha256(self.hash.finalize().into()),

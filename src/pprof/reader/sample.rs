@@ -36,9 +36,13 @@ impl LabelId {
 impl<'a> Sample<'a> {
     /// The frames of the stack from the innermost, inlined ones too.
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> {
-        let tables = self.tables;
         let locations = self.locations.iter();
-        locations.flat_map(|location| tables.frames(*location))
+        locations.flat_map(|location| self.frames_of(*location))
+    }
+
+    /// The frames of one of its locations, from the innermost.
+    pub fn frames_of(&self, location: u32) -> impl Iterator<Item = Frame<'a>> + use<'a> {
+        self.tables.frames(location)
     }
 
     /// The labels, in the order in which they stand in the sample.
@@ -62,8 +66,8 @@ impl<'a> Sample<'a> {
         self.tables
     }
 
-    /// The locations from the innermost, by their index in the tables.
-    pub(crate) fn locations(&self) -> &'a [u32] {
+    /// The locations from the innermost. A number means the same location in every sample of the profile.
+    pub fn locations(&self) -> &'a [u32] {
         self.locations
     }
 

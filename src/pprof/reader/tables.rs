@@ -47,7 +47,8 @@ pub(crate) struct Tables {
     functions: Vec<Function>,
     locations: Vec<Location>,
     lines: Vec<Line>,
-    location_ids: HashMap<u64, u32>,
+    /// The locations' indices by id, where some have an id other than their place, counted from 1.
+    location_ids: Option<HashMap<u64, u32>>,
 }
 
 impl Tables {
@@ -77,7 +78,15 @@ impl Tables {
     /// # Errors
     /// It is not there.
     pub(super) fn location_index(&self, id: u64) -> io::Result<u32> {
-        let index = self.location_ids.get(&id).copied();
+        let index = match &self.location_ids {
+            Some(ids) => ids.get(&id).copied(),
+            None => {
+                let place = id
+                    .checked_sub(1)
+                    .and_then(|place| u32::try_from(place).ok());
+                place.filter(|place| (*place as usize) < self.locations.len())
+            }
+        };
         index.ok_or_else(|| {
             invalid(&format!(
                 "it refers to the location {id}, which is not there"
@@ -184,7 +193,13 @@ impl TablesBuilder {
                     lines,
                     end_of_lines: index(tables.lines.len())?,
                 });
-                add_id(&mut tables.location_ids, location.id, "location")?;
+                let place = tables.locations.len() as u64;
+                if tables.location_ids.is_none() && location.id != place {
+                    tables.location_ids = Some((1..place).zip(0..).collect());
+                }
+                if let Some(ids) = &mut tables.location_ids {
+                    add_id(ids, location.id, "location")?;
+                }
             }
             _ => {}
         }

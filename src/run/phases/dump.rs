@@ -11,15 +11,17 @@ use crate::component::Component;
 use crate::destination::ShippedRun;
 use crate::engine::{self, DumpPlan, Engine, Native};
 use crate::limits::REOPENINGS;
+use crate::run::archive_worth::Worth;
 use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
 use crate::run::dump_pass::{Ended, pass};
-use crate::run::earlier_archive::{EarlierArchive, Worth};
+use crate::run::earlier_archive::EarlierArchive;
 use crate::run::judgement::Expectation;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
 use crate::run::pod_results::PodResults;
 use crate::run::profiler_switch;
+use crate::run::report_shipping;
 use crate::run::resume::ChosenEngine;
 use crate::run::snapshots;
 
@@ -115,7 +117,8 @@ async fn ship(
     let earlier = EarlierArchive::find(context, target).await?;
     earlier.remove_left_uploads(context, target).await;
     let upload = target.destination.begin(earlier.new_run_id()).await?;
-    let mut writer = ArchiveWriter::new(upload);
+    let page = report_shipping::begin(context);
+    let mut writer = ArchiveWriter::new(upload, page.clone());
     context.progress.show_dump(pods.len());
     let opened_at = stopped.window.start;
     let cluster_file = writer.write_entry(cluster_json, opened_at).await?;
@@ -182,6 +185,8 @@ async fn ship(
         pods: results,
         unstopped: Vec::new(),
         kept: None,
+        page,
+        may_have_stale_page: earlier.may_have_page(),
         engine: engine.name().to_owned(),
         warnings: chosen
             .reason
@@ -218,16 +223,7 @@ async fn keep(
     if context.cluster.lease.is_held() {
         target.destination.abort_unanswered().await;
     }
-    Dumped {
-        archive: kept.manifest.archive.clone(),
-        run_id: kept.run_id.clone(),
-        cluster_file: kept.manifest.cluster_file.clone(),
-        pods: PodResults::of_earlier(&kept.manifest, now),
-        unstopped: Vec::new(),
-        engine: kept.manifest.engine.clone(),
-        warnings: Vec::new(),
-        kept: Some(kept),
-    }
+    Dumped::of_earlier(kept, now)
 }
 
 /// Dumps the pods of a plan. Where somebody turns the profiler off meanwhile, and the run may turn it on, it

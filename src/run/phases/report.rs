@@ -1,4 +1,4 @@
-//! Report: the manifest is written, and earlier runs that are not to be kept are removed.
+//! Report: the run's page and then its manifest are written, and earlier runs that are not to be kept are removed.
 
 use std::io;
 
@@ -9,9 +9,11 @@ use crate::manifest::{Manifest, PhaseSeconds, SCHEMA_VERSION};
 use crate::run::context::{Context, Target};
 use crate::run::outcome::{Fault, Shipped};
 use crate::run::phase_results::{Dumped, Finished, Restored, Stopped};
-use crate::run::retention;
+use crate::run::report_page::ReportPage;
+use crate::run::{report_shipping, retention};
 
-/// Writes the manifest: from here on the archive can be trusted. Only then earlier runs are removed.
+/// Writes the page, if one is wanted and can be made, and then the manifest: from here on the archive can be trusted.
+/// Only then earlier runs are removed.
 ///
 /// # Errors
 /// The destination failed, or the run was told to stop and has no time left.
@@ -25,9 +27,19 @@ pub(in crate::run) async fn report(
     let finished = finish(context, stopped, &restored, target);
     let kept = restored.dumped.kept.as_ref().map(|kept| kept.place.clone());
     let run = restored.dumped.run_id.clone();
+    let page = restored.dumped.page.clone();
+    let may_have_stale_page = restored.dumped.may_have_stale_page;
     let manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
     let destination = kept.as_ref().unwrap_or(target.destination);
-    let write = write(context, destination, &run, manifest);
+    let mut manifest = report_shipping::ship(context, &page, destination, &run, manifest).await?;
+    if kept.is_none() {
+        manifest.peak_memory_bytes = peak_memory();
+    }
+    if may_have_stale_page && manifest.report.is_none() {
+        let stays = report_shipping::remove_stale(destination, &run).await;
+        manifest.warnings.extend(stays);
+    }
+    let write = write(context, destination, &run, manifest, &page);
     let written = Box::pin(context.shutdown.within(write)).await;
     written.map_err(Fault::no_time_to_ship)??;
     if context.cluster.lease.is_held() {
@@ -155,13 +167,15 @@ fn manifest(
         pods: results.into_pods(),
         cluster_file: dumped.cluster_file,
         archive: dumped.archive,
+        report: None,
+        no_report: None,
         fallback_reason: target.fallback_reason.clone(),
         phases,
         vmi_latencies: stopped.vmi_latencies.clone(),
         surroundings: Some(stopped.surroundings.clone()),
         warnings: dumped.warnings,
         workload_exit_code: stopped.workload_exit_code,
-        peak_memory_bytes: peak_memory(),
+        peak_memory_bytes: None,
         exit_code: finished.code.number(),
         reason: finished.reason.clone(),
     })
@@ -173,8 +187,9 @@ async fn write(
     destination: &Destination,
     run: &RunId,
     mut manifest: Manifest,
+    page: &ReportPage,
 ) -> Result<(), Fault> {
-    put(destination, run, &manifest).await?;
+    put_instead_of_page(destination, run, &mut manifest, page).await?;
     // Nothing older goes before this one is there, and a run that was told to stop has no time for it.
     if context.shutdown.is_requested() {
         return Ok(());
@@ -185,6 +200,28 @@ async fn write(
         put_warnings(destination, run, &manifest).await;
     }
     Ok(())
+}
+
+/// Writes the manifest. Where a volume has room for its page alone, that is removed.
+async fn put_instead_of_page(
+    destination: &Destination,
+    run: &RunId,
+    manifest: &mut Manifest,
+    page: &ReportPage,
+) -> Result<(), Fault> {
+    let put_beside = put(destination, run, manifest).await;
+    let Err(fault) = &put_beside else {
+        return Ok(());
+    };
+    if manifest.report.take().is_none() || !matches!(destination, Destination::Directory(_)) {
+        return put_beside;
+    }
+    page.note(Err(format!(
+        "the manifest could not be written beside it: {fault}"
+    )));
+    page.tell(manifest);
+    destination.remove_report(run).await?;
+    put(destination, run, manifest).await
 }
 
 /// Writes the manifest once more, unless another cluster's run has removed this one by now.

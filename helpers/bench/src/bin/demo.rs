@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -39,6 +38,7 @@ async fn main() -> Result<()> {
     let signals = tempfile::tempdir()?;
     let ready = signals.path().join("ready");
     let settings = [
+        ("PROFILER_REPORT", "true"),
         ("PROFILER_BASELINE", "true"),
         ("PROFILER_SNAPSHOT_EVERY", "1s"),
         ("PROFILER_VMI_LATENCY", "true"),
@@ -62,13 +62,11 @@ async fn main() -> Result<()> {
         manifest = run => manifest?,
         never = workload => match never {},
     };
-    let archive = out.join(format!("profile-{}.tar.gz", bench::RUN_ID));
-    let page = archive.with_file_name(format!("profile-{}.html", bench::RUN_ID));
-    let report = Command::new(&binary)
-        .arg("report")
-        .args([archive.as_path(), Path::new("-o"), &page])
-        .status()?;
-    ensure!(report.success(), "the page of the run cannot be made");
+    ensure!(
+        manifest["report"].is_object(),
+        "the run has no page: {}",
+        manifest["no_report"]
+    );
     let first = &manifest["pods"][0]["name"];
     let (out, id) = (out.display(), bench::RUN_ID);
     println!(
@@ -82,8 +80,7 @@ Next, unpack it, and see what the window did (docs/after-a-run.md goes on from h
         first.as_str().unwrap_or_default()
     );
     println!(
-        "\nOr open the page that says what was found, in a browser:\n  {}",
-        page.display()
+        "\nOr open the page that says what was found, in a browser:\n  {out}/profile-{id}.html"
     );
     Ok(())
 }
