@@ -41,6 +41,7 @@ pub struct ShippedRun {
     pub manifest: Box<Manifest>,
 }
 
+// A request to a bucket is a large future, which the run's own would hold in each place that makes one.
 impl Destination {
     /// The destination that was configured.
     pub fn new(config: &DestinationConfig, limits: &BucketLimits) -> Self {
@@ -59,7 +60,7 @@ impl Destination {
     pub async fn probe(&self, run: &RunId) -> Result<(), DestinationError> {
         match self {
             Self::Directory(directory) => directory.probe().await,
-            Self::Bucket(bucket) => bucket.probe(run).await,
+            Self::Bucket(bucket) => Box::pin(bucket.probe(run)).await,
         }
     }
 
@@ -78,7 +79,7 @@ impl Destination {
     pub async fn find(&self, run: &RunId) -> Result<Found, DestinationError> {
         match self {
             Self::Directory(directory) => directory.find(run).await,
-            Self::Bucket(bucket) => bucket.find(run).await,
+            Self::Bucket(bucket) => Box::pin(bucket.find(run)).await,
         }
     }
 
@@ -133,7 +134,7 @@ impl Destination {
     ) -> Result<Box<Manifest>, DestinationError> {
         match self {
             Self::Directory(directory) => directory.manifest(run, pods).await,
-            Self::Bucket(bucket) => bucket.manifest(run, pods).await,
+            Self::Bucket(bucket) => Box::pin(bucket.manifest(run, pods)).await,
         }
     }
 
@@ -160,7 +161,7 @@ impl Destination {
     pub async fn list(&self) -> Result<Vec<Listed>, DestinationError> {
         match self {
             Self::Directory(directory) => directory.list().await,
-            Self::Bucket(bucket) => bucket.list().await,
+            Self::Bucket(bucket) => Box::pin(bucket.list()).await,
         }
     }
 
@@ -171,7 +172,7 @@ impl Destination {
     pub async fn open(&self, run: &RunId, file: RunFile) -> Result<Download, DestinationError> {
         match self {
             Self::Directory(directory) => directory.open(run, file).await.map(Download::Directory),
-            Self::Bucket(bucket) => bucket.open(run, file).await.map(Download::Bucket),
+            Self::Bucket(bucket) => Box::pin(bucket.open(run, file)).await.map(Download::Bucket),
         }
     }
 
@@ -189,7 +190,7 @@ impl Destination {
     async fn remove_file(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
         match self {
             Self::Directory(directory) => directory.remove(run, file).await,
-            Self::Bucket(bucket) => bucket.remove(run, file).await,
+            Self::Bucket(bucket) => Box::pin(bucket.remove(run, file)).await,
         }
     }
 
@@ -198,7 +199,7 @@ impl Destination {
     pub async fn abort_left(&self, run: &RunId) {
         match self {
             Self::Directory(_) => {}
-            Self::Bucket(bucket) => bucket.abort_left(run).await,
+            Self::Bucket(bucket) => Box::pin(bucket.abort_left(run)).await,
         }
     }
 
@@ -210,7 +211,7 @@ impl Destination {
     pub async fn begin(&self, run: &RunId) -> Result<Upload, DestinationError> {
         match self {
             Self::Directory(directory) => directory.begin(run).await.map(Upload::Directory),
-            Self::Bucket(bucket) => bucket.begin(run).await.map(Upload::Bucket),
+            Self::Bucket(bucket) => Box::pin(bucket.begin(run)).await.map(Upload::Bucket),
         }
     }
 
@@ -221,7 +222,7 @@ impl Destination {
     pub async fn abort(&self) -> Result<(), DestinationError> {
         match self {
             Self::Directory(directory) => directory.abort().await,
-            Self::Bucket(bucket) => bucket.abort().await,
+            Self::Bucket(bucket) => Box::pin(bucket.abort()).await,
         }
     }
 
@@ -230,7 +231,7 @@ impl Destination {
     pub async fn abort_unanswered(&self) {
         match self {
             Self::Directory(_) => {}
-            Self::Bucket(bucket) => bucket.abort_unanswered().await,
+            Self::Bucket(bucket) => Box::pin(bucket.abort_unanswered()).await,
         }
     }
 
@@ -266,7 +267,7 @@ impl Destination {
     ) -> Result<String, DestinationError> {
         match self {
             Self::Directory(directory) => directory.put(run, file, content).await,
-            Self::Bucket(bucket) => bucket.put(run, file, content).await,
+            Self::Bucket(bucket) => Box::pin(bucket.put(run, file, content)).await,
         }
     }
 }

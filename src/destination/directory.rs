@@ -119,11 +119,9 @@ impl Directory {
             for read in fs::read_dir(path).map_err(fault)? {
                 let entry = read.map_err(fault)?;
                 let name = entry.file_name().to_string_lossy().into_owned();
-                if RunId::from_file_name(&name).is_none() {
-                    continue;
-                }
-                // One that is gone by now, or has no time, is no run to speak of.
-                if let Some(modified) = modified(&entry) {
+                // One that is not a run's, or is gone by now, or has no time, is not to be kept.
+                let is_ours = RunId::from_file_name(&name).is_some();
+                if let Some(modified) = modified(&entry).filter(|_| is_ours) {
                     files.push((name, modified));
                 }
             }

@@ -44,8 +44,7 @@ pub(in crate::run) async fn report(
     written.map_err(Fault::no_time_to_ship)??;
     if context.cluster.lease.is_held() {
         // The archive is whole without it, and a next attempt would do it.
-        let tidy = destination.abort_unanswered();
-        let _is_late = context.shutdown.within(tidy).await;
+        let _is_late = Box::pin(context.shutdown.within(destination.abort_unanswered())).await;
     }
     Ok(finished)
 }
