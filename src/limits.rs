@@ -98,7 +98,8 @@ pub const RELEASE_RESERVE: Duration = Duration::from_secs(3);
 /// What a run that was told to stop has for removing an upload, of the grace that is left after the stop.
 pub const ABORT_RESERVE: Duration = Duration::from_secs(2);
 
-/// For a look at a place that the archive does not go to, once the run is told to stop.
+/// For a look what an earlier attempt has shipped, once the run is told to stop: at another place from then on, and
+/// where the archive goes from the end of the dump's time on.
 pub const TOLD_LOOK: Duration = Duration::from_secs(2);
 
 /// For a change of the gate that is under way when the run is told to stop.

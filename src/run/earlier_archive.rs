@@ -1,5 +1,7 @@
 //! The archive of an earlier attempt of the run: it is replaced only by one that is better.
 
+use std::future::pending;
+
 use tokio::time::{sleep, timeout};
 
 use super::archive_worth::Worth;
@@ -176,7 +178,11 @@ async fn look(
 ) -> Result<Here, DestinationError> {
     let is_unknown = |here: &Here| matches!(here, Here::Unknown);
     let look = || look_once(place, run_id, context.cluster_uid());
-    let given_up = context.shutdown.dump_time_is_over();
+    // Without this look nothing is shipped, even where the dump's time is over at once.
+    let given_up = async {
+        context.shutdown.dump_time_is_over().await;
+        sleep(TOLD_LOOK).await;
+    };
     insist(
         &context.cluster.connection,
         run_id,
@@ -250,7 +256,8 @@ pub(super) async fn put_back(context: &Context, set_aside: ShippedRun) {
     } = set_aside;
     let put = async {
         let is_unknown = |found: &Found| matches!(found, Found::Unknown | Found::Invalid(_));
-        let given_up = context.shutdown.stop_time_is_over();
+        // Whoever rolls back has a limit of its own.
+        let given_up = pending();
         let find = || place.find(&run_id);
         let found = insist(
             &context.cluster.connection,
