@@ -85,10 +85,14 @@ async fn for_a_stop_longer_than_its_time() {
     let connection = connection.await.expect("a connection");
     let started = pods::list(&connection, "kubevirt").await.expect("pods");
     let started = started.into_iter().map(|pod| pod.pod).collect();
+    // One that was not reached yet is listed before and after each stop.
+    standin.set_ready(&standin.pods()[0], false);
+    let mut confirmation = StopConfirmation::new(connection, "kubevirt".to_owned(), started);
+    confirmation.attempt().await;
+    assert!(confirmation.has_reached_pods() && !confirmation.is_confirmed());
     for path in ["/pods", "/stop-cluster-profiler"] {
         standin.route_fault(RouteFault::new(path, RouteAnswer::Hang, Times::Always));
     }
-    let mut confirmation = StopConfirmation::new(connection, "kubevirt".to_owned(), started);
     tokio::time::pause();
     let begin = tokio::time::Instant::now();
     let wait = Duration::from_secs(10);
