@@ -9,11 +9,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::context::Context;
 use super::outcome::Fault;
 use super::report_page::ReportPage;
-use super::run_lease::unless_lost;
-use crate::cluster::lease::LeaseError;
 use crate::config::RunId;
 use crate::destination::Destination;
-use crate::limits::{REMOVAL_GRACE, WRITE_LIMIT};
+use crate::limits::REMOVAL_GRACE;
 use crate::manifest::{Manifest, StoredFile};
 use crate::report::{self, ProfileStore};
 
@@ -97,7 +95,9 @@ async fn try_to_ship(
         () = sleep(longest) => Err(format!("it took longer than {longest:?}")),
         written = written => written?,
     };
-    note_ended(context).await?;
+    let lease = &context.cluster.lease;
+    let survived = lease.note_survived(&context.shutdown, |journal| journal.reporting = false);
+    survived.await?;
     if let Ok(page) = &shipped {
         let took = begun.elapsed();
         tracing::info!(
@@ -149,28 +149,7 @@ async fn note_begun(context: &Context) -> Result<Option<String>, Fault> {
         let why = "an attempt of this run ended while it was making its page, most often for want of memory";
         return Ok(Some(why.to_owned()));
     }
-    let noted = timeout(WRITE_LIMIT, lease.note(|journal| journal.reporting = true)).await;
-    let error = match noted.unwrap_or_else(|_| Err(LeaseError::unanswered())) {
-        Ok(()) => return Ok(None),
-        Err(error @ LeaseError::Lost(_)) => return Err(error.into()),
-        Err(error) => error,
-    };
-    Ok(Some(format!(
-        "it could not be noted in the Lease that it is made: {error}"
-    )))
-}
-
-/// Notes that the run lives. In one that was told to stop there is no time to write.
-async fn note_ended(context: &Context) -> Result<(), Fault> {
-    if context.shutdown.is_requested() {
-        return Ok(());
-    }
-    let noted = context
-        .cluster
-        .lease
-        .note(|journal| journal.reporting = false);
-    if let Ok(noted) = timeout(WRITE_LIMIT, noted).await {
-        unless_lost(noted)?;
-    }
-    Ok(())
+    let noted = lease.note_risk(|journal| journal.reporting = true);
+    let why = |error| format!("it could not be noted in the Lease that it is made: {error}");
+    Ok(noted.await?.map(why))
 }

@@ -6,12 +6,11 @@ use tokio::time::{Instant, timeout};
 use super::context::{Context, LockedCluster};
 use super::outcome::Fault;
 use super::phase_results::{StartFailed, Started, WindowOver};
-use super::run_lease::unless_lost;
 use super::shutdown::ShutdownRequest;
 use crate::archive::Baseline;
 use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
-use crate::cluster::lease::{self, Journal, LeaseError, Stage, StartedPod};
+use crate::cluster::lease::{self, Journal, Stage, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::engine::{Engine, Native};
@@ -225,30 +224,23 @@ impl<'a> ChosenEngine<'a> {
     /// # Errors
     /// The Lease is lost.
     pub(super) async fn note_ended(&self, context: &Context) -> Result<(), Fault> {
-        if self.substitute.is_some() || context.shutdown.is_requested() {
+        if self.substitute.is_some() {
             return Ok(());
         }
-        let noted = context.cluster.lease.note(|journal| journal.dumping = None);
-        if let Ok(noted) = timeout(WRITE_LIMIT, noted).await {
-            unless_lost(noted)?;
-        }
-        Ok(())
+        let lease = &context.cluster.lease;
+        let survived = lease.note_survived(&context.shutdown, |journal| journal.dumping = None);
+        Ok(survived.await?)
     }
 }
 
 /// Notes that an engine dumps from now on. Gives why not, if that could not be noted.
 async fn note_dumping(context: &Context, engine: &str) -> Result<Option<String>, Fault> {
     let lease = &context.cluster.lease;
-    let noted = lease.note(|journal| journal.dumping = Some(engine.to_owned()));
-    let error = match timeout(WRITE_LIMIT, noted).await {
-        Ok(Ok(())) => return Ok(None),
-        Ok(Err(error @ LeaseError::Lost(_))) => return Err(error.into()),
-        Ok(Err(error)) => error,
-        Err(_) => LeaseError::unanswered(),
+    let noted = lease.note_risk(|journal| journal.dumping = Some(engine.to_owned()));
+    let why = |error| {
+        format!("it could not be noted in the Lease that the {engine} engine dumps: {error}")
     };
-    Ok(Some(format!(
-        "it could not be noted in the Lease that the {engine} engine dumps: {error}"
-    )))
+    Ok(noted.await?.map(why))
 }
 
 /// The pods that a journal names.

@@ -4,13 +4,14 @@ use std::sync::{Arc, MutexGuard};
 
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use super::shutdown::Shutdown;
 use crate::cluster::call::Connection;
 use crate::cluster::lease::{HeldLease, Journal, LeaseError, Stage};
 use crate::cluster::retry::{Waits, persist};
 use crate::errors::lock;
-use crate::limits::Limits;
+use crate::limits::{Limits, WRITE_LIMIT};
 
 /// The Lease, from when it is taken until it is released or lost. Before that, nothing is written to
 /// the journal.
@@ -99,6 +100,41 @@ impl RunLease {
             held.journal = changed;
         }
         Ok(())
+    }
+
+    /// Notes that something begins which the run may die of, for its next attempt to know. Gives the reason if that
+    /// could not be noted in a short time.
+    ///
+    /// # Errors
+    /// The Lease is lost.
+    pub(super) async fn note_risk(
+        &self,
+        change: impl FnOnce(&mut Journal),
+    ) -> Result<Option<LeaseError>, LeaseError> {
+        let noted = timeout(WRITE_LIMIT, self.note(change)).await;
+        match noted.unwrap_or_else(|_| Err(LeaseError::unanswered())) {
+            Ok(()) => Ok(None),
+            Err(lost @ LeaseError::Lost(_)) => Err(lost),
+            Err(error) => Ok(Some(error)),
+        }
+    }
+
+    /// Notes that it has ended, and the run lives. A run that was told to stop has no time to write.
+    ///
+    /// # Errors
+    /// The Lease is lost.
+    pub(super) async fn note_survived(
+        &self,
+        shutdown: &Shutdown,
+        change: impl FnOnce(&mut Journal),
+    ) -> Result<(), LeaseError> {
+        if shutdown.is_requested() {
+            return Ok(());
+        }
+        match timeout(WRITE_LIMIT, self.note(change)).await {
+            Ok(noted) => unless_lost(noted),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Changes the journal as [`Self::note`] does, and waits for an API server that is away, but not longer

@@ -11,18 +11,16 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::better_archive::complete;
 use crate::harness::{Place, send, standin};
 use crate::lock::{LEASE, record};
-use crate::patience::window_is_open;
+use crate::patience::{told_in_its_window, window_is_open};
 use crate::s3::{assert_shipped, bucket, into, key, large};
 
-/// A run into a bucket that was told to stop in its window, and shipped what it could.
-async fn told_in_its_window(bucket: &Bucket, standin: &Standin) -> Place {
+/// A run into a bucket that was told to stop in its window, and shipped all pods but one, whose dump failed.
+async fn shipped_but_one(bucket: &Bucket, standin: &Standin) -> Place {
+    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
     let place = into(bucket, standin)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_GRACE", "10m");
-    let child = place.spawn();
-    window_is_open(&place).await;
-    send(&child, Signal::TERM);
-    assert_eq!(place.ended(child).await.code, 143);
+    told_in_its_window(&place).await;
     place
 }
 
@@ -30,8 +28,7 @@ async fn told_in_its_window(bucket: &Bucket, standin: &Standin) -> Place {
 #[tokio::test]
 async fn an_earlier_manifest_that_cannot_be_read_any_more_costs_no_dump() {
     let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = told_in_its_window(&bucket, &standin).await;
+    let place = shipped_but_one(&bucket, &standin).await;
     let begun = bucket.seen().len();
     for pod in &standin.pods()[1..] {
         standin.pod_fault(pod, Fault::Slow(Duration::from_secs(1)));
@@ -94,8 +91,7 @@ async fn one_odd_refusal_does_not_hide_an_earlier_archive() {
 #[tokio::test]
 async fn a_better_archive_that_never_appears_takes_no_manifest_away() {
     let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = told_in_its_window(&bucket, &standin).await;
+    let place = shipped_but_one(&bucket, &standin).await;
     assert_shipped(&bucket);
     let manifest = || std::fs::read(bucket.path(&key("json"))).expect("a manifest");
     let read = || serde_json::from_slice::<Manifest>(&manifest()).expect("a manifest");
@@ -157,8 +153,7 @@ async fn a_bucket_that_is_busy_for_a_while_is_waited_for() {
         ("DELETE", json, 0),
     ] {
         let (standin, bucket) = (standin().await, bucket().await);
-        standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-        let place = told_in_its_window(&bucket, &standin).await;
+        let place = shipped_but_one(&bucket, &standin).await;
         standin.clear_faults();
         bucket.fault(busy(method, object).after(reads));
         let ended = place.with("AWS_MAX_ATTEMPTS", 1).run().await;
@@ -176,8 +171,7 @@ async fn a_bucket_that_is_busy_for_a_while_is_waited_for() {
 #[tokio::test]
 async fn a_manifest_comes_back_before_what_else_is_removed() {
     let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = told_in_its_window(&bucket, &standin).await;
+    let place = shipped_but_one(&bucket, &standin).await;
     standin.clear_faults();
     bucket.fault(BucketFault::always("POST", "uploadId=", Answer::Hangs));
     let begun = bucket.seen().len();
@@ -200,8 +194,7 @@ async fn a_manifest_comes_back_before_what_else_is_removed() {
 #[tokio::test]
 async fn a_manifest_comes_back_though_the_lease_could_not_be_renewed_meanwhile() {
     let (standin, bucket) = (large().await, bucket().await);
-    standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
-    let place = told_in_its_window(&bucket, &standin).await;
+    let place = shipped_but_one(&bucket, &standin).await;
     standin.clear_faults();
     bucket.fault(BucketFault::always(
         "POST",

@@ -7,10 +7,11 @@ use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
+use rustix::process::Signal;
 use standin::{Options, RouteAnswer, RouteFault, Standin, Times};
 use tokio::sync::mpsc;
 
-use crate::harness::{Place, standin, until};
+use crate::harness::{Ended, Place, send, standin, until};
 use crate::lock::{long_and_restoring, off, record};
 
 /// More tries than one call has.
@@ -40,6 +41,16 @@ fn passing() -> Vec<RouteAnswer> {
 
 pub(crate) async fn window_is_open(place: &Place) {
     place.until_ready().await;
+}
+
+/// A run that is told to stop once its window is open.
+pub(crate) async fn told_in_its_window(place: &Place) -> Ended {
+    let child = place.spawn();
+    window_is_open(place).await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    ended
 }
 
 pub(crate) fn gate(standin: &Standin) -> bool {

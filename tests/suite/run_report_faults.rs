@@ -14,7 +14,7 @@ use standin::Times;
 use tokio::sync::mpsc;
 
 use crate::harness::{Ended, Place, RUN_ID, Shipped, digest, send, standin};
-use crate::patience::{limits, window_is_open};
+use crate::patience::{limits, told_in_its_window};
 use crate::run_report::{manifest, page_file, page_of, paged};
 use crate::s3::{bucket, into, key};
 
@@ -105,11 +105,7 @@ async fn a_run_that_is_told_to_stop_makes_no_page() {
     let place = paged(Place::new(&standin))
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_GRACE", "10m");
-    let child = place.spawn();
-    window_is_open(&place).await;
-    send(&child, Signal::TERM);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 143, "{}", ended.log);
+    let ended = told_in_its_window(&place).await;
     without_page(&place.out(), "told to stop");
     assert_warned(&ended);
     // The run is over, and the next attempt leaves it alone.
@@ -183,11 +179,7 @@ async fn shipped_but_one(standin: &standin::Standin, bucket: &Bucket) -> Place {
     let place = paged(into(bucket, standin))
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_GRACE", "10m");
-    let child = place.spawn();
-    window_is_open(&place).await;
-    send(&child, Signal::TERM);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 143, "{}", ended.log);
+    told_in_its_window(&place).await;
     let out = bucket.path("nightly/a");
     let mut told = without_page(&out, "told to stop");
     let page = b"the page of an earlier attempt";
