@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use super::kept_runs::{code_of, destinations, why_missing};
 use crate::config::{RunFile, RunId};
 use crate::destination::{Destination, DestinationError, Found, Summary};
+use crate::file::temporary_beside;
 use crate::manifest::{Sha256, StoredFile};
 use crate::outcome::ExitCode;
 use crate::run::status::log::complain;
@@ -107,13 +108,7 @@ async fn copy_to_file(
     expected: &StoredFile,
     path: &Path,
 ) -> Result<Result<(), String>, DestinationError> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let created = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(directory.unwrap_or(Path::new(".")));
-    let mut temporary = match created {
+    let mut temporary = match temporary_beside(path) {
         Ok(temporary) => temporary,
         Err(error) => return Ok(Err(not_written(path, &error))),
     };

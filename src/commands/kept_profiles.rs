@@ -15,6 +15,7 @@ use super::kept_runs::{code_of, destinations, why_missing};
 use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::destination::{Destination, Found};
 use crate::errors::plain;
+use crate::file::temporary_beside;
 use crate::limits::{BucketLimits, REPORT_PROFILES};
 use crate::manifest::{Manifest, SCHEMA_VERSION};
 use crate::outcome::ExitCode;
@@ -216,13 +217,7 @@ fn place_of(
 
 /// Writes the page under a temporary name, so that it appears whole.
 fn write_page(findings: &report::Findings, output: &Path) -> io::Result<()> {
-    let directory = output
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(directory.unwrap_or(Path::new(".")))?;
-    let mut out = BufWriter::new(file);
+    let mut out = BufWriter::new(temporary_beside(output)?);
     report::page(findings, &mut out)?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.persist(output)?;
