@@ -1,4 +1,4 @@
-//! Which profile a path in an archive is.
+//! Which profile a path in an archive is, and which of them are wanted.
 
 use super::findings::Part;
 use crate::component::Component;
@@ -55,4 +55,24 @@ pub(super) fn component_of(pod: &str) -> Option<Component> {
     let mut all = Component::ALL.into_iter();
     all.find(|component| Component::of_pod(component.name(), pod).is_some())
         .filter(|_| pod.len() <= LONGEST_POD)
+}
+
+/// Which profiles are kept.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Of this component alone, if there is one.
+    pub component: Option<Component>,
+    /// Of this kind alone, if there is one.
+    pub kind: Option<Kind>,
+    /// Of this pod alone, if there is one.
+    pub pod: Option<String>,
+}
+
+impl Wanted {
+    pub(super) fn has(&self, path: &ProfilePath<'_>) -> bool {
+        self.component
+            .is_none_or(|component| component == path.component)
+            && self.kind.is_none_or(|kind| kind == path.kind)
+            && self.pod.as_ref().is_none_or(|pod| pod == path.pod)
+    }
 }

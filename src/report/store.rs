@@ -10,7 +10,7 @@ use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
 
 use super::findings::{Part, Unread};
-use super::path::{Of, ProfilePath, profile_path};
+use super::path::{Of, Wanted, profile_path};
 use super::section::{Section, Written};
 use crate::component::Component;
 use crate::pprof::{Kind, ProfileReader};
@@ -23,26 +23,6 @@ const MOST_PROFILES: usize = 200_000;
 
 /// The most things that could not be read and are named.
 const MOST_UNREAD: usize = 100;
-
-/// Which profiles are kept.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    /// Of this component alone, if there is one.
-    pub component: Option<Component>,
-    /// Of this kind alone, if there is one.
-    pub kind: Option<Kind>,
-    /// Of this pod alone, if there is one.
-    pub pod: Option<String>,
-}
-
-impl Wanted {
-    fn has(&self, path: &ProfilePath<'_>) -> bool {
-        self.component
-            .is_none_or(|component| component == path.component)
-            && self.kind.is_none_or(|kind| kind == path.kind)
-            && self.pod.as_ref().is_none_or(|pod| pod == path.pod)
-    }
-}
 
 /// Profiles that add up: those of a component of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,6 +181,11 @@ impl ProfileStore {
     /// The groups of profiles that there are, in order.
     pub fn groups(&self) -> Vec<Group> {
         self.groups.keys().copied().collect()
+    }
+
+    /// The size of all profiles of a group, as they are stored.
+    pub(super) fn bytes_of(&self, group: Group) -> u64 {
+        self.of_group(group).map(|stored| stored.bytes).sum()
     }
 
     /// The profiles of a group, in the order in which they came.
