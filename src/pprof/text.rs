@@ -54,18 +54,16 @@ impl Line<'_> {
     }
 }
 
-/// Whether two texts are the same, 16 bytes at a time. Slices of arrays would be compared by libc, and musl's does it
-/// byte by byte.
+/// Whether two texts are the same, 16 bytes at a time. Slices of arrays are compared by libc, and musl's does it byte by
+/// byte.
 pub(super) fn is_equal(one: &[u8], other: &[u8]) -> bool {
     let (pieces, rest) = one.as_chunks::<16>();
     let (other_pieces, other_rest) = other.as_chunks::<16>();
-    let mut pairs = pieces.iter().zip(other_pieces);
+    let same = |(one, other)| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other);
     one.len() == other.len()
-        && pairs.all(|(one, other)| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other))
-        && match (one.last_chunk::<16>(), other.last_chunk::<16>()) {
-            (Some(last), Some(other_last)) => {
-                u128::from_ne_bytes(*last) == u128::from_ne_bytes(*other_last)
-            }
+        && pieces.iter().zip(other_pieces).all(same)
+        && match (one.last_chunk(), other.last_chunk()) {
+            (Some(last), Some(other_last)) => same((last, other_last)),
             (None, _) | (_, None) => rest.iter().eq(other_rest),
         }
 }
