@@ -12,8 +12,8 @@ use memchr::{memchr, memrchr};
 
 use super::parsed::{ParseError, Parsed};
 use super::profile::{Frame, Profile};
-use super::scanner::{file_and_line, hexadecimal};
-use super::text::{Line, Lines, is_equal};
+use super::scanner::{file_and_line, hexadecimal, is_equal};
+use super::text::{Line, Lines};
 
 /// The number of PCs at which Go may have cut a stack.
 pub(super) const DEEPEST: usize = 128;

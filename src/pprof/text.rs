@@ -6,6 +6,7 @@ use memchr::memchr;
 
 use super::parsed::ParseError;
 use super::profile::Refusal;
+use super::scanner::is_equal;
 
 /// The longest line that a text may have, in bytes. Go's longest, a header's goroutine labels aside,
 /// are the 256 pauses of `runtime.MemStats`: 5 KiB.
@@ -52,20 +53,6 @@ impl Line<'_> {
             reason: why.to_owned(),
         }
     }
-}
-
-/// Whether two texts are the same, 16 bytes at a time. Slices of arrays are compared by libc, and musl's does it byte by
-/// byte.
-pub(super) fn is_equal(one: &[u8], other: &[u8]) -> bool {
-    let (pieces, rest) = one.as_chunks::<16>();
-    let (other_pieces, other_rest) = other.as_chunks::<16>();
-    let same = |(one, other)| u128::from_ne_bytes(*one) == u128::from_ne_bytes(*other);
-    one.len() == other.len()
-        && pieces.iter().zip(other_pieces).all(same)
-        && match (one.last_chunk(), other.last_chunk()) {
-            (Some(last), Some(other_last)) => same((last, other_last)),
-            (None, _) | (_, None) => rest.iter().eq(other_rest),
-        }
 }
 
 /// A reader of lines, in memory that does not depend on the text's size. Lines may end in CR LF.
