@@ -21,8 +21,6 @@ pub struct StopConfirmation {
     /// The pods as they were after the last attempt that was answered well.
     last_seen: Vec<ComponentPod>,
     state: State,
-    /// How many attempts in a row RBAC has denied. Once is not believed: a new rule takes a moment.
-    denials: usize,
 }
 
 /// A pod that was started, and whether it is known to have stopped.
@@ -75,7 +73,6 @@ impl StopConfirmation {
             started: started.into_iter().map(Started::new).collect(),
             last_seen: Vec::new(),
             state: State::NotSent,
-            denials: 0,
         }
     }
 
@@ -117,7 +114,6 @@ impl StopConfirmation {
             if self.error().is_none() {
                 tracing::warn!(%error, "stop is not confirmed yet");
             }
-            self.denials = (self.denials + 1) * usize::from(error.is_denied());
             self.change_state(|state| state.failed(error));
         }
     }
@@ -135,7 +131,6 @@ impl StopConfirmation {
         self.last_seen = after;
         before?;
         self.state = State::Answered;
-        self.denials = 0;
         Ok(())
     }
 
@@ -157,14 +152,12 @@ impl StopConfirmation {
         self.state = change(std::mem::replace(&mut self.state, State::NotSent));
     }
 
-    /// Attempts until it is confirmed, or RBAC goes on denying it, or the time has come, and for one call more.
+    /// Attempts until it is confirmed or the time has come, and for one call more. Nothing is believed before, a refusal
+    /// neither: pods profile, and servers refuse for some time, too.
     pub async fn until(&mut self, end: Instant) {
         let mut backoff = Backoff::new(&self.connection.limits);
         let wait = self.connection.waits.begin();
-        while !self.is_confirmed()
-            && self.denials < self.connection.limits.tries
-            && Instant::now() < end
-        {
+        while !self.is_confirmed() && Instant::now() < end {
             wait.tell(self.awaited());
             backoff.pause_until(end).await;
             // The calls of an attempt are tried for minutes where the API server hangs.
@@ -185,7 +178,7 @@ impl StopConfirmation {
 
     fn may_reach_pods(&self) -> bool {
         let is_final = |error: &CallError| error.outlook() == Outlook::Final;
-        self.denials < self.connection.limits.tries && !self.error().is_none_or(is_final)
+        !self.error().is_none_or(is_final)
     }
 
     /// What is waited for until the stop is confirmed.

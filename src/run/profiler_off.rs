@@ -22,18 +22,23 @@ enum PutBackError {
 }
 
 impl PutBackError {
+    /// A refusal may pass: to put back is worth all the time that there is for it.
     fn outlook(&self) -> Outlook {
-        match self {
+        let outlook = match self {
             Self::Switch(error) => error.outlook(),
             Self::Stopped(error) | Self::Journal(error) => error.outlook(),
+        };
+        match outlook {
+            Outlook::MayPass | Outlook::Refused => Outlook::MayPass,
+            Outlook::Final => Outlook::Final,
         }
     }
 }
 
 /// Notes that no pod profiles any more, puts back what the journal says was changed, and waits until that has
 /// taken effect, so that whoever comes next does not find the profiler on; `hurry` ends the waiting. Errors
-/// that may pass are tried again for as long as a change of the gate may take, or until `given_up` resolves, and
-/// a refusal some times.
+/// that may pass, and refusals, are tried again for as long as a change of the gate may take, or until `given_up`
+/// resolves.
 /// What cannot be put back is returned, for a person.
 pub(super) async fn turn_off(
     cluster: &LockedCluster,
