@@ -79,6 +79,38 @@ async fn a_bucket_that_is_busy_for_long_is_waited_for() {
     }
 }
 
+/// It has confirmed the archive, so nothing that it answers when it is asked how large that is makes it any less.
+#[tokio::test]
+async fn an_archive_that_was_confirmed_and_cannot_be_looked_at_is_shipped() {
+    let (reference, bucket_of_it) = (large().await, bucket().await);
+    let ended = into(&bucket_of_it, &reference).run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let heads = bucket_of_it.seen().into_iter();
+    let heads = heads.filter(|seen| seen.method == "HEAD").count();
+    for answer in [
+        Answer::Elsewhere(301, "s3.eu-west-1.amazonaws.com"),
+        Answer::Refused(400, "BadRequest"),
+        Answer::Refused(401, "Unauthorized"),
+        Answer::Refused(403, "AccessDenied"),
+        Answer::Refused(503, "SlowDown"),
+    ] {
+        let (standin, bucket) = (large().await, bucket().await);
+        // The last one is of the archive that was confirmed.
+        bucket.fault(Fault::always("HEAD", "", answer.clone()).after(heads - 1));
+        let ended = into(&bucket, &standin)
+            .with("AWS_MAX_ATTEMPTS", 2)
+            .run()
+            .await;
+        assert_eq!(ended.code, 0, "{answer:?}: {}", ended.log);
+        assert!(
+            ended.log.contains("not checked"),
+            "{answer:?}: {}",
+            ended.log
+        );
+        assert_shipped(&bucket);
+    }
+}
+
 /// A server that wants to be left alone for longer than there is patience is not asked again.
 #[tokio::test]
 async fn a_part_is_not_sent_before_the_bucket_wants_it() {

@@ -119,7 +119,8 @@ pub(super) async fn until_it_appears<F: Future<Output = Result<(), RequestError>
 }
 
 /// Checks that the object has as many bytes as were sent. A server that confirmed it may be some time in
-/// showing it, or show an earlier one meanwhile. If the account may not ask, the server is believed.
+/// showing it, or show an earlier one meanwhile. If it does not answer, or the account may not ask, the server is
+/// believed.
 pub(super) async fn check(
     objects: &Objects,
     key: &str,
@@ -127,35 +128,34 @@ pub(super) async fn check(
 ) -> Result<(), DestinationError> {
     let end = Instant::now() + objects.limits().appearance;
     let mut pause = S3_FIRST_PAUSE;
+    // The account's rights do not change by asking again.
+    let look = || async {
+        match objects.head(key).await {
+            Err(failed) if failed.is_denied() => Ok(Err(failed.error)),
+            looked => looked.map(Ok),
+        }
+    };
     loop {
-        let (error, may_pass) = match objects.head(key).await {
-            Ok(Some(head)) if head.bytes == mark.bytes && head.has_no_other_mark(mark) => {
+        let head = match patiently(objects, look).await {
+            Ok(Ok(head)) => head,
+            Ok(Err(error)) | Err(error) => {
+                tracing::warn!(%error, "the archive's size is not checked");
                 return Ok(());
-            }
-            Err(failed) if failed.is_denied() => {
-                tracing::warn!(error = %failed.error, "the archive's size is not checked");
-                return Ok(());
-            }
-            Err(failed) => {
-                let may_pass = !failed.error.permanent;
-                (failed.error, may_pass)
-            }
-            Ok(head) => {
-                let is_ours = head.as_ref().is_some_and(|head| head.has_mark(mark));
-                let found = head.map_or_else(
-                    || "it is not there".to_owned(),
-                    |head| format!("there are {}", head.bytes),
-                );
-                let error = DestinationError {
-                    action: "check",
-                    object: objects.uri(key),
-                    detail: format!("{} bytes were sent, and {found}", mark.bytes),
-                    permanent: false,
-                };
-                (error, !is_ours)
             }
         };
-        if !may_pass || Instant::now() + pause >= end {
+        let is_ours = head.as_ref().is_some_and(|head| head.has_mark(mark));
+        let found = match head {
+            Some(head) if head.bytes == mark.bytes && head.has_no_other_mark(mark) => return Ok(()),
+            Some(head) => format!("there are {}", head.bytes),
+            None => "it is not there".to_owned(),
+        };
+        let error = DestinationError {
+            action: "check",
+            object: objects.uri(key),
+            detail: format!("{} bytes were sent, and {found}", mark.bytes),
+            permanent: false,
+        };
+        if is_ours || Instant::now() + pause >= end {
             return Err(error);
         }
         tracing::debug!(%error, ?pause, "looking again");

@@ -13,6 +13,10 @@ use crate::s3::{bucket, into, key};
 /// The rows: the faults, in words.
 fn faults() -> Vec<(&'static str, Answer)> {
     vec![
+        (
+            "301, to another endpoint",
+            Answer::Elsewhere(301, "s3.eu-west-1.amazonaws.com"),
+        ),
         ("403 AccessDenied", Answer::Refused(403, "AccessDenied")),
         ("404 NoSuchUpload", Answer::Refused(404, "NoSuchUpload")),
         (
