@@ -93,7 +93,7 @@ fn say(step: &str, what: &str) {
 
 /// The earlier runs that the destination would not keep, as far as they can be known.
 async fn outdated_runs(context: &Context) -> Vec<RunId> {
-    let outdated = retention::outdated_runs(context, &context.destination);
+    let outdated = retention::outdated_runs(context, &context.destination, &context.config.run_id);
     outdated.try_collect().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "which earlier runs would be removed is not known");
         Vec::new()

@@ -12,6 +12,7 @@ use crate::cluster::call::CallError;
 use crate::cluster::install::Install;
 use crate::cluster::lease::{self, Journal, Stage, StartedPod};
 use crate::cluster::pods;
+use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::engine::{Engine, Native};
 use crate::limits::WRITE_LIMIT;
@@ -256,13 +257,23 @@ pub(super) struct LeftPods {
 /// is of all.
 ///
 /// # Errors
-/// The API server failed.
+/// The API server failed; a stop was sent all the same.
 pub(super) async fn left_pods(
     cluster: &LockedCluster,
     install: &Install,
     journal: &Journal,
 ) -> Result<LeftPods, CallError> {
-    let now = pods::list(&cluster.connection.patient(), &install.namespace).await?;
+    let connection = &cluster.connection;
+    let now = match pods::list(&connection.patient(), &install.namespace).await {
+        Ok(now) => now,
+        Err(error) => {
+            // The next attempt asks again, and looks whom a stop has reached.
+            if let Err(error) = profiler::stop(connection).await {
+                tracing::warn!(%error, "what a dead run started could not be stopped either");
+            }
+            return Err(error);
+        }
+    };
     let find = |started: &StartedPod| {
         let mut there = now.iter().map(|pod| &pod.pod);
         let same = |pod: &&ExpectedPod| {

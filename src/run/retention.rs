@@ -13,12 +13,16 @@ use crate::destination::retention::{Decider, Decision, EarlierRun, Owner, earlie
 use crate::destination::{Destination, DestinationError, Found};
 use crate::limits::{REMOVAL, REMOVAL_GRACE, RETENTION};
 
-/// Removes the runs that are not kept, each as soon as that is known. What could not be removed is returned
+/// Removes the runs that are not kept beside this one, each as soon as that is known. What could not be removed is returned
 /// as warnings, for nothing of it is this run's fault.
-pub(super) async fn retain(context: &Context, destination: &Destination) -> Vec<String> {
+pub(super) async fn retain(
+    context: &Context,
+    destination: &Destination,
+    this: &RunId,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     let end = Instant::now() + RETENTION;
-    let mut outdated = pin!(outdated_runs(context, destination));
+    let mut outdated = pin!(outdated_runs(context, destination, this));
     loop {
         let next = tokio::select! {
             biased;
@@ -73,6 +77,7 @@ async fn remove(context: &Context, destination: &Destination, run: &RunId) -> Op
 pub(super) fn outdated_runs<'a>(
     context: &'a Context,
     destination: &'a Destination,
+    this: &'a RunId,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
     let retention = &context.config.retention;
     let now = (context.cluster.connection.limits.now)();
@@ -82,7 +87,7 @@ pub(super) fn outdated_runs<'a>(
         } else {
             destination.list().await?
         };
-        let earlier = earlier_runs(listed, &context.config.run_id, now);
+        let earlier = earlier_runs(listed, this, now);
         let own = context.cluster_uid().map(str::to_owned);
         Ok(outdated_among(earlier, destination, retention, own, now))
     };

@@ -54,9 +54,18 @@ pub(super) async fn remove_upload(context: &Context) {
             // The upload that was to take the earlier archive's place could still be completed. What else is to be
             // removed may take all the time that there is.
             abort(&earlier.place).await;
-            lease_is_settled(context).await;
-            if context.cluster.lease.is_held() {
+            let lease = &context.cluster.lease;
+            // One that was given up is renewed no more.
+            if lease.journal().is_some() {
+                lease_is_settled(context).await;
+            }
+            if lease.is_held() {
                 earlier_archive::put_back(context, earlier).await;
+            } else {
+                tracing::warn!(
+                    uri = earlier.manifest.archive.uri,
+                    "this archive of an earlier attempt may have no manifest any more: the Lease is another run's"
+                );
             }
         }
         // Without the Lease another attempt may be at it.
@@ -121,8 +130,10 @@ async fn stop(context: &Context) -> Option<String> {
 }
 
 async fn note_stopped(context: &Context) -> Option<String> {
-    let noted = context.cluster.lease.note_stopped().await;
-    noted.err().map(|error| error.to_string())
+    let noted = context.cluster.lease.note_stopped();
+    // To put back tries again.
+    let noted = context.shutdown.within(noted).await;
+    noted.ok()?.err().map(|error| error.to_string())
 }
 
 /// Stops, and forgets a window that never opened: it is nothing to go on with, so that the next attempt
@@ -136,8 +147,9 @@ async fn cancel_start(context: &Context) -> Option<String> {
         .is_some_and(StopConfirmation::own_have_stopped);
     let journal = lease.journal()?;
     if own_have_stopped || (remains.is_none() && journal.stage == Stage::Stopped) {
-        let noted = lease.note_cancelled().await;
-        return remains.or(noted.err().map(|error| error.to_string()));
+        let noted = context.shutdown.within(lease.note_cancelled()).await;
+        let failed = noted.ok().and_then(Result::err);
+        return remains.or(failed.map(|error| error.to_string()));
     }
     remains
 }

@@ -55,12 +55,18 @@ async fn an_attempt_that_brings_more_replaces_what_was_there() {
 #[tokio::test]
 async fn an_attempt_that_brings_less_leaves_what_was_there() {
     let (standin, place) = shipped_but_one().await;
+    // What was to be said of it then is to be said of it still.
+    let warned = place.out().join(format!("profile-{RUN_ID}.json"));
+    edit(&warned, |json| {
+        json["warnings"] = serde_json::json!(["the clock was set back"])
+    });
     let before = place.shipped().manifest;
     dumps_fail(&standin, &standin.pods()[1..]);
     assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Incomplete);
     let after = place.shipped().manifest;
     assert_eq!(complete(&after), 7);
     assert_eq!(after.archive, before.archive);
+    assert_eq!(after.warnings, ["the clock was set back"]);
     assert!(place.leftovers().is_empty(), "{:?}", place.leftovers());
     assert_eq!(record(&standin), None);
     // It is there for good now.
@@ -134,7 +140,17 @@ async fn what_is_dumped_goes_beside_an_earlier_manifest_that_cannot_be_understoo
     let without_window: Damage = |json| json["window"] = serde_json::Value::Null;
     let of_another_run: Damage = |json| json["run_id"] = "another".into();
     let of_another_cluster: Damage = |json| json["kubevirt"]["uid"] = "another".into();
-    for damage in [cut, without_window, of_another_run, of_another_cluster] {
+    let of_more_pods_than_there_are: Damage = |json| {
+        let pod = json["pods"][0].clone();
+        json["pods"] = vec![pod; 10_001].into();
+    };
+    for damage in [
+        cut,
+        without_window,
+        of_another_run,
+        of_another_cluster,
+        of_more_pods_than_there_are,
+    ] {
         let (standin, place) = shipped_but_one().await;
         let manifest = place.out().join(format!("profile-{RUN_ID}.json"));
         edit(&manifest, damage);

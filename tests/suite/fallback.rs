@@ -174,3 +174,34 @@ async fn a_run_that_was_told_to_stop_leaves_the_fallback_to_its_next_attempt() {
     place.shipped();
     assert_eq!(standin.starts(), 1);
 }
+
+/// By then the destination works again, and no attempt has anything to do with the fallback.
+#[tokio::test]
+async fn what_a_killed_attempt_uploaded_to_the_fallback_goes_with_the_next_one() {
+    let (standin, bucket) = (large().await, bucket().await);
+    bucket.fault(Fault::always(
+        "PUT",
+        "nightly/a/profile-test-run.tar.gz",
+        denied(),
+    ));
+    let to_fallback = |seen: &bucket::Seen| {
+        seen.method == "PUT" && seen.target.contains("fallback/profile-test-run.tar.gz")
+    };
+    bucket.fault(Fault::always(
+        "PUT",
+        "fallback/profile-test-run.tar.gz",
+        Answer::Hangs,
+    ));
+    let place = into(&bucket, &standin).with("PROFILER_FALLBACK", "s3://profiles/fallback");
+    let mut child = place.spawn();
+    bucket
+        .wait_until(|state| state.seen.iter().any(to_fallback))
+        .await;
+    child.kill().await.expect("it runs");
+    assert_eq!(bucket.uploads(), 1);
+    bucket.clear_faults();
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(bucket.uploads(), 0);
+    assert_eq!(standin.starts(), 1);
+}

@@ -2,9 +2,12 @@
 
 use std::io;
 
+use tokio::time::timeout;
+
 use crate::cluster::profiler;
 use crate::config::RunId;
 use crate::destination::{Destination, Found};
+use crate::limits::ADVICE_WAIT;
 use crate::manifest::{Manifest, PhaseSeconds, SCHEMA_VERSION};
 use crate::run::context::{Context, Target};
 use crate::run::outcome::{Fault, Shipped};
@@ -44,9 +47,27 @@ pub(in crate::run) async fn report(
     written.map_err(Fault::no_time_to_ship)??;
     if context.cluster.lease.is_held() {
         // The archive is whole without it, and a next attempt would do it.
-        let _is_late = Box::pin(context.shutdown.within(destination.abort_unanswered())).await;
+        let removed = remove_unfinished(context, destination);
+        let _is_late = Box::pin(context.shutdown.within(removed)).await;
     }
     Ok(finished)
+}
+
+/// Removes uploads that nobody finishes any more: this attempt's, and at the run's other places those of attempts that
+/// were killed. For the latter a run that was told to stop has no time.
+async fn remove_unfinished(context: &Context, destination: &Destination) {
+    destination.abort_unanswered().await;
+    let is_other = |place: &&Destination| !std::ptr::eq(*place, destination);
+    let elsewhere = async {
+        for place in context.destinations().filter(is_other) {
+            place.abort_left(&context.config.run_id).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = context.shutdown.requested() => {}
+        _ = timeout(ADVICE_WAIT, elsewhere) => {}
+    }
 }
 
 /// Writes the manifest of a run that was told to stop once more, after it has put back what it had left for
@@ -136,7 +157,6 @@ fn manifest(
             unstopped: dumped.unstopped,
             pods: results.into_pods(),
             phases,
-            warnings: Vec::new(),
             exit_code: finished.code.number(),
             reason: finished.reason.clone(),
             workload_exit_code: finished.workload_exit_code,
@@ -193,9 +213,14 @@ async fn write(
     if context.shutdown.is_requested() {
         return Ok(());
     }
-    let warnings = retention::retain(context, destination).await;
+    let warnings = retention::retain(context, destination, run).await;
     if !warnings.is_empty() {
-        manifest.warnings.extend(warnings);
+        // One that an earlier attempt's manifest has already is not said twice.
+        for warning in warnings {
+            if !manifest.warnings.contains(&warning) {
+                manifest.warnings.push(warning);
+            }
+        }
         put_warnings(destination, run, &manifest).await;
     }
     Ok(())
