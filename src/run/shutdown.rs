@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::config::Patience;
-use crate::limits::{SHIPPING_RESERVE, STOP_RESERVE};
+use crate::limits::{SHIPPING_RESERVE, STOP_RESERVE, WRITE_LIMIT};
 use crate::manifest::EndedBy;
 use crate::outcome::ExitCode;
 
@@ -77,6 +77,14 @@ impl Shutdown {
         sleep_until(self.requested().await.stop_until).await;
     }
 
+    /// Resolves when something that can wait has had its share of the time that the stop of a run which was told to
+    /// stop has left: one of so many, and a write's time at most.
+    pub(super) async fn share_is_over(&self, shares: u32) {
+        let until = self.requested().await.stop_until;
+        let left = until.saturating_duration_since(Instant::now());
+        sleep(WRITE_LIMIT.min(left / shares)).await;
+    }
+
     /// Resolves when the dump has to end: when its time is over, at once at a second signal.
     pub(super) async fn dump_time_is_over(&self) {
         let mut receiver = self.0.clone();
@@ -117,17 +125,25 @@ async fn listen(
         }
     };
     tokio::pin!(deadline);
-    let mut requested = false;
+    let mut told = 0;
     loop {
         let (code, by) = tokio::select! {
             Some(code) = signals.recv() => (code, EndedBy::Signal),
-            () = &mut deadline, if !requested => (ExitCode::Terminated, EndedBy::Deadline),
+            () = &mut deadline, if sender.borrow().is_none() => {
+                (ExitCode::Terminated, EndedBy::Deadline)
+            }
             else => pending().await,
         };
+        told += usize::from(by == EndedBy::Signal);
         let now = Instant::now();
-        sender.send_modify(|request| match request {
-            // A second signal abandons the dump, never the stop.
-            Some(request) => request.dump_until = now,
+        sender.send_if_modified(|request| match request {
+            // A second signal abandons the dump, never the stop. The first one after the deadline tells nothing new.
+            Some(request) => {
+                if told > 1 {
+                    request.dump_until = now;
+                }
+                told > 1
+            }
             None => {
                 let grace = patience.grace;
                 *request = Some(ShutdownRequest {
@@ -137,13 +153,13 @@ async fn listen(
                     // At most half of the grace: a stop matters more than what comes after it.
                     stop_until: now + grace - STOP_RESERVE.min(grace / 2),
                 });
+                true
             }
         });
-        if requested {
+        if told > 1 {
             tracing::warn!("told again: the dump ends here");
         } else {
             tracing::warn!(?by, "told to stop: stopping, then shipping what there is");
         }
-        requested = true;
     }
 }

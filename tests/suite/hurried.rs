@@ -43,6 +43,23 @@ async fn for_what_only_tidies_up_or_may_be_known() {
     assert!(reason.contains("all 8 pods are complete"), "{reason}");
 }
 
+/// Nothing is written to the Lease any more, which no answer says.
+#[tokio::test]
+async fn for_what_is_noted_of_the_stop() {
+    let standin = off().await;
+    let place = long_and_restoring(&standin).with("PROFILER_GRACE", "25s");
+    let child = place.spawn();
+    window_is_open(&place).await;
+    let lease = format!("/leases/{}", crate::lock::LEASE);
+    standin.route_fault(RouteFault::new(lease, RouteAnswer::Hang, Times::Always));
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert!(standin.profiling().is_empty());
+    let pods = place.shipped().manifest.pods;
+    assert!(pods.iter().all(|pod| pod.state == State::Complete));
+}
+
 /// The Lease tells which pods an attempt left; the API server does not tell how they are.
 #[tokio::test]
 async fn for_the_pods_that_a_dead_attempt_left() {

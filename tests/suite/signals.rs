@@ -1,5 +1,7 @@
 //! Being told to stop, in every phase.
 
+use std::time::Duration;
+
 use cluster_profiler_job::manifest::{EndedBy, State};
 use cluster_profiler_job::run::phase::Phase;
 use rustix::process::Signal;
@@ -131,6 +133,32 @@ async fn a_run_ends_itself_before_its_deadline() {
         "{}",
         manifest.reason
     );
+}
+
+/// The kubelet ends a pod at its deadline by a signal, too, which is the first.
+#[tokio::test]
+async fn a_signal_after_the_deadline_does_not_end_the_dump() {
+    let options = Options {
+        pod_latency: Duration::from_secs(1),
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin)
+        .with("PROFILER_CONCURRENCY", 1)
+        .with("PROFILER_MAX_WINDOW", "1s")
+        .with("PROFILER_GRACE", "58s")
+        .with("PROFILER_DEADLINE", "60s");
+    let child = place.spawn();
+    // One pod after another, each of which takes a second: at the fifth more than two have passed.
+    let dumps = |state: &standin::State| state.arrived("dump-cluster-profiler");
+    standin.wait_until(|state| dumps(state) >= 5).await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    let reason = &manifest.reason;
+    assert!(reason.contains("PROFILER_DEADLINE"), "{reason}");
+    assert!(manifest.pods.iter().all(|pod| pod.state == State::Complete));
 }
 
 #[tokio::test]

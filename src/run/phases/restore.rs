@@ -1,9 +1,6 @@
 //! Restore: what turned the profiler on is put back, once every pod has stopped.
 
-use tokio::time::{Instant, sleep};
-
 use crate::config::EnablePolicy;
-use crate::limits::WRITE_LIMIT;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Restored};
@@ -16,12 +13,8 @@ use crate::run::profiler_off;
 /// # Errors
 /// The KubeVirt is not known: a defect.
 pub(in crate::run) async fn restore(context: &Context, dumped: Dumped) -> Result<Restored, Fault> {
-    let given_up = async {
-        let until = context.shutdown.requested().await.stop_until;
-        let left = until.saturating_duration_since(Instant::now());
-        // The manifest needs as much.
-        sleep(WRITE_LIMIT.min(left / 2)).await;
-    };
+    // The manifest needs as much.
+    let given_up = context.shutdown.share_is_over(2);
     put_back(context, dumped, given_up).await
 }
 

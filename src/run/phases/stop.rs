@@ -1,7 +1,7 @@
 //! Stop: profiling is stopped, until every pod has seen it.
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::cluster::lease::LeaseError;
 use crate::cluster::profiler;
@@ -15,6 +15,9 @@ use crate::run::profiler_switch;
 use crate::run::run_lease::unless_lost;
 use crate::run::status::signal_files;
 use crate::run::{surroundings, vmis};
+
+/// Of so many parts of the time that a run has which was told to stop, what is noted beside the stop may take one each.
+const SHARES: u32 = 8;
 
 /// Sends stop until it is confirmed, for PROFILER_STOP_WAIT at the longest, or until the run is told to
 /// stop; then the rest of it is done beside the dump.
@@ -32,8 +35,14 @@ pub(in crate::run) async fn stop(context: &Context, over: WindowOver) -> Result<
     send_stop(context, confirmation, stop_until).await?;
     if confirmation.is_confirmed() {
         // What could not be noted before the stop is now. The restore phase tries again.
-        unless_lost(note_end(context, &over, stopped).await)?;
-        unless_lost(context.cluster.lease.note_stopped().await)?;
+        let noted = async {
+            unless_lost(note_end(context, &over, stopped).await)?;
+            unless_lost(context.cluster.lease.note_stopped().await)
+        };
+        tokio::select! {
+            noted = noted => noted?,
+            () = context.shutdown.share_is_over(SHARES) => {}
+        }
         tracing::info!(ended_by = ?over.end.by, "profiling is off");
     }
     let window = Window {
@@ -66,11 +75,17 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
     let length = SignedDuration::try_from(over.started.since.elapsed()).unwrap_or_default();
     let now = over.started.at + length;
     let noted = note_end(context, over, now);
+    let late = async {
+        tokio::select! {
+            () = sleep(WRITE_LIMIT) => {}
+            () = context.shutdown.share_is_over(SHARES) => {}
+        }
+    };
     // The stop waits for nobody: should this not be written, it is sent all the same.
-    match tokio::time::timeout(WRITE_LIMIT, noted).await {
-        Ok(Ok(())) => {}
-        Ok(Err(fault)) => tracing::warn!(%fault, "the journal of this run could not be written"),
-        Err(_) => tracing::warn!("the journal of this run is not written yet"),
+    tokio::select! {
+        Err(fault) = noted => tracing::warn!(%fault, "the journal of this run could not be written"),
+        () = late => tracing::warn!("the journal of this run is not written yet"),
+        else => {}
     }
     now
 }
