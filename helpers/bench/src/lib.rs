@@ -1,5 +1,6 @@
 //! The real binary, built and run against a stand-in control plane.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use bucket::Bucket;
 use cluster_profiler_job::pprof::Kind;
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use standin::{Options, Standin};
+use standin::{Options, Standin, VmScript};
 use tokio::process::Command;
 
 /// The repository's root.
@@ -140,6 +141,41 @@ pub async fn run_against(
     ensure!(status.success(), "the run ended with {status}");
     let manifest = std::fs::read(place.path(&format!("profile-{RUN_ID}.json")))?;
     Ok(serde_json::from_slice(&manifest)?)
+}
+
+/// The same, beside a workload: virtual machines that are created once the window is open, which ends when all of them
+/// run and have settled.
+///
+/// # Errors
+/// As of [`run`].
+pub async fn run_beside_vms(
+    standin: &Standin,
+    binary: &Path,
+    place: &Place,
+    settle: Duration,
+    settings: &[(&str, &str)],
+    vms: VmScript,
+) -> Result<Value> {
+    let scratch = tempfile::tempdir()?;
+    let ready = scratch.path().join("ready");
+    let (until, ready_file) = (vms.count.to_string(), ready.display().to_string());
+    let mut settings = settings.to_vec();
+    settings.extend([
+        ("PROFILER_VMI_LATENCY", "true"),
+        ("PROFILER_UNTIL_VMIS_RUNNING", &*until),
+        ("PROFILER_READY_FILE", &*ready_file),
+    ]);
+    let workload = async {
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        standin.create_vms(vms).await;
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        manifest = run_against(standin, binary, place, settle, &settings) => manifest,
+        never = workload => match never {},
+    }
 }
 
 /// What processes that were waited for have used.

@@ -9,9 +9,15 @@ use bench::{Build, Place, Used};
 use bucket::Bucket;
 use clap::Parser;
 use cluster_profiler_job::pprof::Kind;
-use standin::{Damage, Fault, Options, Profiles, Standin, Times};
+use standin::{Damage, Fault, Options, Profiles, Standin, Times, VmScript};
 
 const MIB: f64 = 1024.0 * 1024.0;
+
+/// The time from one virtual machine to the next.
+const VMS_EVERY: Duration = Duration::from_millis(1);
+
+/// How many times faster they come up than their timestamps say.
+const VMS_SPEED: u32 = 20;
 
 /// Run the build that ships, static (musl) and optimised, against stand-ins of these sizes, one after another, and print what each
 /// run cost. Exits with 1 if a limit that was given is exceeded. The runner's other settings may be given as variables.
@@ -41,6 +47,12 @@ struct Cli {
     /// Run each with a baseline, too
     #[arg(long)]
     baseline: bool,
+    /// How long the window settles, in seconds
+    #[arg(long, default_value_t = 1)]
+    settle: u64,
+    /// Virtual machines that are created in the window, which settles when all of them run
+    #[arg(long)]
+    vms: Option<usize>,
     /// Limit of any run's peak memory (VmHWM), in MiB
     #[arg(long)]
     peak: Option<f64>,
@@ -135,7 +147,20 @@ async fn measured(cli: &Cli, binary: &Path, pods: usize, baseline: &str) -> Resu
     let settings = [("PROFILER_BASELINE", baseline)];
     let settings = if cli.baseline { &settings[..] } else { &[] };
     let (before, begin) = (Used::by_children()?, Instant::now());
-    let manifest = bench::run(binary, &place, Duration::from_secs(1), settings, options).await?;
+    let standin = Standin::start(options).await?;
+    let settle = Duration::from_secs(cli.settle);
+    let manifest = match cli.vms {
+        None => bench::run_against(&standin, binary, &place, settle, settings).await?,
+        Some(count) => {
+            let vms = VmScript {
+                count,
+                every: VMS_EVERY,
+                speed: VMS_SPEED,
+                ..VmScript::default()
+            };
+            bench::run_beside_vms(&standin, binary, &place, settle, settings, vms).await?
+        }
+    };
     let (wall, after) = (begin.elapsed(), Used::by_children()?);
     let bytes = |value: &serde_json::Value| value.as_f64().map(|bytes| bytes / MIB);
     Ok(Measured {

@@ -1,7 +1,6 @@
 //! `cargo demo`: one run against a stand-in control plane of eight pods, beside a workload that creates virtual
 //! machines.
 
-use std::convert::Infallible;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,34 +33,18 @@ async fn main() -> Result<()> {
     };
     let standin = Standin::start(options).await?;
     let place = Place::Directory(out.clone());
-    let until = VMS.to_string();
-    let signals = tempfile::tempdir()?;
-    let ready = signals.path().join("ready");
     let settings = [
         ("PROFILER_REPORT", "true"),
         ("PROFILER_BASELINE", "true"),
         ("PROFILER_SNAPSHOT_EVERY", "1s"),
-        ("PROFILER_VMI_LATENCY", "true"),
-        ("PROFILER_UNTIL_VMIS_RUNNING", &until),
-        ("PROFILER_READY_FILE", &ready.display().to_string()),
     ];
-    let run = bench::run_against(&standin, &binary, &place, Duration::from_secs(2), &settings);
-    let workload = async {
-        while !ready.exists() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        let script = VmScript {
-            count: VMS,
-            every: Duration::from_millis(20),
-            ..VmScript::default()
-        };
-        standin.create_vms(script).await;
-        std::future::pending::<Infallible>().await
+    let vms = VmScript {
+        count: VMS,
+        every: Duration::from_millis(20),
+        ..VmScript::default()
     };
-    let manifest = tokio::select! {
-        manifest = run => manifest?,
-        never = workload => match never {},
-    };
+    let settle = Duration::from_secs(2);
+    let manifest = bench::run_beside_vms(&standin, &binary, &place, settle, &settings, vms).await?;
     ensure!(
         manifest["report"].is_object(),
         "the run has no page: {}",
