@@ -22,6 +22,7 @@ mod resume;
 mod retention;
 mod rollback;
 pub(crate) mod run_lease;
+mod run_manifest;
 mod shutdown;
 mod side_dump;
 mod snapshots;
@@ -260,6 +261,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             }
             clock.enter(Phase::Dump);
             let dumped = dump::dump(context, &stopped, &target, before.as_ref()).await?;
+            report::vouch(context, &stopped, &dumped, &target, clock.past()).await?;
 
             clock.enter(Phase::Restore);
             let restored = restore::restore(context, dumped).await?;

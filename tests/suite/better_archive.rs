@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use standin::{Fault, RouteAnswer, RouteFault, Standin, Times};
 
 use crate::harness::{Place, RUN_ID, Shipped, listing, send, standin, until};
-use crate::lock::record;
+use crate::lock::{long_and_restoring, off, record};
 use crate::patience::{run, window_is_open};
 
 pub(crate) fn complete(manifest: &Manifest) -> usize {
@@ -72,6 +72,35 @@ async fn an_attempt_that_brings_less_leaves_what_was_there() {
     // It is there for good now.
     let ended = place.run().await;
     assert_eq!(ended.code, 5, "{}", ended.log);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// To put the gate back takes minutes where the API server is in trouble, and the next attempt may find fewer pods.
+#[tokio::test]
+async fn an_attempt_that_dies_putting_the_gate_back_has_shipped() {
+    let standin = off().await;
+    let before = standin.configuration();
+    let place = long_and_restoring(&standin);
+    let mut child = place.spawn();
+    window_is_open(&place).await;
+    let answer = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new(
+        "/kubevirts/kubevirt",
+        answer,
+        Times::Always,
+    ));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    until("a manifest", || place.manifest().is_some()).await;
+    child.kill().await.expect("it runs");
+    let first = place.shipped().manifest;
+    assert_eq!((complete(&first), first.exit_code), (8, 75));
+    assert!(first.gate.after, "{:?}", first.gate);
+    standin.clear_faults();
+    standin.remove_pod(&standin.pods()[0]);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(complete(&place.shipped().manifest), 8);
+    assert_eq!((standin.configuration(), record(&standin)), (before, None));
     assert_eq!(standin.starts(), 1);
 }
 

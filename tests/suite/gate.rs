@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use cluster_profiler_job::engine::configured;
+use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::run::run_with;
 use serde_json::{Value, json};
 use standin::{HyperConvergedApi, Options, RouteAnswer, RouteFault, Standin, Times};
+use tokio::sync::mpsc;
 
 use crate::harness::Place;
 use crate::lock::{long_and_restoring, off, record};
+use crate::patience::{limits, window_is_open};
 
 const ANNOTATION: &str = "kubevirt.kubevirt.io/jsonpatch";
 
@@ -162,20 +168,24 @@ async fn a_run_ends_when_the_gate_that_it_put_back_is_off() {
 async fn a_gate_that_cannot_be_put_back_makes_a_run_incomplete_and_is_said_first() {
     let standin = off().await;
     let place = long_and_restoring(&standin);
-    let child = place.spawn();
-    standin
-        .wait_until(|state| state.profiling().len() == 8)
-        .await;
-    let denied = RouteAnswer::Status(403);
-    standin.route_fault(RouteFault::new(
-        "/kubevirts/kubevirt",
-        denied,
-        Times::Always,
-    ));
-    assert_eq!(place.run_with(&["stop"]).await.code, 0);
-    let ended = place.ended(child).await;
-    assert_eq!(ended.code, 5, "{}", ended.log);
-    let reason = ended.termination["reason"].as_str().unwrap_or_default();
+    let (_signals, receiver) = mpsc::channel(1);
+    let short = Limits {
+        gate: Duration::from_secs(5),
+        ..limits()
+    };
+    let denying = async {
+        window_is_open(&place).await;
+        let denied = RouteAnswer::Status(403);
+        standin.route_fault(RouteFault::new(
+            "/kubevirts/kubevirt",
+            denied,
+            Times::Always,
+        ));
+        assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    };
+    let run = run_with(place.variables(), receiver, short, configured);
+    assert_eq!(tokio::join!(run, denying).0, ExitCode::Incomplete);
+    let reason = place.shipped().manifest.reason;
     assert!(
         reason.starts_with("the profiler is STILL TURNED ON"),
         "{reason}"

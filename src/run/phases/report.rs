@@ -4,16 +4,41 @@ use std::io;
 
 use tokio::time::timeout;
 
-use crate::cluster::profiler;
 use crate::config::RunId;
 use crate::destination::{Destination, Found};
 use crate::limits::ADVICE_WAIT;
-use crate::manifest::{Manifest, PhaseSeconds, SCHEMA_VERSION};
+use crate::manifest::{Manifest, PhaseSeconds};
 use crate::run::context::{Context, Target};
-use crate::run::outcome::{Fault, Shipped};
+use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Finished, Restored, Stopped};
 use crate::run::report_page::ReportPage;
+use crate::run::run_manifest::{finish, finish_later, manifest};
 use crate::run::{report_shipping, retention};
+
+/// Vouches for an archive before the gate is put back, which may take minutes. An attempt that dies meanwhile has shipped
+/// what it dumped. The manifest is written again at the run's end.
+///
+/// # Errors
+/// The destination failed.
+pub(in crate::run) async fn vouch(
+    context: &Context,
+    stopped: &Stopped,
+    dumped: &Dumped,
+    target: &Target<'_>,
+    phases: Vec<PhaseSeconds>,
+) -> Result<(), Fault> {
+    let is_switched = context.cluster.last_change().is_some();
+    // A run that was told to stop puts the gate back only shortly before its manifest.
+    if dumped.kept.is_some() || !is_switched || context.shutdown.is_requested() {
+        return Ok(());
+    }
+    let finished = finish_later(context, stopped, dumped);
+    let mut manifest = manifest(context, stopped, dumped.clone(), &finished, target, phases)?;
+    manifest.gate.after = true;
+    let put = put(target.destination, &dumped.run_id, &manifest);
+    let written = Box::pin(context.shutdown.within(put)).await;
+    written.map_err(Fault::no_time_to_ship)?
+}
 
 /// Writes the page, if one is wanted and can be made, and then the manifest: from here on the archive can be trusted.
 /// Only then earlier runs are removed.
@@ -90,114 +115,6 @@ pub(in crate::run) async fn report_again(
         }
         finished => finished,
     }
-}
-
-/// Decides on the exit code and the reason.
-fn finish(
-    context: &Context,
-    stopped: &Stopped,
-    restored: &Restored,
-    target: &Target<'_>,
-) -> Finished {
-    let Restored { dumped, left_on } = restored;
-    let (mut completeness, is_enough) = dumped.pods.completeness(&context.config.min_complete);
-    let profiling = still_profiling(&dumped.unstopped);
-    let mut fallback_reason = target.fallback_reason.as_deref();
-    let mut workload_exit_code = stopped.workload_exit_code;
-    if let Some(kept) = &dumped.kept {
-        completeness.push_str("; an earlier attempt shipped that, and this one dumped no more");
-        fallback_reason = kept.manifest.fallback_reason.as_deref();
-        workload_exit_code = workload_exit_code.or(kept.manifest.workload_exit_code);
-    }
-    let shipped = Shipped {
-        completeness,
-        is_enough,
-        left_behind: profiling.into_iter().chain(left_on.clone()).collect(),
-        shutdown: context.shutdown.request(),
-        workload_exit_code,
-        fallback_reason,
-    };
-    let (code, reason) = shipped.outcome();
-    let is_whole = dumped.pods.counts().are_complete() && dumped.unstopped.is_empty();
-    Finished {
-        is_final: is_whole || code.is_final(),
-        code,
-        reason,
-        archive: Some(dumped.archive.clone()),
-        workload_exit_code,
-    }
-}
-
-fn still_profiling(unstopped: &[String]) -> Option<String> {
-    if unstopped.is_empty() {
-        return None;
-    }
-    Some(format!(
-        "{} pods may still be PROFILING ({}): kubectl get --raw {}",
-        unstopped.len(),
-        unstopped.join(" "),
-        profiler::path("stop")
-    ))
-}
-
-/// Gathers what the manifest says.
-fn manifest(
-    context: &Context,
-    stopped: &Stopped,
-    dumped: Dumped,
-    finished: &Finished,
-    target: &Target<'_>,
-    phases: Vec<PhaseSeconds>,
-) -> Result<Manifest, Fault> {
-    let config = &context.config;
-    let mut results = dumped.pods;
-    if let Some(kept) = dumped.kept {
-        return Ok(Manifest {
-            gate: context.gate().clone(),
-            unstopped: dumped.unstopped,
-            pods: results.into_pods(),
-            phases,
-            exit_code: finished.code.number(),
-            reason: finished.reason.clone(),
-            workload_exit_code: finished.workload_exit_code,
-            ..*kept.manifest
-        });
-    }
-    Ok(Manifest {
-        schema_version: SCHEMA_VERSION,
-        run_id: dumped.run_id.to_string(),
-        labels: config.labels.clone(),
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        engine: dumped.engine,
-        kubevirt: context.install()?.kubevirt(),
-        components: config.components.iter().copied().collect(),
-        gate: context.gate().clone(),
-        originals_kept: config.keep_originals,
-        window: stopped.window,
-        unstopped: dumped.unstopped,
-        uncounted: std::mem::take(&mut results.uncounted),
-        refused: std::mem::take(&mut results.unexpected_names),
-        in_window: results.in_window(),
-        snapshots: match config.snapshots {
-            Some(_) => context.snapshots().all(),
-            None => Vec::new(),
-        },
-        empty_kinds: results.empty_kinds(),
-        pods: results.into_pods(),
-        cluster_file: dumped.cluster_file,
-        archive: dumped.archive,
-        report: None,
-        no_report: None,
-        fallback_reason: target.fallback_reason.clone(),
-        phases,
-        vmi_latencies: stopped.vmi_latencies.clone(),
-        surroundings: Some(stopped.surroundings.clone()),
-        warnings: dumped.warnings,
-        workload_exit_code: stopped.workload_exit_code,
-        peak_memory_bytes: None,
-        exit_code: finished.code.number(),
-        reason: finished.reason.clone(),
-    })
 }
 
 /// Writes the manifest, removes earlier runs, and writes it once more where these could not be removed.
