@@ -44,6 +44,18 @@ async fn every_pod_of_every_component_is_shipped() {
     assert_eq!(ended.termination["run_id"], RUN_ID);
 }
 
+/// Whatever waits in vain for what is there already says so.
+#[tokio::test]
+async fn a_run_in_which_nothing_fails_warns_of_nothing() {
+    let standin = crate::lock::off().await;
+    let ended = crate::lock::long_and_restoring(&standin)
+        .with("PROFILER_SETTLE", "1s")
+        .run()
+        .await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(!ended.log.contains("\"WARN\""), "{}", ended.log);
+}
+
 #[tokio::test]
 async fn cluster_json_tells_what_was_profiled() {
     let standin = standin(Options::default()).await;

@@ -83,9 +83,12 @@ async fn close_window(context: &Context, over: &WindowOver) -> Timestamp {
     };
     // The stop waits for nobody: should this not be written, it is sent all the same.
     tokio::select! {
-        Err(fault) = noted => tracing::warn!(%fault, "the journal of this run could not be written"),
+        noted = noted => {
+            if let Err(fault) = noted {
+                tracing::warn!(%fault, "the journal of this run could not be written");
+            }
+        }
         () = late => tracing::warn!("the journal of this run is not written yet"),
-        else => {}
     }
     now
 }
