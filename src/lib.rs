@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod proxy;
 pub mod report;
 pub mod run;
+pub mod verdict;
 pub mod window;
 
 pub use pprof;

@@ -73,6 +73,8 @@ mod tidy;
 mod times;
 mod tokens;
 mod told;
+mod verdict;
+mod verdict_tables;
 mod vmi_following;
 mod vmi_latency;
 mod vmi_window;
