@@ -12,6 +12,7 @@ pub mod commands;
 pub mod component;
 pub mod config;
 pub mod destination;
+pub mod diff;
 pub mod engine;
 pub mod errors;
 pub mod file;

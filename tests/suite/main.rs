@@ -19,6 +19,7 @@ mod convert;
 mod convert_bounds;
 mod credentials;
 mod destination;
+mod diff;
 mod docs;
 mod dry_run;
 mod earlier_manifest;
