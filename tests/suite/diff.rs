@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use cluster_profiler_job::diff::Diff;
 use serde_json::{Value, json};
 
-use crate::harness::{Ended, Place};
+use crate::harness::{Ended, Place, limit_memory};
 use crate::s3::{at, bucket};
 
 /// How the live heap of a steady component scatters, in MiB.
@@ -329,6 +329,52 @@ async fn the_earlier_runs_may_be_elsewhere_and_in_a_bucket() {
     let ended = diff(&place, &[]).await;
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(ended.log.contains("new:     night-"), "{}", ended.log);
+}
+
+/// A manifest of 500 pods, each of the size that they have.
+fn large_manifest(night: usize) -> Value {
+    let mut run = manifest(night, 100);
+    let file = json!({ "path": "profile-night/virt-api-0123456789-abcde/goroutine.pprof", "bytes": 123_456,
+        "sha256": "00".repeat(32), "samples": 1234 });
+    let stats: serde_json::Map<_, _> = (0..26)
+        .map(|field| {
+            (
+                format!("TotalAllocOfSomething{field}"),
+                json!(123_456_789_012_u64 + field),
+            )
+        })
+        .collect();
+    let pod = json!({
+        "name": "virt-api-0123456789-abcde", "component": "virt-api", "uid": "u", "node": "n", "image": "i",
+        "restarts": 0, "state": "complete", "mem_stats": stats, "files": vec![file; 14],
+    });
+    run["pods"] = json!(vec![pod; 500]);
+    run
+}
+
+/// No run is comparable with the newest, so all are read.
+#[tokio::test]
+async fn many_runs_of_many_pods_take_no_more_memory_than_one() {
+    const RUNS: usize = 24;
+    let bucket = bucket().await;
+    let directory = bucket.path("nightly/a");
+    std::fs::create_dir_all(&directory).expect("a directory");
+    for night in 0..RUNS {
+        let mut run = large_manifest(night);
+        if night == RUNS - 1 {
+            run["kubevirt"]["uid"] = json!("two");
+        }
+        let path = directory.join(format!("profile-{}.json", id(night)));
+        std::fs::write(path, run.to_string()).expect("a file");
+    }
+    let place = at(&bucket, Place::empty());
+    let child = place.spawn_with(&["diff"]);
+    limit_memory(&child, 64 * MIB);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.starts_with("not-comparable: "), "{}", ended.log);
+    let all = format!("and {} more like that", RUNS - 1 - 5);
+    assert!(ended.log.contains(&all), "{}", ended.log);
 }
 
 #[tokio::test]
