@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
+use cluster_profiler_job::commands::{ComparedRuns, Comparing};
 use cluster_profiler_job::component::Component;
 use cluster_profiler_job::config::{RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
@@ -117,6 +118,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what changed in the numbers of runs, and how sure that is
+    ///
+    /// Of two runs, the second against the first, or of the newest against the comparable runs before. Their manifests
+    /// are read, and no archive. Numbers of components are those of runs with PROFILER_BASELINE=true. Exits with 7 if
+    /// a regression is confirmed.
+    Diff(DiffArguments),
     /// Write profiles with all pods of a component in them, for `go tool pprof`
     ///
     /// COMPONENT/KIND.pprof, and those of the window in COMPONENT/delta and COMPONENT/growth.
@@ -146,6 +153,48 @@ pub(crate) enum Command {
         #[arg(long, value_parser = humantime::parse_duration)]
         wait: Option<Duration>,
     },
+}
+
+/// The arguments of `diff`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArguments {
+    /// The ids of an earlier and a new run [default: the newest run against those before]
+    #[arg(num_args = 2, value_names = ["EARLIER", "NEW"], value_parser = RunId::parse, conflicts_with_all = ["last", "against", "baseline"])]
+    runs: Vec<RunId>,
+    /// How many of the newest runs are new: several together show smaller changes
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10))]
+    last: u8,
+    /// Where the earlier runs are, as in PROFILER_DESTINATION, if that is elsewhere
+    #[arg(long, value_name = "DESTINATION")]
+    against: Option<String>,
+    /// How many comparable runs before are looked at
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
+    baseline: u8,
+    /// Exit with 7 for a regression that is only suspected, too
+    #[arg(long, value_name = "WHAT", value_parser = ["confirmed", "suspected"], default_value = "confirmed")]
+    fail_on: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl DiffArguments {
+    /// What is to be compared.
+    pub(crate) fn comparing(self) -> Comparing {
+        let runs = match <[_; 2]>::try_from(self.runs) {
+            Ok(two) => ComparedRuns::Two(two),
+            Err(_) => ComparedRuns::Last {
+                last: self.last.into(),
+                against: self.against,
+                baseline: self.baseline.into(),
+            },
+        };
+        Comparing {
+            runs,
+            json: self.json,
+            fail_on_suspected: self.fail_on == "suspected",
+        }
+    }
 }
 
 fn component(name: &str) -> Result<Component, String> {

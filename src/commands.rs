@@ -1,6 +1,7 @@
 //! What a person or another step does beside a run.
 
 mod convert;
+mod diff;
 mod get;
 mod kept_profiles;
 mod kept_runs;
@@ -17,6 +18,7 @@ use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, say};
 pub use convert::Bounds;
 use convert::Meter;
+pub use diff::{ComparedRuns, Comparing, diff};
 pub use get::{Fetch, get};
 pub use kept_profiles::{export, report, top};
 pub use kept_runs::ls;

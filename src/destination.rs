@@ -2,6 +2,7 @@
 
 mod directory;
 mod error;
+mod numbers;
 pub mod retention;
 mod runs;
 mod s3;
@@ -12,8 +13,10 @@ use sha2::Digest;
 
 pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
+pub use numbers::{BothEnds, RunNumbers, Sum, VmiNumbers, WindowSums};
 pub use runs::{Found, Listed};
 pub use s3::{Bucket, BucketDownload, BucketUpload, ChunkReader};
+use summary::read_whole;
 pub use summary::{PodCounts, Summary};
 pub use transfer::{Download, Upload};
 
@@ -133,8 +136,32 @@ impl Destination {
         pods: usize,
     ) -> Result<Box<Manifest>, DestinationError> {
         match self {
-            Self::Directory(directory) => directory.manifest(run, pods).await,
-            Self::Bucket(bucket) => Box::pin(bucket.manifest(run, pods)).await,
+            Self::Directory(directory) => {
+                let parse = move |content| read_whole(content, pods);
+                directory.manifest(run, parse).await
+            }
+            Self::Bucket(bucket) => {
+                let parse = move |content| read_whole(content, pods);
+                Box::pin(bucket.manifest(run, parse)).await
+            }
+        }
+    }
+
+    /// Reads the numbers of a run out of its manifest, whatever there is of its archive.
+    ///
+    /// # Errors
+    /// The manifest is not there, or cannot be read or understood.
+    pub async fn numbers(&self, run: &RunId) -> Result<RunNumbers, DestinationError> {
+        let id = run.clone();
+        match self {
+            Self::Directory(directory) => {
+                let parse = move |content| RunNumbers::read(content, &id);
+                directory.manifest(run, parse).await
+            }
+            Self::Bucket(bucket) => {
+                let parse = move |content| RunNumbers::read(content, &id);
+                Box::pin(bucket.manifest(run, parse)).await
+            }
         }
     }
 

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod component;
 pub mod config;
 pub mod destination;
+pub mod diff;
 pub mod engine;
 pub mod errors;
 pub mod file;
@@ -21,6 +22,7 @@ pub mod outcome;
 pub mod proxy;
 pub mod report;
 pub mod run;
+pub mod verdict;
 pub mod window;
 
 pub use pprof;

@@ -90,6 +90,11 @@ fn main() -> std::io::Result<ExitCode> {
             let top = async move { commands::top(environment, &run, wanted, json).await };
             runtime.block_on(commands::unless_told(top, signals))
         }
+        Some(Command::Diff(arguments)) => {
+            let signals = signals(&runtime)?;
+            let diff = commands::diff(environment, arguments.comparing());
+            runtime.block_on(commands::unless_told(diff, signals))
+        }
         Some(Command::Export { run, output, .. }) => {
             let signals = signals(&runtime)?;
             let export = commands::export(environment, run, output);

@@ -35,6 +35,9 @@ pub struct Manifest {
     pub run_id: String,
     /// PROFILER_LABELS as given.
     pub labels: BTreeMap<String, String>,
+    /// PROFILER_COMPARE_KEY: runs with the same are compared; else those of the same cluster are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare_key: Option<String>,
     /// The version of cluster-profiler-job that wrote this.
     pub program_version: String,
     /// How the dump was fetched.

@@ -38,6 +38,7 @@ exit_codes! {
     DestinationRefused   4 "destination-refused"  false "the destination refuses for good";
     Incomplete           5 "incomplete"           true  "shipped, but incomplete: the manifest says what is missing, or what is left in the cluster";
     Workload             6 "workload-failed"      true  "shipped, and the workload had failed: the manifest has its exit code";
+    Regression           7 "regression"           true  "`diff`: a regression is confirmed, or suspected with `--fail-on suspected`";
     Retry               75 "retry"                false "a fault that may pass: worth retrying";
     Panic              101 "panic"                false "a defect in this program";
     Interrupted        130 "interrupted"          false "ended by Ctrl-C: what there was is shipped";

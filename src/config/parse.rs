@@ -23,6 +23,15 @@ pub(super) fn any(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
+/// A key that runs are compared by, which a line of a table has room for.
+pub(super) fn compare_key(value: &str) -> Result<String, String> {
+    const LONGEST: usize = 200;
+    if value.chars().count() > LONGEST || value.chars().any(char::is_control) {
+        return Err(format!("not one line of at most {LONGEST} characters"));
+    }
+    Ok(value.to_owned())
+}
+
 /// One of these words, each with what it means.
 pub(super) fn one_of<T, const N: usize>(
     words: [(&'static str, T); N],

@@ -124,6 +124,7 @@ fn read_config(
             keep_for: faults.read(settings.keep_for()),
         },
         labels: faults.read(settings.labels()).unwrap_or_default(),
+        compare_key: faults.read(settings.compare_key()),
         dry_run: faults.read(settings.dry_run())?,
         pod: foreign.pod,
         temporary: foreign.tmpdir,

@@ -52,6 +52,8 @@ pub struct Config {
     pub retention: Retention,
     /// Labels for the manifest.
     pub labels: BTreeMap<String, String>,
+    /// The key that the run is compared by, in place of the cluster's identity.
+    pub compare_key: Option<String>,
     /// Whether to prove that the run could succeed, and change nothing.
     pub dry_run: bool,
     /// The pod that the run is in, where POD_NAME, POD_NAMESPACE and POD_UID tell.

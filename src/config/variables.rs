@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::foreign_settings::is_service_link;
 use super::min_complete::MinComplete;
 use super::parse::{
-    absolute_path, age, any, boolean, components, destination, duration, kinds, label_selector,
-    labels, min_complete, namespace, number, one_of, run_id, tags,
+    absolute_path, age, any, boolean, compare_key, components, destination, duration, kinds,
+    label_selector, labels, min_complete, namespace, number, one_of, run_id, tags,
 };
 use super::run_id::RunId;
 use super::setting::{Faults, PREFIX, Setting, Variable};
@@ -167,6 +167,9 @@ variables! {
     labels: BTreeMap<String, String>, labels,
         unset "none",
         "`key=value,…` stored in the manifest";
+    compare_key: String, compare_key,
+        unset "the cluster's identity",
+        "runs with the same key are compared by `diff`: to be set where each run has a cluster of its own, as in CI; at most 200 characters";
     dry_run: bool, boolean,
         default "false",
         "`true`: prove that the run could succeed, say what it would do, change nothing";

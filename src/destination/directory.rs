@@ -15,11 +15,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use self::temporary::Temporary;
 use super::error::DestinationError;
 use super::runs::{Found, Listed, check_manifest, from_files, invalid};
-use super::summary::{Summary, read_whole};
+use super::summary::Summary;
 use crate::config::{RunFile, RunId};
 use crate::errors::{joined, lock};
 use crate::file;
-use crate::manifest::{Manifest, Sha256, StoredFile};
+use crate::manifest::{Sha256, StoredFile};
 
 /// The name of the probe: a file that is written as archives and manifests are, and deleted.
 const PROBE: &str = ".cluster-profiler-job.probe";
@@ -97,14 +97,14 @@ impl Directory {
         .await
     }
 
-    pub(super) async fn manifest(
+    pub(super) async fn manifest<T: Send + 'static>(
         &self,
         run: &RunId,
-        pods: usize,
-    ) -> Result<Box<Manifest>, DestinationError> {
+        parse: impl FnOnce(fs::File) -> io::Result<Result<T, String>> + Send + 'static,
+    ) -> Result<T, DestinationError> {
         let path = self.file(run, RunFile::Manifest);
         self.blocking(move |_| {
-            let read = fs::File::open(&path).and_then(|file| read_whole(file, pods));
+            let read = fs::File::open(&path).and_then(parse);
             let read = read.map_err(|error| DestinationError::io("read", &path, &error))?;
             read.map_err(|why| invalid(&path.display().to_string(), &why))
         })

@@ -23,11 +23,10 @@ pub use self::upload::BucketUpload;
 use self::upload::{Unfinished, UnfinishedUpload};
 use super::error::DestinationError;
 use super::runs::{Found, Listed, check_manifest, from_files, invalid};
-use super::summary::{Summary, read_whole};
+use super::summary::Summary;
 use crate::config::{RunFile, RunId, S3Config};
 use crate::errors::{chain, joined};
 use crate::limits::{BucketLimits, S3_ABORT_ALL};
-use crate::manifest::Manifest;
 
 /// A bucket for runs.
 #[derive(Debug, Clone)]
@@ -96,13 +95,12 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn manifest(
+    pub(super) async fn manifest<T: Send + 'static>(
         &self,
         run: &RunId,
-        pods: usize,
-    ) -> Result<Box<Manifest>, DestinationError> {
+        parse: impl FnOnce(ChunkReader) -> io::Result<Result<T, String>> + Send + 'static,
+    ) -> Result<T, DestinationError> {
         let key = self.key(run, RunFile::Manifest);
-        let parse = move |content| read_whole(content, pods);
         match read_manifest(&self.objects, &key, parse).await {
             Ok(read) => read.map_err(|why| invalid(&self.objects.uri(&key), &why)),
             Err(failed) => Err(failed.error),

@@ -15,7 +15,7 @@ use crate::manifest::{KubeVirt, Manifest, SCHEMA_VERSION, State, StoredFile};
 use crate::outcome::ExitCode;
 
 /// The longest manifest that is read. One of 10,000 pods has some 30 MB.
-const LONGEST: u64 = 64 << 20;
+pub(super) const LONGEST: u64 = 64 << 20;
 
 /// The longest manifest that is read whole, but for its pods.
 const LONGEST_OF_NONE: u64 = 1 << 20;
@@ -105,6 +105,11 @@ impl PodCounts {
         self.complete() == self.expected()
     }
 
+    /// Pods of a component that were expected.
+    pub fn expected_of(&self, component: Component) -> usize {
+        self.0.get(&component).map_or(0, |count| count.expected)
+    }
+
     /// Pods of which there is anything.
     pub fn with_files(&self) -> usize {
         self.0.values().map(|count| count.with_files).sum()
@@ -128,9 +133,7 @@ impl Summary {
             Ok(summary) => summary,
             Err(why) => return Ok(Err(why)),
         };
-        if summary.schema_version > SCHEMA_VERSION {
-            let version = summary.schema_version;
-            let why = format!("its schema version is {version}, above {SCHEMA_VERSION}");
+        if let Some(why) = newer(summary.schema_version) {
             return Ok(Err(why));
         }
         summary.archive.uri = plain(&summary.archive.uri);
@@ -179,8 +182,17 @@ pub(super) fn read_whole(
     read(content, LONGEST_OF_NONE + LONGEST_OF_POD * pods as u64)
 }
 
+/// Why a manifest of this version of the format is not understood, if it is not.
+pub(super) fn newer(version: u32) -> Option<String> {
+    (version > SCHEMA_VERSION)
+        .then(|| format!("its schema version is {version}, above {SCHEMA_VERSION}"))
+}
+
 /// Reads JSON of at most so many bytes.
-fn read<T: DeserializeOwned>(content: impl Read, longest: u64) -> io::Result<Result<T, String>> {
+pub(super) fn read<T: DeserializeOwned>(
+    content: impl Read,
+    longest: u64,
+) -> io::Result<Result<T, String>> {
     let content = Bounded::new(content, longest);
     match serde_json::from_reader(BufReader::new(content)) {
         Ok(read) => Ok(Ok(read)),
@@ -194,7 +206,7 @@ fn read<T: DeserializeOwned>(content: impl Read, longest: u64) -> io::Result<Res
     }
 }
 
-fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     String::deserialize(deserializer).map(|text| plain(&text))
 }
 

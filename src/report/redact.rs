@@ -86,6 +86,7 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
         schema_version: _,
         run_id,
         labels,
+        compare_key,
         program_version: _,
         engine: _,
         kubevirt,
@@ -122,6 +123,7 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
     *labels = given
         .map(|(key, value)| (names.text(&key), names.of("label", &value)))
         .collect();
+    *compare_key = take(compare_key).map(|key| names.of("key", &key));
     kubevirt.namespace = names.known(&kubevirt.namespace);
     kubevirt.name = names.known(&kubevirt.name);
     if let Some(uid) = &mut kubevirt.uid {

@@ -94,6 +94,7 @@ pub(super) fn manifest(
         schema_version: SCHEMA_VERSION,
         run_id: dumped.run_id.to_string(),
         labels: config.labels.clone(),
+        compare_key: config.compare_key.clone(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         engine: dumped.engine,
         kubevirt: context.install()?.kubevirt(),

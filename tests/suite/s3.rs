@@ -9,7 +9,11 @@ const PREFIX: &str = "nightly/a";
 
 /// A place whose runs go into the bucket.
 pub(crate) fn into(bucket: &Bucket, standin: &Standin) -> Place {
-    let place = Place::new(standin);
+    at(bucket, Place::new(standin))
+}
+
+/// The place with the bucket for destination.
+pub(crate) fn at(bucket: &Bucket, place: Place) -> Place {
     let set = bucket.environment(&place.path("")).expect("a file");
     let place = place.with("PROFILER_DESTINATION", format!("s3://{BUCKET}/{PREFIX}"));
     set.into_iter()

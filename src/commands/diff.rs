@@ -1,0 +1,144 @@
+//! `diff`: what changed in the numbers of runs, and how sure that is.
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+
+use super::kept_runs::{code_of, destinations, why_missing};
+use crate::config::RunId;
+use crate::destination::{Destination, DestinationError};
+use crate::diff::{Diff, History, Word, diff as compared, newest, table, two};
+use crate::outcome::ExitCode;
+use crate::run::status::log::complain;
+use crate::verdict::Rules;
+
+/// Which runs are compared, and how that is told.
+#[derive(Debug)]
+pub struct Comparing {
+    /// The runs.
+    pub runs: ComparedRuns,
+    /// As JSON, and not as a table.
+    pub json: bool,
+    /// Whether a regression that is only suspected is a failure, too.
+    pub fail_on_suspected: bool,
+}
+
+/// The runs that are compared.
+#[derive(Debug)]
+pub enum ComparedRuns {
+    /// The second of two against the first.
+    Two([RunId; 2]),
+    /// So many of the newest against those before.
+    Last {
+        /// How many are new.
+        last: usize,
+        /// Where the earlier ones are, if that is elsewhere.
+        against: Option<String>,
+        /// How many earlier ones are looked at.
+        baseline: usize,
+    },
+}
+
+/// `diff`: compares runs, prints what changed, and ends with a code of its own if that is a regression.
+pub async fn diff(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    comparing: Comparing,
+) -> ExitCode {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let places = match destinations(environment.clone()) {
+        Ok(places) => places,
+        Err(code) => return code,
+    };
+    let mut rules = Rules::default();
+    let history = match &comparing.runs {
+        ComparedRuns::Two(runs) => two_runs(&places, runs).await,
+        ComparedRuns::Last {
+            last,
+            against,
+            baseline,
+        } => {
+            let before = match against {
+                Some(url) => match destinations(at(environment, url)) {
+                    Ok(before) => before,
+                    Err(code) => return code,
+                },
+                None => places.clone(),
+            };
+            rules.most_earlier = *baseline;
+            // The run before one that is new alone may confirm it, and is then no earlier one.
+            newest(&places, *last, &before, baseline + 1)
+                .await
+                .map(Some)
+        }
+    };
+    let history = match history {
+        Ok(Some(history)) => history,
+        Ok(None) => return ExitCode::Finding,
+        Err(error) => return code_of(Err(error)),
+    };
+    if history.new.is_empty() {
+        for run in &history.passed_over {
+            complain(format_args!("{}: {}", run.run_id, run.why));
+        }
+        complain("there is no complete run: cluster-profiler-job ls shows what is there");
+        return ExitCode::Finding;
+    }
+    print(&compared(history, &rules), &comparing)
+}
+
+/// The environment with this destination alone.
+fn at(environment: Vec<(OsString, OsString)>, url: &str) -> Vec<(OsString, OsString)> {
+    let is_place = |name: &OsString| name == "PROFILER_DESTINATION" || name == "PROFILER_FALLBACK";
+    let mut environment = environment;
+    environment.retain(|(name, _)| !is_place(name));
+    environment.push(("PROFILER_DESTINATION".into(), url.into()));
+    environment
+}
+
+/// Both runs; `None` if one is missing, which is told.
+async fn two_runs(
+    places: &[Destination],
+    runs: &[RunId; 2],
+) -> Result<Option<History>, DestinationError> {
+    let mut found = Vec::new();
+    for run in runs {
+        match Destination::find_among(places, run).await? {
+            (_, Some(place)) => found.push(place),
+            (missing, None) => {
+                complain(why_missing(run, &missing));
+                return Ok(None);
+            }
+        }
+    }
+    let ([earlier, new], [earlier_place, new_place]) = (runs, found.as_slice()) else {
+        return Ok(None);
+    };
+    two(earlier_place, earlier, new_place, new).await.map(Some)
+}
+
+fn print(diff: &Diff, comparing: &Comparing) -> ExitCode {
+    let text = if comparing.json {
+        serde_json::to_string_pretty(diff).unwrap_or_default() + "\n"
+    } else {
+        table(diff)
+    };
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(format_args!("the comparison cannot be written: {error}"));
+            ExitCode::Finding
+        }
+        // Whoever reads it has seen enough.
+        Ok(()) | Err(_) => code(diff, comparing.fail_on_suspected),
+    }
+}
+
+fn code(diff: &Diff, fail_on_suspected: bool) -> ExitCode {
+    let fails = |number: &crate::diff::Compared| {
+        number.verdict == Some(Word::Regression) && (number.confirmed || fail_on_suspected)
+    };
+    if diff.numbers.iter().any(fails) {
+        ExitCode::Regression
+    } else {
+        ExitCode::Complete
+    }
+}

@@ -1,0 +1,160 @@
+//! The numbers of a run, out of its manifest: little memory, whatever lies there under a manifest's name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read};
+use std::marker::PhantomData;
+
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::summary::{LONGEST, PodCounts, newer, plain_text, read};
+use crate::component::Component;
+use crate::config::RunId;
+use crate::errors::plain;
+use crate::manifest::{ClusterState, KubeVirt, VmiQuantiles, Window};
+
+/// Conditions of virtual machine instances that are kept; a run has some ten.
+const MOST_CONDITIONS: usize = 32;
+
+/// What a run is compared by. Its texts have no control characters.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RunNumbers {
+    /// Version of the format.
+    schema_version: u32,
+    /// The run's id.
+    #[serde(deserialize_with = "plain_text")]
+    pub run_id: String,
+    /// The key that it is compared by, in place of the cluster's identity.
+    #[serde(default)]
+    pub compare_key: Option<String>,
+    /// The KubeVirt that was profiled.
+    pub kubevirt: KubeVirt,
+    /// When profiling was on.
+    pub window: Window,
+    /// How many pods were expected, and what there is of them.
+    pub pods: PodCounts,
+    /// What the pods of each component did in the window, together. Only a run with a baseline has it.
+    #[serde(default)]
+    pub in_window: BTreeMap<Component, WindowSums>,
+    /// How fast virtual machine instances came up, where that was asked for.
+    #[serde(default)]
+    pub vmi_latencies: Option<VmiNumbers>,
+    /// The cluster at both ends of the window.
+    #[serde(default)]
+    pub surroundings: Option<BothEnds>,
+}
+
+/// The numbers of a component's pods that are compared.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct WindowSums {
+    /// Pods that restarted since their baseline.
+    pub restarted: u64,
+    /// Processor time.
+    pub cpu_nanoseconds: Option<Sum>,
+    /// Bytes that were allocated.
+    pub allocated_bytes: Option<Sum>,
+    /// Those of KubeVirt's own profiler among them.
+    pub profiler_allocated_bytes: Option<Sum>,
+    /// Objects that were allocated.
+    pub allocated_objects: Option<Sum>,
+    /// The heap in use after a collection, at the end.
+    pub live_heap_bytes: Option<Sum>,
+    /// Goroutines at the end.
+    pub goroutines: Option<Sum>,
+}
+
+/// A sum over pods.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Sum {
+    /// The sum.
+    pub sum: i64,
+    /// How many pods it is of.
+    pub pods: usize,
+}
+
+/// The latencies of virtual machine instances that are compared.
+#[derive(Debug, Clone, Deserialize)]
+pub struct VmiNumbers {
+    /// The namespace of those that count.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// The label selector of those that count.
+    #[serde(default)]
+    pub selector: Option<String>,
+    /// How many were created in the window.
+    pub created: u64,
+    /// The resolution of the times.
+    pub resolution_milliseconds: u32,
+    /// The quantiles of each condition.
+    #[serde(deserialize_with = "first_few")]
+    pub quantiles_milliseconds: Vec<VmiQuantiles>,
+}
+
+/// The cluster at both ends of a window.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BothEnds {
+    /// Just before start was sent.
+    #[serde(default)]
+    pub at_start: Option<ClusterState>,
+    /// Just after stop was sent.
+    #[serde(default)]
+    pub at_stop: Option<ClusterState>,
+}
+
+impl RunNumbers {
+    /// Reads the numbers of this run out of its manifest. The inner result is why that cannot be understood.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn read(content: impl Read, run: &RunId) -> io::Result<Result<Self, String>> {
+        let mut numbers: Self = match read(content, LONGEST)? {
+            Ok(numbers) => numbers,
+            Err(why) => return Ok(Err(why)),
+        };
+        if let Some(why) = newer(numbers.schema_version) {
+            return Ok(Err(why));
+        }
+        if numbers.run_id != run.as_str() {
+            return Ok(Err("it is the manifest of another run".to_owned()));
+        }
+        let texts = [
+            &mut numbers.compare_key,
+            &mut numbers.kubevirt.uid,
+            &mut numbers.kubevirt.version,
+        ];
+        for text in texts.into_iter().flatten() {
+            *text = plain(text);
+        }
+        Ok(Ok(numbers))
+    }
+}
+
+/// The first elements of a list; the others take no memory.
+fn first_few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct FirstFew<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstFew<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::new();
+            while few.len() < MOST_CONDITIONS
+                && let Some(element) = elements.next_element()?
+            {
+                few.push(element);
+            }
+            while elements.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(few)
+        }
+    }
+
+    deserializer.deserialize_seq(FirstFew(PhantomData))
+}

@@ -1,0 +1,13 @@
+//! `diff`: the numbers of runs against those of comparable runs before, with a verdict where there are enough.
+
+mod comparable;
+mod document;
+mod history;
+mod judged;
+mod quantity;
+mod table;
+
+pub use document::{Compared, Diff, DiffRun, NotComparable, PassedOver, Word};
+pub use history::{History, newest, two};
+pub use judged::diff;
+pub use table::table;

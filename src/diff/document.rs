@@ -1,0 +1,140 @@
+//! What `diff` says, as `diff --json` writes it. Its JSON Schema is `docs/diff.schema.json`, generated from these types.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::component::Component;
+use crate::verdict::Verdict;
+
+/// The version of the format.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+
+/// New runs against earlier ones.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Diff {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// The new runs, the oldest first.
+    pub new: Vec<DiffRun>,
+    /// The comparable runs before them, the oldest first.
+    pub earlier: Vec<DiffRun>,
+    /// What is said of all numbers together: the gravest of their verdicts. None, if there is none of any.
+    pub verdict: Option<Word>,
+    /// Whether a change is more than suspected: at least two new runs show it.
+    pub confirmed: bool,
+    /// Why there is no verdict, if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_verdict: Option<String>,
+    /// Each number, those that are tested first.
+    pub numbers: Vec<Compared>,
+    /// Runs that are not comparable with the newest, and in what they differ: those that were looked at, 50 at most.
+    pub not_comparable: Vec<NotComparable>,
+    /// Runs that were passed over, and why: 50 at most.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DiffRun {
+    /// Its id.
+    pub run_id: String,
+    /// When its window began (RFC 3339, UTC).
+    #[schemars(with = "String")]
+    pub start: jiff::Timestamp,
+    /// The KubeVirt version that was observed.
+    pub kubevirt_version: Option<String>,
+}
+
+/// One number of the new runs against the earlier ones.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Compared {
+    /// The component whose pods it is of, together; none if it is of virtual machine instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<Component>,
+    /// What it is, with its unit.
+    pub name: &'static str,
+    /// The geometric mean of the new runs.
+    pub new: f64,
+    /// The median of the earlier runs.
+    pub earlier: f64,
+    /// The former by the latter.
+    pub ratio: f64,
+    /// How many earlier runs count.
+    pub runs: usize,
+    /// The 95 % interval of the ratio, where there are enough earlier runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// The chance that runs without any change differ as much, corrected for all tested numbers together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    /// The smallest ratio that would have been called a regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smallest_ratio: Option<f64>,
+    /// What is said of it, if it is tested and there are enough earlier runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Word>,
+    /// Whether a change is more than suspected.
+    pub confirmed: bool,
+}
+
+/// A verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Word {
+    /// It did not change by as much as matters.
+    Unchanged,
+    /// Neither a change nor the absence of one is shown.
+    Inconclusive,
+    /// It fell.
+    Improvement,
+    /// There is no earlier run that can be compared.
+    NotComparable,
+    /// It rose.
+    Regression,
+}
+
+impl Word {
+    /// The verdict as JSON has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotComparable => "not-comparable",
+            Self::Unchanged => Verdict::Unchanged.word(),
+            Self::Inconclusive => Verdict::Inconclusive.word(),
+            Self::Improvement => Verdict::Improvement.word(),
+            Self::Regression => Verdict::Regression.word(),
+        }
+    }
+}
+
+impl From<Verdict> for Word {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Regression => Self::Regression,
+            Verdict::Improvement => Self::Improvement,
+            Verdict::Unchanged => Self::Unchanged,
+            Verdict::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
+/// A run whose numbers say nothing about those of the newest.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct NotComparable {
+    /// Its id.
+    pub run_id: String,
+    /// In what they differ first.
+    pub field: String,
+    /// That of the newest run.
+    pub new: String,
+    /// That of this run.
+    pub earlier: String,
+}
+
+/// A run that was passed over.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PassedOver {
+    /// Its id.
+    pub run_id: String,
+    /// Why.
+    pub why: String,
+}

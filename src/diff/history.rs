@@ -1,0 +1,164 @@
+//! The runs that are compared, found among those that are kept. Only manifests are read, one at a time.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::comparable::{difference, incomplete};
+use super::document::{NotComparable, PassedOver};
+use crate::config::RunId;
+use crate::destination::{Destination, DestinationError, RunNumbers};
+
+/// Runs that are named for not counting.
+const MOST_NAMED: usize = 50;
+
+/// New runs and earlier ones, and those that do not count.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The new runs, the oldest first.
+    pub new: Vec<RunNumbers>,
+    /// The comparable runs before them, the oldest first.
+    pub earlier: Vec<RunNumbers>,
+    /// Runs that are not comparable with the newest.
+    pub not_comparable: Vec<NotComparable>,
+    /// Runs that were passed over.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// So many of the newest runs in these places, and at most so many comparable ones before them in those.
+///
+/// # Errors
+/// A place cannot be listed, or a manifest not be read for a reason that may pass.
+pub async fn newest(
+    places: &[Destination],
+    last: usize,
+    before: &[Destination],
+    baseline: usize,
+) -> Result<History, DestinationError> {
+    let mut history = History::default();
+    for kept in listed(places).await? {
+        if history.new.len() == last {
+            break;
+        }
+        if let Some(run) = history.comparable(&kept, &places[kept.place]).await? {
+            history.new.push(run);
+        }
+    }
+    let starts = history.new.iter().map(|run| run.window.start);
+    let Some(first) = starts.min() else {
+        return Ok(history);
+    };
+    for kept in listed(before).await? {
+        if history.earlier.len() == baseline {
+            break;
+        }
+        if history.has(&kept.run_id) {
+            continue;
+        }
+        if let Some(run) = history.comparable(&kept, &before[kept.place]).await?
+            && run.window.start < first
+        {
+            history.earlier.push(run);
+        }
+    }
+    history.new.sort_by_key(|run| run.window.start);
+    history.earlier.sort_by_key(|run| run.window.start);
+    Ok(history)
+}
+
+/// These two runs, whether they are comparable or not.
+///
+/// # Errors
+/// One of them cannot be read.
+pub async fn two(
+    earlier_place: &Destination,
+    earlier: &RunId,
+    new_place: &Destination,
+    new: &RunId,
+) -> Result<History, DestinationError> {
+    let new = new_place.numbers(new).await?;
+    let earlier = earlier_place.numbers(earlier).await?;
+    let mut history = History::default();
+    for run in [&new, &earlier] {
+        if let Some(why) = incomplete(run) {
+            history.pass_over(&run.run_id, why);
+        }
+    }
+    match difference(&new, &earlier) {
+        Some(differs) => history.not_comparable.push(differs),
+        None if history.passed_over.is_empty() => history.earlier.push(earlier),
+        None => {}
+    }
+    history.new.push(new);
+    Ok(history)
+}
+
+impl History {
+    fn has(&self, run: &RunId) -> bool {
+        self.new.iter().any(|new| new.run_id == run.as_str())
+    }
+
+    fn pass_over(&mut self, run_id: &str, why: String) {
+        if self.passed_over.len() < MOST_NAMED {
+            let run_id = run_id.to_owned();
+            self.passed_over.push(PassedOver { run_id, why });
+        }
+    }
+
+    /// A run that is comparable with the newest. Another is named.
+    async fn comparable(
+        &mut self,
+        kept: &Kept,
+        place: &Destination,
+    ) -> Result<Option<RunNumbers>, DestinationError> {
+        let run = match place.numbers(&kept.run_id).await {
+            Ok(run) => run,
+            Err(error) if error.permanent => {
+                self.pass_over(kept.run_id.as_str(), error.to_string());
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(why) = incomplete(&run) {
+            self.pass_over(&run.run_id, why);
+            return Ok(None);
+        }
+        let Some(differs) = self.new.first().and_then(|newest| difference(newest, &run)) else {
+            return Ok(Some(run));
+        };
+        let is_named = |named: &NotComparable| named.run_id == run.run_id;
+        if self.not_comparable.len() < MOST_NAMED && !self.not_comparable.iter().any(is_named) {
+            self.not_comparable.push(differs);
+        }
+        Ok(None)
+    }
+}
+
+/// A run that is kept somewhere.
+struct Kept {
+    finished: Timestamp,
+    run_id: RunId,
+    place: usize,
+}
+
+/// The finished runs of these places, the newest first, each once.
+async fn listed(places: &[Destination]) -> Result<Vec<Kept>, DestinationError> {
+    let mut kept = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (place, destination) in places.iter().enumerate() {
+        for listed in destination.list().await? {
+            if let Some(finished) = listed.finished
+                && seen.insert(listed.run_id.to_string())
+            {
+                let run_id = listed.run_id;
+                kept.push(Kept {
+                    finished,
+                    run_id,
+                    place,
+                });
+            }
+        }
+    }
+    kept.sort_by(|a, b| (b.finished, b.run_id.as_str()).cmp(&(a.finished, a.run_id.as_str())));
+    Ok(kept)
+}

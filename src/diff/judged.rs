@@ -1,0 +1,130 @@
+//! The verdict on the runs of a history.
+
+use super::document::{Compared, Diff, DiffRun, SCHEMA_VERSION, Word};
+use super::history::History;
+use super::quantity::Number;
+use crate::destination::RunNumbers;
+use crate::verdict::{Comparison, Judgement, Rules, Series, judge};
+
+/// Compares the new runs of a history with its earlier ones. One new run alone is compared together with the run before
+/// it, too, which may confirm what it shows.
+pub fn diff(history: History, rules: &Rules) -> Diff {
+    let (new, earlier) = (&history.new, &history.earlier);
+    let numbers = Number::all();
+    let first = compare(&numbers, earlier, new, rules);
+    let mut judgements = judge(&tested(&numbers, &first), rules);
+    if let ([newest], Some((before, earlier))) = (new.as_slice(), earlier.split_last()) {
+        let both = [before.clone(), newest.clone()];
+        let both = compare(&numbers, earlier, &both, rules);
+        let both = judge(&tested(&numbers, &both), rules);
+        for (judgement, both) in judgements.iter_mut().zip(both) {
+            if let (Some(judgement), Some(both)) = (judgement.as_mut(), both) {
+                *judgement = judgement.confirmed_by(both);
+            }
+        }
+    }
+    let each = numbers.iter().zip(first).zip(judgements);
+    let compared: Vec<_> = each
+        .filter_map(|((number, comparison), judgement)| {
+            Some(document(*number, &comparison?, judgement))
+        })
+        .collect();
+    let gravest = compared
+        .iter()
+        .filter_map(|number| Some((number.verdict?, number.confirmed)));
+    let gravest = gravest.max();
+    let verdict = if earlier.is_empty() {
+        Some(Word::NotComparable)
+    } else {
+        gravest.map(|(word, _)| word)
+    };
+    Diff {
+        schema_version: SCHEMA_VERSION,
+        new: new.iter().map(run).collect(),
+        earlier: newest_of(earlier, rules.most_earlier)
+            .iter()
+            .map(run)
+            .collect(),
+        verdict,
+        confirmed: gravest.is_some_and(|(_, confirmed)| confirmed),
+        no_verdict: no_verdict(&history, &compared, rules),
+        numbers: compared,
+        not_comparable: history.not_comparable,
+        passed_over: history.passed_over,
+    }
+}
+
+fn no_verdict(history: &History, compared: &[Compared], rules: &Rules) -> Option<String> {
+    let (runs, fewest) = (history.earlier.len(), rules.fewest_earlier);
+    if compared.iter().any(|number| number.verdict.is_some()) || runs == 0 {
+        return None;
+    }
+    Some(if runs < fewest {
+        format!("{runs} comparable runs before: the scatter between runs is known from {fewest} on")
+    } else {
+        "the runs have no numbers of their windows: PROFILER_BASELINE=true brings them".to_owned()
+    })
+}
+
+/// Each number of the new runs against the earlier ones that have it.
+fn compare(
+    numbers: &[Number],
+    earlier: &[RunNumbers],
+    new: &[RunNumbers],
+    rules: &Rules,
+) -> Vec<Option<Comparison>> {
+    let each = numbers.iter().map(|number| {
+        let new: Option<Vec<_>> = new.iter().map(|run| number.of(run)).collect();
+        let new = new?;
+        let with_it: Vec<_> = earlier
+            .iter()
+            .filter_map(|run| Some((run, number.of(run)?)))
+            .collect();
+        let with_it = newest_of(&with_it, rules.most_earlier);
+        let before: Vec<_> = with_it.iter().map(|(_, value)| *value).collect();
+        let (run, value) = with_it.last()?;
+        let series = Series {
+            earlier: &before,
+            new: &new,
+            resolution: number.resolution(run, *value),
+        };
+        series.compare(rules.fewest_earlier)
+    });
+    each.collect()
+}
+
+/// The comparisons of those that are tested, at their places.
+fn tested(numbers: &[Number], comparisons: &[Option<Comparison>]) -> Vec<Option<Comparison>> {
+    let each = numbers.iter().zip(comparisons);
+    let tested =
+        each.map(|(number, comparison)| comparison.filter(|_| number.quantity.is_tested()));
+    tested.collect()
+}
+
+fn newest_of<T>(earlier: &[T], most: usize) -> &[T] {
+    &earlier[earlier.len().saturating_sub(most)..]
+}
+
+fn document(number: Number, comparison: &Comparison, judgement: Option<Judgement>) -> Compared {
+    Compared {
+        component: number.component,
+        name: number.quantity.name(),
+        new: comparison.new,
+        earlier: comparison.earlier,
+        ratio: comparison.ratio,
+        runs: comparison.runs,
+        interval: comparison.spread.map(|spread| [spread.low, spread.high]),
+        p: judgement.map(|judgement| judgement.p),
+        smallest_ratio: judgement.map(|judgement| judgement.smallest_ratio),
+        verdict: judgement.map(|judgement| judgement.verdict.into()),
+        confirmed: judgement.is_some_and(|judgement| judgement.confirmed),
+    }
+}
+
+fn run(run: &RunNumbers) -> DiffRun {
+    DiffRun {
+        run_id: run.run_id.clone(),
+        start: run.window.start,
+        kubevirt_version: run.kubevirt.version.clone(),
+    }
+}

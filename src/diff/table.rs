@@ -1,0 +1,179 @@
+//! What `diff` says, for a terminal.
+
+use std::fmt::Write;
+
+use super::document::{Compared, Diff, DiffRun, Word};
+use super::quantity::{shown_name, shown_value};
+
+/// Runs that do not count are named up to so many.
+const NAMED: usize = 5;
+
+/// The table: the verdict in its first line, then each number.
+pub fn table(diff: &Diff) -> String {
+    let mut text = format!("{}\n", headline(diff));
+    let _ = writeln!(text, "new:     {}", runs(&diff.new));
+    let _ = writeln!(text, "earlier: {}", runs(&diff.earlier));
+    if !diff.numbers.is_empty() {
+        let header = [
+            "COMPONENT",
+            "NUMBER",
+            "NEW",
+            "EARLIER",
+            "RATIO",
+            "95 %",
+            "VERDICT",
+        ];
+        let mut rows = vec![header.map(str::to_owned)];
+        let mut numbers: Vec<_> = diff.numbers.iter().collect();
+        // What changed comes first; the order is kept otherwise.
+        numbers.sort_by_key(|number| std::cmp::Reverse(is_change(number)));
+        rows.extend(numbers.into_iter().map(row));
+        text.push('\n');
+        text += &aligned(&rows);
+    }
+    let differs = diff.not_comparable.iter().map(|run| {
+        let (field, new, earlier) = (&run.field, &run.new, &run.earlier);
+        format!(
+            "{}: not comparable: {field}: {earlier}, and {new} in the newest",
+            run.run_id
+        )
+    });
+    let passed = diff
+        .passed_over
+        .iter()
+        .map(|run| format!("{}: passed over: {}", run.run_id, run.why));
+    text += &first_few(differs.collect());
+    text += &first_few(passed.collect());
+    text
+}
+
+fn headline(diff: &Diff) -> String {
+    if diff.earlier.is_empty() {
+        let Some(first) = diff.not_comparable.first() else {
+            return "not-comparable: there is no complete run before".to_owned();
+        };
+        let remedy = if first.field == "cluster" {
+            "; PROFILER_COMPARE_KEY is the same for runs that are to be compared though their clusters differ"
+        } else {
+            ""
+        };
+        return format!("not-comparable: {} differs{remedy}", first.field);
+    }
+    if let Some(why) = &diff.no_verdict {
+        return format!("no verdict: {why}");
+    }
+    let changed: Vec<_> = diff
+        .numbers
+        .iter()
+        .filter(|number| is_change(number))
+        .map(change)
+        .collect();
+    if changed.is_empty() {
+        return "no change seen".to_owned();
+    }
+    changed.join("; ")
+}
+
+fn change(number: &Compared) -> String {
+    let of = number
+        .component
+        .map_or(String::new(), |component| format!("{component} "));
+    format!(
+        "{}: {of}{} x{:.2}",
+        word(number),
+        shown_name(number.name),
+        number.ratio
+    )
+}
+
+fn is_change(number: &Compared) -> bool {
+    matches!(number.verdict, Some(Word::Regression | Word::Improvement))
+}
+
+/// The verdict, with what is to be known beside it.
+fn word(number: &Compared) -> String {
+    let Some(verdict) = number.verdict else {
+        return String::new();
+    };
+    let name = verdict.name();
+    match verdict {
+        Word::Regression | Word::Improvement if number.confirmed => format!("{name}, confirmed"),
+        Word::Regression | Word::Improvement => format!("{name}, suspected"),
+        Word::Unchanged | Word::NotComparable => name.to_owned(),
+        Word::Inconclusive => {
+            let smallest = number.smallest_ratio.unwrap_or_default();
+            format!(
+                "no change seen, would have seen {:.0} %",
+                (smallest - 1.0) * 100.0
+            )
+        }
+    }
+}
+
+fn row(number: &Compared) -> [String; 7] {
+    let interval = number
+        .interval
+        .map(|[low, high]| format!("{low:.2} to {high:.2}"));
+    [
+        number
+            .component
+            .map_or("VMIs", |component| component.name())
+            .to_owned(),
+        shown_name(number.name),
+        shown_value(number.name, number.new),
+        shown_value(number.name, number.earlier),
+        format!("{:.2}", number.ratio),
+        interval.unwrap_or_default(),
+        word(number),
+    ]
+}
+
+/// Runs in short: how many, the first and the last, and their KubeVirt versions.
+fn runs(runs: &[DiffRun]) -> String {
+    let mut versions: Vec<_> = runs
+        .iter()
+        .filter_map(|run| run.kubevirt_version.as_deref())
+        .collect();
+    versions.dedup();
+    let versions = versions.join(", ");
+    match runs {
+        [] => "none".to_owned(),
+        [run] => format!("{} (KubeVirt {versions})", run.run_id),
+        [first, .., last] => format!(
+            "{} runs, {} to {} (KubeVirt {versions})",
+            runs.len(),
+            first.run_id,
+            last.run_id
+        ),
+    }
+}
+
+fn first_few(lines: Vec<String>) -> String {
+    let more = lines.len().saturating_sub(NAMED);
+    let mut text: String = lines
+        .iter()
+        .take(NAMED)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    if more > 0 {
+        let _ = writeln!(text, "and {more} more like that");
+    }
+    text
+}
+
+/// Rows as text, with columns as wide as they must be.
+fn aligned(rows: &[[String; 7]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..7)
+        .map(|column| width(column).unwrap_or_default())
+        .collect();
+    let line = |row: &[String; 7]| {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        let cells: Vec<_> = cells.collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
