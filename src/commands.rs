@@ -18,7 +18,7 @@ use crate::run::status::log::{complain, say};
 pub use convert::Bounds;
 use convert::Meter;
 pub use get::{Fetch, get};
-pub use kept_profiles::{export, report, top};
+pub use kept_profiles::{export, push, report, top};
 pub use kept_runs::ls;
 pub use signal_files::{ready, stop};
 pub use undo::{undo, undo_until_told};

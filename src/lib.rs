@@ -19,8 +19,10 @@ pub mod limits;
 pub mod manifest;
 pub mod outcome;
 pub mod proxy;
+pub mod push;
 pub mod report;
 pub mod run;
+pub mod trust;
 pub mod window;
 
 pub use pprof;

@@ -7,12 +7,14 @@
 
 mod archive;
 mod collect;
+mod download;
 mod findings;
 mod fold;
 mod lead;
 mod outliers;
 mod page;
 mod path;
+mod pod_profiles;
 mod profile;
 mod redact;
 mod section;
@@ -23,9 +25,11 @@ mod units;
 
 pub use archive::read_archive;
 pub use collect::collect;
+pub use download::download;
 pub use findings::{Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread};
 pub use outliers::{OUTLIER_RULE, outliers};
 pub use page::page;
+pub use pod_profiles::PodProfiles;
 pub use profile::tree;
 pub use redact::redact;
 pub use section::Section;
