@@ -7,9 +7,10 @@ use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use cluster_profiler_job::commands::{ComparedRuns, Comparing};
 use cluster_profiler_job::component::Component;
-use cluster_profiler_job::config::{RunId, VARIABLES};
+use cluster_profiler_job::config::{PushTarget, RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::pprof::Kind;
+use cluster_profiler_job::push::PushTime;
 
 /// Profile the KubeVirt control plane once, as the environment says.
 ///
@@ -137,6 +138,20 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "DIR")]
         output: PathBuf,
     },
+    /// Push a run's profiles to Pyroscope or Parca
+    ///
+    /// As PROFILER_PUSH does once a run is shipped. What arrived is said in profile-RUN_ID.push.json beside the
+    /// archive. Exits with 1 unless all arrived. What is pushed twice is stored twice.
+    Push {
+        /// The run's id, or the path of its archive with the manifest beside it
+        run: String,
+        /// pyroscope+https://HOST[/PATH], parca+https://HOST[/PATH], or +http without TLS
+        #[arg(value_parser = PushTarget::parse)]
+        target: PushTarget,
+        /// The time that the profiles bear: `own`, or `now` where the server takes only what is new
+        #[arg(long, default_value = "own", value_parser = push_time)]
+        time: PushTime,
+    },
     /// Only wait, so that a pod with a volume stays and can be looked into
     ///
     /// Exits with 0 after the time, or at once when it is told to stop.
@@ -206,6 +221,14 @@ fn kind(name: &str) -> Result<Kind, String> {
     let mut kinds = Kind::ALL.into_iter();
     let found = kinds.find(|kind| kind.name() == name);
     found.ok_or_else(|| "there is no such kind of profile".to_owned())
+}
+
+fn push_time(word: &str) -> Result<PushTime, &'static str> {
+    match word {
+        "own" => Ok(PushTime::Own),
+        "now" => Ok(PushTime::Now),
+        _ => Err("it is neither own nor now"),
+    }
 }
 
 /// The tables of the environment and of the exit codes, as the README has them.

@@ -20,7 +20,7 @@ pub use convert::Bounds;
 use convert::Meter;
 pub use diff::{ComparedRuns, Comparing, diff};
 pub use get::{Fetch, get};
-pub use kept_profiles::{export, report, top};
+pub use kept_profiles::{export, push, report, top};
 pub use kept_runs::ls;
 pub use signal_files::{ready, stop};
 pub use undo::{undo, undo_until_told};

@@ -7,6 +7,8 @@ mod destination;
 mod foreign_settings;
 mod min_complete;
 mod parse;
+mod push;
+mod push_config;
 mod read;
 mod run_id;
 mod setting;
@@ -17,7 +19,8 @@ mod window_config;
 
 pub use foreign_settings::{ChecksumsSet, OwnPod};
 pub use min_complete::MinComplete;
-pub use read::{from_environment, places, signal_files, undo_config};
+pub use push_config::{PushAccess, PushConfig, PushServer, PushTarget};
+pub use read::{from_environment, places, push_access, signal_files, undo_config};
 pub use run_id::{RunFile, RunId};
 pub use setting::{PREFIX, Variable};
 pub use types::{

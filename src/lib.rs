@@ -20,8 +20,10 @@ pub mod limits;
 pub mod manifest;
 pub mod outcome;
 pub mod proxy;
+pub mod push;
 pub mod report;
 pub mod run;
+pub mod trust;
 pub mod verdict;
 pub mod window;
 

@@ -31,6 +31,8 @@ pub struct Limits {
     pub snapshots: u32,
     /// How long a run's page may take to be made and written: its manifest waits for it.
     pub report: Duration,
+    /// How long a run that is shipped may take to be pushed.
+    pub push: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
     /// The clock on the wall. It may step at any time, so no time between two moments is taken from it.
@@ -77,6 +79,7 @@ impl Default for Limits {
             outage: Duration::from_secs(5 * 60),
             snapshots: 48,
             report: Duration::from_secs(60),
+            push: Duration::from_secs(10 * 60),
             progress: Duration::from_secs(30),
             now: Timestamp::now,
             bucket: BucketLimits::default(),
@@ -275,3 +278,23 @@ pub const RUN_REPORT_PROFILES: u64 = 128 << 20;
 
 /// The room on the temporary volume that is left to the dump: with less, a run keeps nothing for its page.
 pub const DUMP_ROOM: u64 = 32 << 20;
+
+// Of `push`.
+
+/// For a connection to a server that a run is pushed to, and for writing what arrived there.
+pub const PUSH_SHORT: Duration = Duration::from_secs(5);
+
+/// For a server's whole answer to one pod's profiles.
+pub const PUSH_ANSWER: Duration = Duration::from_secs(20);
+
+/// Tries of a request that stored nothing, the first included.
+pub const PUSH_TRIES: u32 = 5;
+
+/// The pause after the first of them; it doubles, where the server does not say how long to wait.
+pub const PUSH_FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between them, whatever the server says.
+pub const PUSH_LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Requests in a row of which nobody knows what became of them, until no more are sent.
+pub const PUSH_UNKNOWN_IN_A_ROW: u32 = 3;

@@ -100,6 +100,11 @@ fn main() -> std::io::Result<ExitCode> {
             let export = commands::export(environment, run, output);
             runtime.block_on(commands::unless_told(export, signals))
         }
+        Some(Command::Push { run, target, time }) => {
+            let signals = signals(&runtime)?;
+            let push = commands::push(environment, run, target, time);
+            runtime.block_on(commands::unless_told(push, signals))
+        }
         Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),
         Some(Command::Ready { wait }) => {
             let signals = signals(&runtime)?;

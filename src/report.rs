@@ -7,6 +7,7 @@
 
 mod archive;
 mod collect;
+mod download;
 mod findings;
 mod fold;
 mod group;
@@ -14,6 +15,7 @@ mod lead;
 mod outliers;
 mod page;
 mod path;
+mod pod_profiles;
 mod profile;
 mod redact;
 mod section;
@@ -24,10 +26,12 @@ mod units;
 
 pub use archive::read_archive;
 pub use collect::collect;
+pub use download::download;
 pub use findings::{Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread};
 pub use outliers::{OUTLIER_RULE, outliers};
 pub use page::page;
 pub use path::Wanted;
+pub use pod_profiles::PodProfiles;
 pub use profile::tree;
 pub use redact::redact;
 pub use section::Section;

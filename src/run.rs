@@ -16,6 +16,7 @@ pub(crate) mod phase_results;
 mod pod_results;
 mod profiler_off;
 mod profiler_switch;
+mod pushing;
 mod report_page;
 mod report_shipping;
 mod resume;
@@ -290,5 +291,6 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         context.remove_leftovers().await;
     }
     rollback::unlock(context, finished.is_final).await;
+    Box::pin(pushing::push(context, &finished)).await;
     Ok(finished)
 }

@@ -95,6 +95,16 @@ pub async fn connect(
     Ok(connection)
 }
 
+/// A client for another server than the API server, over the same sockets and by the environment's proxies. It adds
+/// the configuration's headers to each request, and its URL's path before the request's own.
+///
+/// # Errors
+/// The configuration or the proxy cannot be used.
+pub fn client_of(config: &Config, proxies: &Proxies) -> Result<Client, BoxError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    client(config, None, proxies.of(&config.cluster_url), Idle::Kept)
+}
+
 /// The way by kubectl's own file, or by the pod's service account. The second takes no proxy: it is an address
 /// within the cluster.
 async fn usual_way(proxies: &Proxies) -> Result<Way, ConnectError> {

@@ -1,6 +1,5 @@
-//! `report`, `top` and `export`: what the profiles of a kept run say.
+//! `report`, `top`, `export` and `push`: what the profiles of a kept run say.
 
-mod download;
 mod export;
 mod table;
 
@@ -9,16 +8,17 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use download::download;
+use tokio::sync::watch;
 
 use super::kept_runs::{code_of, destinations, why_missing};
-use crate::config::{DestinationConfig, RunFile, RunId};
+use crate::config::{DestinationConfig, PushTarget, RunFile, RunId, push_access};
 use crate::destination::{Destination, Found};
 use crate::errors::plain;
 use crate::file::temporary_beside;
 use crate::limits::{BucketLimits, REPORT_PROFILES};
 use crate::manifest::{Manifest, SCHEMA_VERSION};
 use crate::outcome::ExitCode;
+use crate::push::{self, PushTime, PushedRun};
 use crate::report::{self, ProfileStore, Wanted};
 use crate::run::status::log::{complain, say};
 
@@ -113,6 +113,65 @@ fn cannot_write(path: &Path, error: &io::Error) -> ExitCode {
     ExitCode::Finding
 }
 
+/// `push`: sends the profiles to a server, and keeps what arrived beside the archive.
+pub async fn push(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: String,
+    target: PushTarget,
+    time: PushTime,
+) -> ExitCode {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let access = match push_access(environment.iter().cloned()) {
+        Ok(access) => access,
+        Err(faults) => {
+            complain(&faults);
+            return ExitCode::Usage;
+        }
+    };
+    let opened = match open(environment, &run, Wanted::default()).await {
+        Ok(opened) => opened,
+        Err(code) => return code,
+    };
+    let damaged = opened.store.unread();
+    let pushed = PushedRun {
+        manifest: opened.manifest,
+        store: Arc::new(opened.store),
+        time,
+    };
+    let (_never, end) = watch::channel(None);
+    let result = push::push(&target, &access, &pushed, end).await;
+    if let Some(first) = damaged.first() {
+        complain(format_args!(
+            "not all of the archive could be read: {}: {}",
+            plain(&first.path),
+            plain(&first.why)
+        ));
+    }
+    let is_complete = result.complete && damaged.is_empty();
+    if is_complete {
+        say(result.summary());
+    } else {
+        complain(result.summary());
+    }
+    match push::keep(&opened.place, &opened.run, &[result]).await {
+        Ok(uri) => say(uri),
+        Err(error) => complain(format_args!("what arrived could not be kept: {error}")),
+    }
+    if is_complete {
+        ExitCode::Complete
+    } else {
+        ExitCode::Finding
+    }
+}
+
+/// A run's profiles, and where they are from.
+struct Opened {
+    place: Destination,
+    run: RunId,
+    manifest: Arc<Manifest>,
+    store: ProfileStore,
+}
+
 /// Reads a run's profiles, and does with them what is to be done.
 async fn with_profiles(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -120,10 +179,27 @@ async fn with_profiles(
     wanted: Wanted,
     work: impl FnOnce(Arc<Manifest>, ProfileStore) -> Result<(), ExitCode> + Send + 'static,
 ) -> ExitCode {
-    let (places, run) = match place_of(environment, run) {
-        Ok(found) => found,
+    let opened = match open(environment, run, wanted).await {
+        Ok(opened) => opened,
         Err(code) => return code,
     };
+    let Opened {
+        manifest, store, ..
+    } = opened;
+    let worked = tokio::task::spawn_blocking(move || work(manifest, store)).await;
+    match crate::errors::joined(worked) {
+        Ok(()) => ExitCode::Complete,
+        Err(code) => code,
+    }
+}
+
+/// Reads a run's profiles. A fault is printed, and the exit code comes back.
+async fn open(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: &str,
+    wanted: Wanted,
+) -> Result<Opened, ExitCode> {
+    let (places, run) = place_of(environment, run)?;
     let found = match Destination::find_among(&places, &run).await {
         Ok((Found::Complete(summary), Some(place))) => {
             let manifest = place.manifest(&run, summary.pods.expected()).await;
@@ -133,30 +209,22 @@ async fn with_profiles(
             Some(damaged) => Ok(damaged),
             None => {
                 complain(format_args!("{}", why_missing(&run, &found)));
-                return ExitCode::Finding;
+                return Err(ExitCode::Finding);
             }
         },
         Err(error) => Err(error),
     };
-    let (manifest, place) = match found {
-        Ok(found) => found,
-        Err(error) => return code_of(Err(error)),
-    };
+    let (manifest, place) = found.map_err(|error| code_of(Err(error)))?;
     let temporary = std::env::temp_dir();
-    let store = match ProfileStore::new(&temporary, wanted, REPORT_PROFILES) {
-        Ok(store) => store,
-        Err(error) => return cannot_write(&temporary, &error),
-    };
-    let store = match download(place, &run, &manifest.archive, store).await {
-        Ok(store) => store,
-        Err(error) => return code_of(Err(error)),
-    };
-    let manifest = Arc::new(*manifest);
-    let worked = tokio::task::spawn_blocking(move || work(manifest, store)).await;
-    match crate::errors::joined(worked) {
-        Ok(()) => ExitCode::Complete,
-        Err(code) => code,
-    }
+    let store = ProfileStore::new(&temporary, wanted, REPORT_PROFILES);
+    let store = store.map_err(|error| cannot_write(&temporary, &error))?;
+    let store = report::download(place, &run, &manifest.archive, store).await;
+    Ok(Opened {
+        place: place.clone(),
+        run,
+        manifest: Arc::new(*manifest),
+        store: store.map_err(|error| code_of(Err(error)))?,
+    })
 }
 
 /// A run whose archive is not what its manifest says, such as one that was cut: what is whole in it can be read.

@@ -1,8 +1,6 @@
 //! Destinations, and the settings of buckets, read out of our variables, AWS's and an ObjectBucketClaim's.
 
-use http::Uri;
-
-use super::foreign_settings::{ForeignSettings, ObjectBucketClaim};
+use super::foreign_settings::{ForeignSettings, ObjectBucketClaim, is_url};
 use super::parse;
 use super::setting::Faults;
 use super::types::{DestinationConfig, S3Settings};
@@ -136,18 +134,4 @@ fn with_claim(faults: &mut Faults, settings: S3Settings, claim: &ObjectBucketCla
         region: settings.region.or_else(|| claim.region.clone()),
         ..settings
     }
-}
-
-/// Whether requests can be sent there. Credentials in a URL would be shown with it.
-fn is_url(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else {
-        return false;
-    };
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    is_web
-        && uri.authority().is_some_and(|authority| {
-            let (text, host) = (authority.as_str(), authority.host());
-            let has_good_port = text.len() == host.len() || authority.port_u16().is_some();
-            !host.is_empty() && !text.contains('@') && has_good_port
-        })
 }

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
+use http::Uri;
+
 use crate::proxy::{Proxies, ProxyUrl};
 
 /// The pod that a run is in, as the downward API tells it.
@@ -195,6 +197,20 @@ pub(super) fn is_service_link(name: &str, value: &str) -> bool {
 fn after<'a>(name: &'a str, marker: &str) -> Option<&'a str> {
     name.strip_prefix(marker)
         .or_else(|| name.split_once(&format!("_{marker}")).map(|(_, rest)| rest))
+}
+
+/// Whether requests can be sent there. Credentials in a URL would be shown with it.
+pub(super) fn is_url(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else {
+        return false;
+    };
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    is_web
+        && uri.authority().is_some_and(|authority| {
+            let (text, host) = (authority.as_str(), authority.host());
+            let has_good_port = text.len() == host.len() || authority.port_u16().is_some();
+            !host.is_empty() && !text.contains('@') && has_good_port
+        })
 }
 
 /// Whether this is `80_TCP`, `80_TCP_PROTO`, `80_TCP_PORT`, `80_TCP_ADDR`, or the same for UDP or SCTP.

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use super::destination::read_destinations;
 use super::foreign_settings::ForeignSettings;
+use super::push::{access, read_push};
+use super::push_config::PushAccess;
 use super::run_id::RunId;
 use super::setting::Faults;
 use super::types::{
@@ -67,6 +69,18 @@ pub fn places(
     faults.into_result(Some(destination.into_iter().chain(fallback).collect()))
 }
 
+/// Reads how servers are reached that a run is pushed to by hand.
+///
+/// # Errors
+/// Their variable is faulty, or a variable has an unknown name, for it may be misspelt.
+pub fn push_access(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<PushAccess, ConfigError> {
+    let (settings, foreign, mut faults) = read_settings(environment);
+    let headers_file = faults.read(settings.push_headers_file());
+    faults.into_result(Some(access(&foreign, headers_file)))
+}
+
 /// Reads the signal files and, last, the done file: what a process beside the run needs.
 ///
 /// # Errors
@@ -115,6 +129,7 @@ fn read_config(
         baseline: faults.read(settings.baseline())?,
         snapshots: read_snapshots(faults, settings)?,
         report: faults.read(settings.report())?,
+        push: read_push(faults, settings, &foreign),
         enable_policy: faults.read(settings.feature_gate())?,
         concurrency: faults.read(settings.concurrency())? as usize,
         min_complete: faults.read(settings.min_complete())?,

@@ -20,19 +20,22 @@ pub enum RunFile {
     Archive,
     /// The page that says what the run found, `profile-RUN_ID.html`, where there is one.
     Report,
+    /// What of the run arrived where it was pushed to, `profile-RUN_ID.push.json`, where it was.
+    Pushed,
     /// The manifest, `profile-RUN_ID.json`, which is written when the archive is whole.
     Manifest,
 }
 
 impl RunFile {
-    /// All of them, in the order in which they are written.
-    pub const ALL: [Self; 3] = [Self::Archive, Self::Report, Self::Manifest];
+    /// All of them. The one that makes a run whole is the last, whose name may end as another's does.
+    pub const ALL: [Self; 4] = [Self::Archive, Self::Report, Self::Pushed, Self::Manifest];
 
     /// What its name ends with.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Archive => ".tar.gz",
             Self::Report => ".html",
+            Self::Pushed => ".push.json",
             Self::Manifest => ".json",
         }
     }
@@ -42,7 +45,7 @@ impl RunFile {
         match self {
             Self::Archive => "application/gzip",
             Self::Report => "text/html; charset=utf-8",
-            Self::Manifest => "application/json",
+            Self::Pushed | Self::Manifest => "application/json",
         }
     }
 }
@@ -54,15 +57,20 @@ impl RunId {
     /// Checks an id that somebody chose.
     ///
     /// # Errors
-    /// It is not `[a-z0-9][a-z0-9.-]*` or is longer than 100 characters.
+    /// It is not `[a-z0-9][a-z0-9.-]*`, is longer than 100 characters, or ends as a file's name does.
     pub fn parse(id: &str) -> Result<Self, String> {
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
         let good = id.len() <= MAX_LENGTH
             && !id.starts_with(['.', '-'])
             && !id.is_empty()
+            // Its manifest would have the name of what another run pushed.
+            && !id.ends_with(".push")
             && id.chars().all(inner);
-        good.then(|| Self(id.to_owned()))
-            .ok_or_else(|| format!("[a-z0-9][a-z0-9.-]*, at most {MAX_LENGTH} characters"))
+        good.then(|| Self(id.to_owned())).ok_or_else(|| {
+            format!(
+                "[a-z0-9][a-z0-9.-]*, at most {MAX_LENGTH} characters, without .push at the end"
+            )
+        })
     }
 
     /// Makes an id from a time and a random number.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::foreign_settings::{ChecksumsSet, OwnPod};
 use super::min_complete::MinComplete;
+use super::push_config::PushConfig;
 use super::run_id::RunId;
 use super::window_config::{SnapshotConfig, VmiConfig, WindowConfig};
 use crate::component::Component;
@@ -40,6 +41,8 @@ pub struct Config {
     pub snapshots: Option<SnapshotConfig>,
     /// Whether a page that says what the run found is put beside the archive.
     pub report: bool,
+    /// Where the profiles are pushed to once the run is shipped, if they are.
+    pub push: Option<PushConfig>,
     /// Pods that the native engine fetches at once.
     pub concurrency: usize,
     /// What is done about a profiler that is off.

@@ -14,6 +14,7 @@ use super::parse::{
     absolute_path, age, any, boolean, compare_key, components, destination, duration, kinds,
     label_selector, labels, min_complete, namespace, number, one_of, run_id, tags,
 };
+use super::push_config::{PushTarget, targets};
 use super::run_id::RunId;
 use super::setting::{Faults, PREFIX, Setting, Variable};
 use super::types::{DestinationConfig, EnablePolicy, EngineName, LogFormat};
@@ -121,6 +122,12 @@ variables! {
     report: bool, boolean,
         default "false",
         "whether a run puts a page beside its archive that says what it found; one that cannot be made costs nothing but itself";
+    push: Vec<PushTarget>, targets,
+        unset "none",
+        "comma list of servers that get the profiles once the run is shipped: `pyroscope+https://HOST[/PATH]`, `parca+https://HOST[/PATH]`, or `+http` without TLS (`docs/push.md`); a push that fails is a warning";
+    push_headers_file: PathBuf, absolute_path,
+        unset "none",
+        "file with the headers of each request of a push, `NAME: VALUE` a line, such as a Secret's with `Authorization` or `X-Scope-OrgID`";
     concurrency: u32, number(1..=64),
         default "12",
         "pods asked for at once (native), 1 to 64";

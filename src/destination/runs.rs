@@ -75,7 +75,7 @@ pub(super) fn from_files(files: impl IntoIterator<Item = (String, Timestamp)>) -
             finished: None,
         });
         match file {
-            RunFile::Archive | RunFile::Report => {}
+            RunFile::Archive | RunFile::Report | RunFile::Pushed => {}
             RunFile::Manifest => run.finished = Some(modified),
         }
     }

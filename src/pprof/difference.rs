@@ -26,11 +26,11 @@ pub struct Interval {
     pub duration_nanos: i64,
 }
 
-/// The values of a kind that are subtracted, and the label that is left out.
+/// The values of a kind that are subtracted, and whether a label of this name is left out.
 #[derive(Debug, Clone, Copy)]
 struct Subtracted {
     columns: &'static [Column],
-    left_out_label: Option<&'static str>,
+    left_out: fn(&str) -> bool,
     meaning: Meaning,
 }
 
@@ -90,7 +90,11 @@ impl Subtracted {
         Some(Self {
             columns,
             // A goroutine that waits on is the same one some minutes later.
-            left_out_label: (kind == Kind::Goroutine).then_some("minutes"),
+            left_out: if kind == Kind::Goroutine {
+                |name| name == "minutes"
+            } else {
+                |_| false
+            },
             meaning,
         })
     }
@@ -106,7 +110,8 @@ impl Subtracted {
         let part = Part {
             columns: &columns,
             factor,
-            left_out_label: self.left_out_label,
+            left_out: self.left_out,
+            no_stack: None,
         };
         merged.add_part(profile, part)
     }

@@ -15,6 +15,7 @@ mod reader;
 mod records;
 mod scanner;
 mod stack;
+mod subset;
 mod tables;
 mod text;
 mod threadcreate;
@@ -29,6 +30,7 @@ pub use merge::Merged;
 pub use parsed::{Parsed, Partial, Problem};
 pub use profile::{Label, Profile};
 pub use reader::{Frame, Header, ProfileReader, Sample, SampleType};
+pub use subset::Subset;
 pub use window_memory::{
     LAST_STOPS, WindowMemory, is_another_process, live_heap_bytes, whole_life, window_memory,
 };

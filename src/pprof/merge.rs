@@ -59,8 +59,10 @@ pub(super) struct Part<'a> {
     pub(super) columns: &'a [usize],
     /// What the values are multiplied by.
     pub(super) factor: i64,
-    /// The name of a label that is left out.
-    pub(super) left_out_label: Option<&'a str>,
+    /// Whether labels of this name are left out.
+    pub(super) left_out: fn(&str) -> bool,
+    /// The function that a sample without a stack is given, if it is given one.
+    pub(super) no_stack: Option<&'static str>,
 }
 
 impl Merged {
@@ -92,7 +94,8 @@ impl Merged {
         let part = Part {
             columns: &columns,
             factor: 1,
-            left_out_label: None,
+            left_out: |_| false,
+            no_stack: None,
         };
         self.add_part(profile, part)
     }
@@ -119,7 +122,7 @@ impl Merged {
             if values.iter().all(|value| *value == 0) {
                 return Ok(());
             }
-            self.add_sample(sample, &values, part.left_out_label)
+            self.add_sample(sample, &values, part)
         })
     }
 
@@ -127,19 +130,19 @@ impl Merged {
         &mut self,
         sample: &Sample<'_>,
         values: &[i64],
-        left_out_label: Option<&str>,
+        part: Part<'_>,
     ) -> io::Result<()> {
         let tables = sample.tables();
         let mut stack = 0;
         for location in sample.locations().iter().rev() {
             let location = self.tables.location(*location, tables);
-            let node = StackNode {
-                caller: stack,
-                location,
-            };
-            stack = self.stacks.insert_full(node).0 as u32 + 1;
+            stack = self.stack(stack, location);
         }
-        let labels = self.label_set(sample, tables, left_out_label);
+        if let (0, Some(name)) = (stack, part.no_stack) {
+            let location = self.tables.named_location(name);
+            stack = self.stack(stack, location);
+        }
+        let labels = self.label_set(sample, tables, part.left_out);
         let (index, is_new) = self.samples.insert_full(SampleKey { stack, labels });
         let start = index * values.len();
         if is_new {
@@ -153,12 +156,23 @@ impl Merged {
         Ok(())
     }
 
+    /// A location below a stack: the stack's number, which is a node's index and 1.
+    fn stack(&mut self, caller: u32, location: u32) -> u32 {
+        let node = StackNode { caller, location };
+        self.stacks.insert_full(node).0 as u32 + 1
+    }
+
     /// The index of a sample's labels, which have no order but that of those with the same name.
-    fn label_set(&mut self, sample: &Sample<'_>, tables: &Tables, left_out: Option<&str>) -> u32 {
+    fn label_set(
+        &mut self,
+        sample: &Sample<'_>,
+        tables: &Tables,
+        left_out: fn(&str) -> bool,
+    ) -> u32 {
         let mut labels: Vec<_> = sample
             .label_ids()
             .iter()
-            .filter(|label| Some(tables.string(label.name())) != left_out)
+            .filter(|label| !left_out(tables.string(label.name())))
             .map(|label| self.tables.label(*label, tables))
             .collect();
         labels.sort_by_key(|label| (label.name(), matches!(label, LabelId::Number { .. })));
@@ -205,6 +219,23 @@ impl Merged {
         let is_negative = |values: &[i64]| values.iter().any(|value| *value < 0);
         let negative = self.live().filter(|(_, values)| is_negative(values));
         negative.count() as u64
+    }
+
+    /// Keeps so many samples, those whose last value is the largest. Gives how many are gone.
+    pub(super) fn keep_largest(&mut self, most: usize) -> u64 {
+        let columns = self.header.sample_types.len().max(1);
+        let all = self.values.chunks_exact(columns).enumerate();
+        let mut live: Vec<_> = all
+            .filter(|(_, values)| values.iter().any(|value| *value != 0))
+            .map(|(index, values)| (values.last().copied().unwrap_or(0), index))
+            .collect();
+        live.sort_by_key(|(value, index)| (std::cmp::Reverse(value.unsigned_abs()), *index));
+        let gone = live.get(most..).unwrap_or_default();
+        for (_, index) in gone {
+            let values = self.values.iter_mut().skip(index * columns);
+            values.take(columns).for_each(|value| *value = 0);
+        }
+        gone.len() as u64
     }
 
     /// The sum of each value over all samples.

@@ -58,8 +58,8 @@ pub struct ProfileStore {
     bytes: u64,
     most_bytes: u64,
     count: usize,
-    pods: IndexSet<String, hashbrown::DefaultHashBuilder>,
-    groups: BTreeMap<Group, Profiles>,
+    pub(super) pods: IndexSet<String, hashbrown::DefaultHashBuilder>,
+    pub(super) groups: BTreeMap<Group, Profiles>,
     snapshots: BTreeMap<SnapshotGroup, Profiles>,
     /// Pods of which something did not find room.
     left_out: BTreeSet<String>,

@@ -1,7 +1,5 @@
 //! The S3 client: AWS's own chain of credentials, the region, the endpoint, tries, and the one TLS stack.
 
-use std::path::Path;
-
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::ProfileFileRegionProvider;
@@ -29,7 +27,6 @@ use aws_types::service_config::ServiceConfigKey;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
 use super::error::retry_after;
 
@@ -38,6 +35,7 @@ use crate::destination::error::DestinationError;
 use crate::errors::chain;
 use crate::limits::{S3_ATTEMPT, S3_CONNECT, S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_TRIES};
 use crate::proxy::{Protocol, Proxies, ProxyError, ProxyUrl};
+use crate::trust::{self, TrustError};
 
 /// The schemes of proxies that a bucket can be reached by.
 const HTTP: &str = "http:// or https://";
@@ -170,7 +168,14 @@ fn http_client(settings: &S3Settings) -> Result<SharedHttpClient, DestinationErr
         trusted.add_pem_certificate(pem(certificate));
     }
     for (variable, path) in &settings.ca_bundles {
-        for certificate in usable_certificates(variable, path)? {
+        let certificates = trust::certificates(variable, path);
+        let fault = |error: TrustError| DestinationError {
+            action: "trust",
+            object: error.object,
+            detail: error.detail,
+            permanent: true,
+        };
+        for certificate in certificates.map_err(fault)? {
             trusted.add_pem_certificate(pem(&certificate));
         }
     }
@@ -258,36 +263,6 @@ impl HttpConnector for ByHost<SharedHttpConnector> {
             }
         }
     }
-}
-
-/// The certificates of a file that can be used. The SDK would panic on another.
-fn usable_certificates(
-    variable: &str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, DestinationError> {
-    let fault = |detail: String| DestinationError {
-        action: "trust",
-        object: format!("{variable}={}", path.display()),
-        detail,
-        permanent: true,
-    };
-    let text = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
-    let mut certificates = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| fault(format!("it is no PEM: {error:?}")))?;
-    // Among a cluster's hundred authorities one that is too odd for TLS is nobody's fault.
-    let all = certificates.len();
-    let mut store = rustls::RootCertStore::empty();
-    certificates.retain(|certificate| store.add(certificate.clone()).is_ok());
-    if certificates.is_empty() {
-        return Err(fault("there is no certificate in it".to_owned()));
-    }
-    let unusable = all - certificates.len();
-    if unusable > 0 {
-        let shown = path.display();
-        tracing::warn!(variable, path = %shown, "{unusable} of {all} certificates in it cannot be used");
-    }
-    Ok(certificates)
 }
 
 fn pem(certificate: &CertificateDer<'_>) -> String {

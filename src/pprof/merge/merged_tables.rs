@@ -86,6 +86,30 @@ impl MergedTables {
         merged
     }
 
+    /// The index of a location of a function that only has a name, which is added if it is new.
+    pub(super) fn named_location(&mut self, name: &str) -> u32 {
+        let name = self.strings.intern(name) as u32;
+        let function = Function {
+            name,
+            system_name: name,
+            ..Function::default()
+        };
+        let function = self.functions.insert_full(function).0 as u64;
+        let line = Line {
+            function,
+            ..Line::default()
+        };
+        let location = Location {
+            mapping: u32::from(!self.mappings.is_empty()),
+            address: 0,
+            is_folded: false,
+            lines: [line].into(),
+        };
+        let (index, is_new) = self.locations.insert_full(location);
+        self.line_count += usize::from(is_new);
+        index as u32
+    }
+
     fn add_location(&mut self, index: usize, tables: &Tables) -> u32 {
         let empty = Location {
             mapping: 0,

@@ -6,19 +6,20 @@ use sha2::Digest;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use super::archive::read_archive;
+use super::store::ProfileStore;
 use crate::config::{RunFile, RunId};
 use crate::destination::{ChunkReader, Destination, DestinationError};
 use crate::errors::joined;
 use crate::limits::PIECES_WAITING;
 use crate::manifest::{Sha256, StoredFile};
-use crate::report::{ProfileStore, read_archive};
 
 /// Reads a run's profiles. That the archive is not what its manifest says is noted, and what it has is read
 /// nevertheless.
 ///
 /// # Errors
 /// The destination cannot be read.
-pub(super) async fn download(
+pub async fn download(
     place: &Destination,
     run: &RunId,
     expected: &StoredFile,

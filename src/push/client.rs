@@ -1,0 +1,265 @@
+//! A client of one server: the requests, what it answers, and what is known of a request that it does not answer.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper_util::client::legacy;
+use kube::Client;
+use kube::client::Body;
+use tokio::time::timeout;
+
+use super::labels::Label;
+use super::profile::Pushed;
+use crate::cluster::connect::client_of;
+use crate::config::{PushAccess, PushServer, PushTarget};
+use crate::errors::{chain, plain, unknown_to_tls};
+use crate::limits::{PUSH_ANSWER, PUSH_SHORT};
+use crate::trust;
+
+/// The most bytes of an answer that are read.
+const MOST_OF_ANSWER: usize = 64 * 1024;
+
+/// A server's words are cut after so many characters.
+const LONGEST_WORDS: usize = 500;
+
+/// A shorter part of a header's value is no secret.
+const SHORTEST_SECRET: usize = 4;
+
+/// What is known of a request once it is over.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// The server has answered.
+    Answered(Answer),
+    /// The request did not reach it.
+    NotSent {
+        /// Why.
+        why: String,
+        /// Whether it may reach it later.
+        may_pass: bool,
+    },
+    /// It may have reached it, and nobody knows what became of it.
+    Unanswered(String),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// How long it asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+    /// Its own words, as they came.
+    pub(super) words: String,
+}
+
+/// A client of one server.
+pub(super) struct PushClient {
+    client: Client,
+    server: PushServer,
+    /// Parts of the headers, which nothing that is written shows.
+    secrets: Vec<String>,
+}
+
+impl PushClient {
+    /// # Errors
+    /// The headers, the certificates or the proxy cannot be used.
+    pub(super) fn new(target: &PushTarget, access: &PushAccess) -> Result<Self, String> {
+        let mut config = kube::Config::new(target.url.clone());
+        config.connect_timeout = Some(PUSH_SHORT);
+        config.default_retry = false;
+        config.headers = headers(access)?;
+        let usual = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        let mut trusted: Vec<_> = usual.map(|certificate| certificate.to_vec()).collect();
+        for (variable, path) in &access.ca_bundles {
+            let more = trust::certificates(variable, path).map_err(|error| error.to_string())?;
+            trusted.extend(more.iter().map(|certificate| certificate.to_vec()));
+        }
+        config.root_cert = Some(trusted);
+        let secrets = config.headers.iter().flat_map(|(_, value)| {
+            let text = value.to_str().unwrap_or_default();
+            let parts = text.split_whitespace();
+            let parts = parts.filter(|part| part.len() >= SHORTEST_SECRET);
+            parts.map(str::to_owned).collect::<Vec<_>>()
+        });
+        let mut secrets: Vec<_> = secrets.filter(|part| !is_scheme(part)).collect();
+        // What a part is in goes first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let client = client_of(&config, &access.proxies);
+        Ok(Self {
+            client: client.map_err(|error| chain(error.as_ref()))?,
+            server: target.server,
+            secrets,
+        })
+    }
+
+    /// Sends one pod's profiles, in one request.
+    pub(super) async fn send(&self, labels: &[Label], profiles: &[Pushed]) -> Reply {
+        let path = match self.server {
+            PushServer::Pyroscope => "/push.v1.PusherService/Push",
+            PushServer::Parca => "/api/profiles/writeraw",
+        };
+        let body = serde_json::to_vec(&self.message(labels, profiles));
+        let request = body.map_err(|error| error.to_string()).and_then(|body| {
+            let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+            request
+                .body(Body::from(body))
+                .map_err(|error| error.to_string())
+        });
+        let request = match request {
+            Ok(request) => request,
+            Err(why) => {
+                return Reply::NotSent {
+                    why,
+                    may_pass: false,
+                };
+            }
+        };
+        match timeout(PUSH_ANSWER, self.exchange(request)).await {
+            Ok(reply) => reply,
+            Err(_) => Reply::Unanswered(format!("no answer came within {PUSH_ANSWER:?}")),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Body>) -> Reply {
+        let response = match self.client.send(request).await {
+            Ok(response) => response,
+            Err(error) => return self.failed(&error),
+        };
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        match Limited::new(response.into_body(), MOST_OF_ANSWER)
+            .collect()
+            .await
+        {
+            Ok(body) => Reply::Answered(Answer {
+                status,
+                retry_after: retry_after.map(Duration::from_secs),
+                words: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+            }),
+            Err(error) => Reply::Unanswered(format!(
+                "its answer, {status}, ended too early: {}",
+                self.shown(&chain(error.as_ref()))
+            )),
+        }
+    }
+
+    /// What is known of a request that failed. Only one that found no connection is known not to have been sent.
+    fn failed(&self, error: &kube::Error) -> Reply {
+        let mut why = self.shown(&chain(error));
+        if !is_of_connecting(error) {
+            return Reply::Unanswered(why);
+        }
+        let is_untrusted = why.contains("invalid peer certificate");
+        if let Some(what) = unknown_to_tls(error) {
+            why = format!("{why}; {what}");
+        } else if is_untrusted {
+            why.push_str("; its certificate is not trusted: give its authority's in AWS_CA_BUNDLE or SSL_CERT_FILE");
+        }
+        Reply::NotSent {
+            why,
+            may_pass: !is_untrusted,
+        }
+    }
+
+    /// Words of somebody else's, without what is secret, in one line.
+    pub(super) fn shown(&self, words: &str) -> String {
+        let mut words = plain(words);
+        for secret in &self.secrets {
+            words = words.replace(secret, "…");
+        }
+        words.chars().take(LONGEST_WORDS).collect()
+    }
+
+    /// The message of a request.
+    fn message(&self, labels: &[Label], profiles: &[Pushed]) -> serde_json::Value {
+        let series = profiles.iter().map(|profile| {
+            let content = BASE64_STANDARD.encode(&profile.content);
+            let mut own = vec![label("__name__", profile.name)];
+            match self.server {
+                PushServer::Pyroscope => {
+                    // It would take a running total for a difference, and store nothing the first time.
+                    own.push(label("__delta__", "false"));
+                    own.extend_from_slice(labels);
+                    own.sort();
+                    serde_json::json!({
+                        "labels": own,
+                        "samples": [{ "ID": random_uuid(), "rawProfile": content }],
+                    })
+                }
+                PushServer::Parca => {
+                    own.extend_from_slice(labels);
+                    serde_json::json!({
+                        "labels": { "labels": own },
+                        "samples": [{ "rawProfile": content }],
+                    })
+                }
+            }
+        });
+        let series: Vec<_> = series.collect();
+        match self.server {
+            PushServer::Pyroscope => serde_json::json!({ "series": series }),
+            PushServer::Parca => serde_json::json!({ "series": series, "normalized": true }),
+        }
+    }
+}
+
+fn label(name: &str, value: &str) -> Label {
+    Label {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+/// A UUID of random numbers. RFC 9562
+fn random_uuid() -> String {
+    let number = fastrand::u128(..);
+    let number = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let hex = format!("{number:032x}");
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
+}
+
+/// The headers of each request, out of their file. A fault names a line, and nothing of what is in it.
+fn headers(access: &PushAccess) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let Some(path) = &access.headers_file else {
+        return Ok(Vec::new());
+    };
+    let fault = |what: String| format!("PROFILER_PUSH_HEADERS_FILE={}: {what}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let lines = (1..).zip(text.lines().map(str::trim));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let header = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        let mut value = HeaderValue::from_str(value.trim()).ok()?;
+        value.set_sensitive(true);
+        Some((name.trim().parse().ok()?, value))
+    };
+    let headers = lines.map(|(number, line)| {
+        header(line)
+            .ok_or_else(|| fault(format!("line {number} is no header; accepted: NAME: VALUE")))
+    });
+    headers.collect()
+}
+
+/// Whether a part of a header's value is the name of a way to authenticate.
+fn is_scheme(part: &str) -> bool {
+    ["basic", "bearer"].contains(&&*part.to_ascii_lowercase())
+}
+
+/// Whether an error is that there was no connection.
+fn is_of_connecting(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .filter_map(|error| error.downcast_ref::<legacy::Error>())
+        .any(legacy::Error::is_connect)
+}

@@ -1,0 +1,123 @@
+//! Pushes to a real Pyroscope (`helpers/push`), with the stand-in as the cluster, and what comes back out of it.
+//!
+//! `cargo e2e` runs it, `cargo test --test push -- WORD…` only the cases with these words in their names.
+
+#[expect(dead_code, reason = "the suite uses the rest of it")]
+#[path = "../suite/harness.rs"]
+mod harness;
+mod pyroscope;
+#[expect(dead_code, reason = "others build examples with it")]
+#[path = "../rig/suite.rs"]
+mod suite;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use harness::{Place, RUN_ID, until};
+use pyroscope::Pyroscope;
+use serde_json::Value;
+use standin::{Options, Profiles, Standin};
+use suite::{Case, Suite};
+
+/// Longer than any case takes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn main() -> std::process::ExitCode {
+    let mut suite = Suite::of_arguments();
+    suite.on("pyroscope", &[], TAKING);
+    // To such a server everything is old.
+    suite.on(
+        "impatient",
+        &["-validation.reject-older-than=1ms"],
+        IMPATIENT,
+    );
+    suite.end()
+}
+
+const TAKING: &[Case<Pyroscope>] = &[("a run comes back with the same sums", |server| {
+    to_the_end(same_sums(server))
+})];
+
+const IMPATIENT: &[Case<Pyroscope>] =
+    &[("what is too old is told from what is refused", |server| {
+        to_the_end(too_old(server))
+    })];
+
+/// Runs a case, with threads of their own for the stand-in.
+fn to_the_end(case: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, case).await });
+    ended.expect("the case ends");
+}
+
+async fn place(server: &Pyroscope) -> (Place, Standin) {
+    let options = Options {
+        profiles: Profiles::Window,
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin)
+        .with("PROFILER_BASELINE", "true")
+        .with("PROFILER_PUSH", server.target());
+    (place, standin)
+}
+
+fn kept_push(place: &Place) -> Value {
+    let path = place.out().join(format!("profile-{RUN_ID}.push.json"));
+    let json = std::fs::read(path).expect("a file");
+    let file: Value = serde_json::from_slice(&json).expect("JSON");
+    file["pushes"][0].clone()
+}
+
+/// What the run says was stored is what the archive's profiles add up to, as the suite shows; here the server says it.
+async fn same_sums(server: &Pyroscope) {
+    let (place, _standin) = place(server).await;
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let said = kept_push(&place);
+    assert_eq!(said["complete"], true, "{said}");
+    let wanted: BTreeMap<String, BTreeMap<String, i64>> =
+        serde_json::from_value(said["totals"].clone()).expect("totals");
+    assert_eq!(wanted.len(), 4, "every component: {said}");
+    until("all that was pushed", || {
+        server.types().len() >= types(&wanted).len()
+    })
+    .await;
+    let mut compared = 0;
+    for (component, totals) in &wanted {
+        for (key, total) in totals {
+            let served = server.types();
+            let id = served.iter().find(|id| id.starts_with(&format!("{key}:")));
+            let id = id.unwrap_or_else(|| panic!("{key} is not among {served:?}"));
+            let got = server.total(id, component);
+            println!("    {component} {id}: {total} pushed, {got} read back");
+            assert_eq!(got, *total, "{component} {id}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 20, "only {compared} sums");
+}
+
+fn types(totals: &BTreeMap<String, BTreeMap<String, i64>>) -> std::collections::BTreeSet<&String> {
+    totals.values().flat_map(BTreeMap::keys).collect()
+}
+
+async fn too_old(server: &Pyroscope) {
+    let (place, _standin) = place(server).await;
+    let ended = place.run().await;
+    assert_eq!(
+        ended.code, 0,
+        "a push is no fault of the run: {}",
+        ended.log
+    );
+    let said = kept_push(&place);
+    assert!(said["profiles"]["too_old"].as_u64() > Some(0), "{said}");
+    assert!(said["profiles"]["refused"].is_null(), "{said}");
+    assert!(
+        said["advice"]
+            .as_str()
+            .expect("advice")
+            .contains("reject-older-than"),
+        "{said}"
+    );
+}

@@ -1,0 +1,132 @@
+//! PROFILER_PUSH: a run that is shipped is pushed, and whatever becomes of that is a warning.
+
+use rustix::process::Signal;
+use standin::Standin;
+
+use crate::harness::{Place, RUN_ID, send, until};
+use crate::lock::holder;
+use crate::push_command::{expected, kept_push};
+use crate::push_server::{Answer, PushServer};
+
+async fn standin() -> Standin {
+    Standin::start(standin::Options::default())
+        .await
+        .expect("a stand-in")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_pushed_to_each_server() {
+    let standin = standin().await;
+    let (pyroscope, parca) = (PushServer::start([]).await, PushServer::start([]).await);
+    let targets = [pyroscope.target("pyroscope"), parca.target("parca")].join(",");
+    let place = Place::new(&standin).with("PROFILER_PUSH", targets);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let shipped = place.shipped();
+    for server in [&pyroscope, &parca] {
+        assert_eq!(server.received().len(), shipped.manifest.pods.len());
+    }
+    let said = kept_push(&place);
+    assert_eq!(said["complete"], true, "{said}");
+    let wanted = expected(&shipped);
+    for (component, totals) in &wanted {
+        for (key, total) in totals {
+            assert_eq!(said["totals"][component][key], *total, "{component} {key}");
+        }
+    }
+    // The same run once more is there already, and is not pushed twice.
+    assert_eq!(place.run().await.code, 0);
+    assert_eq!(pyroscope.received().len(), shipped.manifest.pods.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_begins_once_all_is_done_and_a_signal_ends_it_first() {
+    let standin = standin().await;
+    let server = PushServer::start([Answer::of(200, "{}"), Answer::Silence]).await;
+    let place = Place::new(&standin).with("PROFILER_PUSH", server.target("pyroscope"));
+    let child = place.spawn();
+    until("the second request", || server.received().len() == 2).await;
+    assert!(place.manifest().is_some(), "the manifest comes first");
+    assert!(holder(&standin).is_null(), "nobody waits for a push");
+    assert!(standin.profiling().is_empty());
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "the run was whole: {}", ended.log);
+    let said = kept_push(&place);
+    assert_eq!(said["given_up"], "told to stop", "{said}");
+    assert!(said["profiles"]["stored"].as_u64() > Some(0), "{said}");
+    assert!(said["profiles"]["unknown"].as_u64() > Some(0), "{said}");
+    assert!(said["pods_not_reached"].as_u64() > Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_fault_of_a_push_is_one_of_the_run() {
+    let standin = standin().await;
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("an address");
+    let denied = PushServer::start([Answer::of(403, "Bearer s3cr3t-token may not")]).await;
+    let broken = PushServer::start([Answer::Cut, Answer::Vanish, Answer::of(500, "oh")]).await;
+    let untrusted = standin.url().replace("https", "pyroscope+https");
+    let targets = [
+        untrusted,
+        format!("pyroscope+http://{gone}"),
+        denied.target("pyroscope"),
+        broken.target("parca"),
+    ];
+    let place = Place::new(&standin).with("PROFILER_PUSH", targets.join(","));
+    let headers = place.path("headers");
+    std::fs::write(&headers, "Authorization: Bearer s3cr3t-token\n").expect("a file");
+    let place = place.with("PROFILER_PUSH_HEADERS_FILE", headers.display());
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let shipped = place.shipped();
+    assert_eq!(shipped.manifest.exit_code, 0);
+    let file = std::fs::read_to_string(place.out().join(format!("profile-{RUN_ID}.push.json")));
+    let file = file.expect("a file");
+    let said: serde_json::Value = serde_json::from_str(&file).expect("JSON");
+    let wanted = [
+        ("not_sent", "AWS_CA_BUNDLE"),
+        ("not_sent", "Connection refused"),
+        ("refused", "may not"),
+        ("unknown", "in a row"),
+    ];
+    for (push, (arrival, words)) in said["pushes"]
+        .as_array()
+        .expect("pushes")
+        .iter()
+        .zip(wanted)
+    {
+        assert!(
+            push["given_up"].as_str().expect("why").contains(words),
+            "{push}"
+        );
+        assert!(push["profiles"][arrival].as_u64() > Some(0), "{push}");
+        assert!(push["profiles"]["stored"].is_null(), "{push}");
+    }
+    let events: String = standin
+        .requests()
+        .iter()
+        .map(|seen| format!("{seen:?}"))
+        .collect();
+    let manifest = serde_json::to_string(&shipped.manifest).expect("JSON");
+    let termination = ended.termination.to_string();
+    for text in [&ended.log, &file, &events, &manifest, &termination] {
+        assert!(!text.contains("s3cr3t"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_target_is_a_fault_of_the_configuration() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_PUSH", "pyroscope+https://u:s3cr3t@host");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 2, "{}", ended.log);
+    assert!(
+        ended.log.contains("PROFILER_PUSH_HEADERS_FILE"),
+        "{}",
+        ended.log
+    );
+    assert!(!ended.log.contains("s3cr3t"), "{}", ended.log);
+}
