@@ -188,6 +188,9 @@ pub(crate) struct DiffArguments {
     /// Exit with 7 for a regression that is only suspected, too
     #[arg(long, value_name = "WHAT", value_parser = ["confirmed", "suspected"], default_value = "confirmed")]
     fail_on: String,
+    /// Write JUnit XML, too: a test for each number that is tested
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -207,6 +210,7 @@ impl DiffArguments {
         Comparing {
             runs,
             json: self.json,
+            junit: self.junit,
             fail_on_suspected: self.fail_on == "suspected",
         }
     }

@@ -4,10 +4,12 @@ mod comparable;
 mod document;
 mod history;
 mod judged;
+mod junit;
 mod quantity;
 mod table;
 
 pub use document::{Compared, Diff, DiffRun, NotComparable, PassedOver, Word};
 pub use history::{History, newest, two};
 pub use judged::diff;
+pub use junit::junit;
 pub use table::table;

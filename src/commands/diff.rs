@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 
 use super::kept_runs::{code_of, destinations, why_missing};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError};
-use crate::diff::{Diff, History, Word, diff as compared, newest, table, two};
+use crate::diff::{Diff, History, diff as compared, junit, newest, table, two};
+use crate::file::write_whole;
 use crate::outcome::ExitCode;
 use crate::run::status::log::complain;
 use crate::verdict::Rules;
@@ -18,6 +20,8 @@ pub struct Comparing {
     pub runs: ComparedRuns,
     /// As JSON, and not as a table.
     pub json: bool,
+    /// The file of JUnit XML to write, too.
+    pub junit: Option<PathBuf>,
     /// Whether a regression that is only suspected is a failure, too.
     pub fail_on_suspected: bool,
 }
@@ -82,7 +86,7 @@ pub async fn diff(
         complain("there is no complete run: cluster-profiler-job ls shows what is there");
         return ExitCode::Finding;
     }
-    print(&compared(history, &rules), &comparing)
+    tell(&compared(history, &rules), &comparing)
 }
 
 /// The environment with this destination alone.
@@ -115,7 +119,18 @@ async fn two_runs(
     two(earlier_place, earlier, new_place, new).await.map(Some)
 }
 
-fn print(diff: &Diff, comparing: &Comparing) -> ExitCode {
+/// Writes what is said, and gives the exit code.
+fn tell(diff: &Diff, comparing: &Comparing) -> ExitCode {
+    if let Some(path) = &comparing.junit {
+        let document = junit(diff, comparing.fail_on_suspected);
+        if let Err(error) = write_whole(path, document.as_bytes()) {
+            complain(format_args!(
+                "{}: it cannot be written: {error}",
+                path.display()
+            ));
+            return ExitCode::Finding;
+        }
+    }
     let text = if comparing.json {
         serde_json::to_string_pretty(diff).unwrap_or_default() + "\n"
     } else {
@@ -128,17 +143,7 @@ fn print(diff: &Diff, comparing: &Comparing) -> ExitCode {
             ExitCode::Finding
         }
         // Whoever reads it has seen enough.
-        Ok(()) | Err(_) => code(diff, comparing.fail_on_suspected),
-    }
-}
-
-fn code(diff: &Diff, fail_on_suspected: bool) -> ExitCode {
-    let fails = |number: &crate::diff::Compared| {
-        number.verdict == Some(Word::Regression) && (number.confirmed || fail_on_suspected)
-    };
-    if diff.numbers.iter().any(fails) {
-        ExitCode::Regression
-    } else {
-        ExitCode::Complete
+        Ok(()) | Err(_) if diff.is_failure(comparing.fail_on_suspected) => ExitCode::Regression,
+        Ok(()) | Err(_) => ExitCode::Complete,
     }
 }

@@ -77,6 +77,22 @@ pub struct Compared {
     pub confirmed: bool,
 }
 
+impl Diff {
+    /// Whether a number is worse, for sure or, if that is asked for, by suspicion.
+    pub fn is_failure(&self, on_suspicion: bool) -> bool {
+        self.numbers
+            .iter()
+            .any(|number| number.is_failure(on_suspicion))
+    }
+}
+
+impl Compared {
+    /// Whether it is worse, for sure or, if that is asked for, by suspicion.
+    pub(super) fn is_failure(&self, on_suspicion: bool) -> bool {
+        self.verdict == Some(Word::Regression) && (self.confirmed || on_suspicion)
+    }
+}
+
 /// A verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

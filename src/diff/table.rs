@@ -47,7 +47,8 @@ pub fn table(diff: &Diff) -> String {
     text
 }
 
-fn headline(diff: &Diff) -> String {
+/// The verdict in one line.
+pub(super) fn headline(diff: &Diff) -> String {
     if diff.earlier.is_empty() {
         let Some(first) = diff.not_comparable.first() else {
             return "not-comparable: there is no complete run before".to_owned();
@@ -91,7 +92,7 @@ fn is_change(number: &Compared) -> bool {
 }
 
 /// The verdict, with what is to be known beside it.
-fn word(number: &Compared) -> String {
+pub(super) fn word(number: &Compared) -> String {
     let Some(verdict) = number.verdict else {
         return String::new();
     };

@@ -378,6 +378,43 @@ async fn many_runs_of_many_pods_take_no_more_memory_than_one() {
 }
 
 #[tokio::test]
+async fn junit_has_a_test_for_each_number_and_fails_as_the_exit_code_does() {
+    let place = nights(&steady_and(&[115]));
+    let path = place.path("junit.xml");
+    let file = path.display().to_string();
+    let read = || std::fs::read_to_string(&path).expect("it is written");
+    let suspected = diff(&place, &["--junit", &file]).await;
+    assert_eq!(suspected.code, 0, "{}", suspected.log);
+    let suite = "<testsuite name=\"cluster-profiler-job diff night-012\" tests=\"2\"";
+    let none = format!("{suite} failures=\"0\" errors=\"0\" skipped=\"0\"");
+    assert!(read().contains(&none), "{}", read());
+    assert!(
+        read().contains("<system-out>regression, suspected: 1.15 times"),
+        "{}",
+        read()
+    );
+    let strict = diff(&place, &["--junit", &file, "--fail-on", "suspected"]).await;
+    assert_eq!(strict.code, 7, "{}", strict.log);
+    let one = format!("{suite} failures=\"1\" errors=\"0\" skipped=\"0\"");
+    assert!(read().contains(&one), "{}", read());
+    let case = "<testcase classname=\"virt-api\" name=\"live_heap_bytes\" time=\"0\">\n      <failure type=\"regression\"";
+    assert!(read().contains(case), "{}", read());
+    // A foreign text is no XML.
+    let mut other = manifest(13, 100);
+    other["compare_key"] = json!("a<b>&\"c\u{1}");
+    keep(&place, 13, &other.to_string());
+    let alone = diff(&place, &["--junit", &file]).await;
+    assert_eq!(alone.code, 0, "{}", alone.log);
+    assert!(
+        read().contains("<skipped message=\"not-comparable: PROFILER_COMPARE_KEY differs\"/>"),
+        "{}",
+        read()
+    );
+    let nowhere = diff(&place, &["--junit", "/nowhere/junit.xml"]).await;
+    assert_eq!(nowhere.code, 1, "{}", nowhere.log);
+}
+
+#[tokio::test]
 async fn nothing_to_compare_is_said() {
     let place = nights(&[]);
     std::fs::create_dir_all(place.out()).expect("a directory");
