@@ -1,7 +1,9 @@
-//! Pushes to a real Pyroscope (`helpers/push`), with the stand-in as the cluster, and what comes back out of it.
+//! Pushes to a real Pyroscope and to a stand-in of it and of Parca (`helpers/push`), with the stand-in of a cluster, and
+//! what comes back out of them.
 //!
 //! `cargo e2e` runs it, `cargo test --test push -- WORD…` only the cases with these words in their names.
 
+mod by_rules;
 #[expect(dead_code, reason = "the suite uses the rest of it")]
 #[path = "../suite/harness.rs"]
 mod harness;
@@ -13,6 +15,7 @@ mod suite;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use by_rules::ByRules;
 use harness::{Place, RUN_ID, until};
 use pyroscope::Pyroscope;
 use serde_json::Value;
@@ -24,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 fn main() -> std::process::ExitCode {
     let mut suite = Suite::of_arguments();
+    suite.on("by the rules", &[], RULED);
     suite.on("pyroscope", &[], TAKING);
     // To such a server everything is old.
     suite.on(
@@ -33,6 +37,11 @@ fn main() -> std::process::ExitCode {
     );
     suite.end()
 }
+
+const RULED: &[Case<ByRules>] = &[(
+    "both servers take all, with and without a baseline",
+    |server| to_the_end(taken_by_both(server)),
+)];
 
 const TAKING: &[Case<Pyroscope>] = &[("a run comes back with the same sums", |server| {
     to_the_end(same_sums(server))
@@ -50,7 +59,7 @@ fn to_the_end(case: impl Future<Output = ()>) {
     ended.expect("the case ends");
 }
 
-async fn place(server: &Pyroscope) -> (Place, Standin) {
+async fn place(target: String) -> (Place, Standin) {
     let options = Options {
         profiles: Profiles::Window,
         ..Options::default()
@@ -58,20 +67,43 @@ async fn place(server: &Pyroscope) -> (Place, Standin) {
     let standin = Standin::start(options).await.expect("a stand-in");
     let place = Place::new(&standin)
         .with("PROFILER_BASELINE", "true")
-        .with("PROFILER_PUSH", server.target());
+        .with("PROFILER_PUSH", target);
     (place, standin)
 }
 
 fn kept_push(place: &Place) -> Value {
+    kept_pushes(place).swap_remove(0)
+}
+
+fn kept_pushes(place: &Place) -> Vec<Value> {
     let path = place.out().join(format!("profile-{RUN_ID}.push.json"));
     let json = std::fs::read(path).expect("a file");
     let file: Value = serde_json::from_slice(&json).expect("JSON");
-    file["pushes"][0].clone()
+    file["pushes"].as_array().expect("pushes").clone()
+}
+
+/// The sums that are kept are what google/pprof adds up, of the bytes that arrived.
+async fn taken_by_both(server: &ByRules) {
+    const KINDS: [&str; 2] = ["pyroscope", "parca"];
+    let targets = KINDS.map(|kind| server.target(kind));
+    let (place, _standin) = place(targets.join(",")).await;
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    for (kind, push) in KINDS.iter().zip(kept_pushes(&place)) {
+        assert_eq!(push["complete"], true, "{push}");
+        assert_eq!(server.totals(kind), push["totals"], "{kind}");
+    }
+    let place = place
+        .with("PROFILER_BASELINE", "false")
+        .with("PROFILER_RUN_ID", "second");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(!ended.log.contains(" refused"), "{}", ended.log);
 }
 
 /// What the run says was stored is what the archive's profiles add up to, as the suite shows; here the server says it.
 async fn same_sums(server: &Pyroscope) {
-    let (place, _standin) = place(server).await;
+    let (place, _standin) = place(server.target()).await;
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
     let said = kept_push(&place);
@@ -103,7 +135,7 @@ fn types(totals: &BTreeMap<String, BTreeMap<String, i64>>) -> std::collections::
 }
 
 async fn too_old(server: &Pyroscope) {
-    let (place, _standin) = place(server).await;
+    let (place, _standin) = place(server.target()).await;
     let ended = place.run().await;
     assert_eq!(
         ended.code, 0,

@@ -30,7 +30,7 @@ impl Ground for Pyroscope {
         let file = File::create(&log).expect("a log");
         let path = |name: &str| dir.path().join(name).display().to_string();
         let [port, grpc, gossip] = ports.map(|port| port.to_string());
-        let mut command = Command::new(built());
+        let mut command = Command::new(built("pyroscope"));
         for (flag, value) in [
             ("target", "all"),
             ("server.http-listen-port", &*port),
@@ -149,7 +149,7 @@ impl Pyroscope {
     }
 }
 
-fn said(command: &mut Command) -> String {
+pub(crate) fn said(command: &mut Command) -> String {
     let output = command.output().expect("curl");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -159,9 +159,10 @@ fn free_ports() -> [u16; 3] {
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
-fn built() -> PathBuf {
+/// A program of `helpers/push`.
+pub(crate) fn built(name: &str) -> PathBuf {
     let mut build = Command::new(format!("{}/helpers/push/build", env!("CARGO_MANIFEST_DIR")));
-    let built = build.arg("pyroscope").stderr(Stdio::inherit()).output();
+    let built = build.arg(name).stderr(Stdio::inherit()).output();
     let built = built.expect("the helper starts");
     assert!(built.status.success(), "it is not built");
     String::from_utf8_lossy(&built.stdout).trim().into()

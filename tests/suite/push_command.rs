@@ -8,6 +8,7 @@ use serde_json::Value;
 use standin::{Options, Profiles, Standin};
 
 use crate::harness::{Ended, Place, RUN_ID, Shipped};
+use crate::made_runs::{MadeRun, profile};
 use crate::push_server::{Answer, Profile, PushServer};
 
 /// A run with a baseline, or without one.
@@ -373,4 +374,41 @@ async fn a_target_is_named_as_it_is_accepted() {
             ended.log
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_of_too_many_samples_keeps_the_largest() {
+    const MANY: u64 = 16_100;
+    let pod = "virt-api-6d5f7c8b9d-abcde";
+    let functions: Vec<_> = (0..MANY).map(|number| format!("f{number}")).collect();
+    let mut made = MadeRun::new();
+    made.expect(pod, "virt-api", &Value::Null);
+    let stacks = (1..=MANY).map(|number| [number].into_iter());
+    made.file(
+        &format!("{pod}/goroutine.pprof"),
+        &profile(&functions, stacks),
+    );
+    let place = made.finish();
+    let server = PushServer::start([]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let profiles = server.profiles();
+    assert_eq!(profiles.len(), 1);
+    assert_eq!(profiles[0].samples, 16_000);
+    assert!(
+        profiles[0].header.time_nanos > 0,
+        "one without a time has the window's"
+    );
+    let said = kept_push(&place);
+    assert!(
+        said["cut"][0]
+            .as_str()
+            .expect("a text")
+            .contains("100 smallest"),
+        "{said}"
+    );
+    assert_eq!(
+        said["totals"]["virt-api"]["goroutine:samples:count"],
+        16_000
+    );
 }
