@@ -314,7 +314,7 @@ async fn a_run_that_was_told_to_stop_and_shipped_everything_is_over() {
 async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
     let standin = off().await;
     let before = standin.configuration();
-    let place = crate::lock::long_and_restoring(&standin).with("PROFILER_GRACE", "10m");
+    let place = long_and_restoring(&standin).with("PROFILER_GRACE", "10m");
     let mut child = place.spawn_short_lease();
     window_is_open(&place).await;
     let unavailable = RouteAnswer::Status(503);
