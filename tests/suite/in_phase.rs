@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cluster_profiler_job::manifest::Manifest;
+use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::phase::Phase;
 use serde_json::{Value, json};
 use standin::{Fault, RouteAnswer, RouteFault, Standin, State, Times};
@@ -123,7 +125,12 @@ pub(crate) async fn enter(
             let unavailable = RouteAnswer::Status(503);
             standin.route_fault(RouteFault::new(LEASE, unavailable, Times::Always));
             standin.set_unobserved(false);
-            until("a manifest", || place.manifest().is_some()).await;
+            // The first one is written before the gate is put back.
+            let is_last = |manifest: Manifest| manifest.exit_code != ExitCode::Retry.number();
+            until("the last manifest", || {
+                place.manifest().is_some_and(is_last)
+            })
+            .await;
             child
         }
     }
