@@ -23,9 +23,6 @@ const LONGEST_OF_NONE: u64 = 1 << 20;
 /// The most of a pod in it; one has some 3 KB.
 const LONGEST_OF_POD: u64 = 32 << 10;
 
-/// The most pods in one that is read whole. Kubernetes is made for 5,000 nodes, each of which has one virt-handler.
-const MOST_PODS: usize = 10_000;
-
 /// The longest name, string or number in one.
 const LONGEST_TOKEN: usize = 1 << 18;
 
@@ -176,9 +173,6 @@ pub(super) fn read_whole(
     content: impl Read,
     pods: usize,
 ) -> io::Result<Result<Box<Manifest>, String>> {
-    if pods > MOST_PODS {
-        return Ok(Err(format!("it has {pods} pods, more than {MOST_PODS}")));
-    }
     read(content, LONGEST_OF_NONE + LONGEST_OF_POD * pods as u64)
 }
 

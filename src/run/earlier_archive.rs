@@ -13,6 +13,10 @@ use crate::destination::{Destination, DestinationError, Found, ShippedRun};
 use crate::limits::{ADVICE_WAIT, TOLD_LOOK};
 use crate::manifest::Pod;
 
+/// The most pods that an earlier archive may have: its manifest is in memory beside the dump. Kubernetes is made for 5,000
+/// nodes, each of which has one virt-handler.
+const MOST_PODS: usize = 10_000;
+
 /// What earlier attempts have left at the destinations.
 #[derive(Debug)]
 pub(super) struct EarlierArchive {
@@ -225,6 +229,12 @@ async fn look_once(
         Found::Unfinished(_) => Ok(Here::Unfinished),
         Found::Invalid(error) | Found::Mismatched(error) => Err(error),
         Found::Unknown => Ok(Here::Unknown),
+        Found::Complete(summary) if summary.pods.expected() > MOST_PODS => Err(DestinationError {
+            action: "take the manifest of",
+            object: run_id.to_string(),
+            detail: format!("it has {} pods", summary.pods.expected()),
+            permanent: true,
+        }),
         Found::Complete(summary) => {
             let manifest = place.manifest(run_id, summary.pods.expected()).await?;
             let has_snapshots = |pod: &Pod| !pod.snapshots.is_empty();
