@@ -33,17 +33,6 @@ pub enum Destination {
     Bucket(Bucket),
 }
 
-/// A run that is at a destination, with all of its manifest.
-#[derive(Debug, Clone)]
-pub struct ShippedRun {
-    /// Where it is.
-    pub place: Destination,
-    /// The id that it has there.
-    pub run_id: RunId,
-    /// Its manifest.
-    pub manifest: Box<Manifest>,
-}
-
 // A request to a bucket is a large future, which the run's own would hold in each place that makes one.
 impl Destination {
     /// The destination that was configured.

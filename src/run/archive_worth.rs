@@ -1,7 +1,19 @@
-//! What an archive of a run is worth beside another of the same run.
+//! What an attempt of a run has shipped, and what that is worth beside another archive of the run.
 
-use crate::destination::PodCounts;
-use crate::manifest::{Pod, VmiLatencies};
+use crate::config::RunId;
+use crate::destination::{Destination, PodCounts};
+use crate::manifest::{Manifest, Pod, VmiLatencies};
+
+/// A run that is at a destination, with all of its manifest.
+#[derive(Debug, Clone)]
+pub(super) struct ShippedRun {
+    /// Where it is.
+    pub(super) place: Destination,
+    /// The id that it has there.
+    pub(super) run_id: RunId,
+    /// Its manifest.
+    pub(super) manifest: Box<Manifest>,
+}
 
 /// What an archive of a run is worth beside another, the field that counts most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::archive_worth::ShippedRun;
 use super::outcome::Fault;
 use super::run_lease::RunLease;
 use super::shutdown::Shutdown;
@@ -16,7 +17,7 @@ use crate::cluster::profiler_switch::Change;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::Component;
 use crate::config::{Config, EnablePolicy, RunId};
-use crate::destination::{Destination, DestinationError, Found, ShippedRun};
+use crate::destination::{Destination, DestinationError, Found};
 use crate::engine::{DumpPlan, Engine};
 use crate::errors::{joined, lock};
 use crate::manifest::{ExpectedPod, Gate};

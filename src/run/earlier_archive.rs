@@ -4,12 +4,12 @@ use std::future::pending;
 
 use tokio::time::{sleep, timeout};
 
-use super::archive_worth::Worth;
+use super::archive_worth::{ShippedRun, Worth};
 use super::context::{Context, Target};
 use super::destination_patience::insist;
 use super::outcome::Fault;
 use crate::config::RunId;
-use crate::destination::{Destination, DestinationError, Found, ShippedRun};
+use crate::destination::{Destination, DestinationError, Found};
 use crate::limits::{ADVICE_WAIT, TOLD_LOOK};
 use crate::manifest::Pod;
 

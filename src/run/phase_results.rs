@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::archive_worth::ShippedRun;
 use super::outcome::Fault;
 use super::pod_results::PodResults;
 use super::report_page::ReportPage;
@@ -12,7 +13,7 @@ use crate::cluster::pods::ComponentPod;
 use crate::cluster::profiler::ProfilerState;
 use crate::cluster::vmis::Follower;
 use crate::config::{MinComplete, RunId};
-use crate::destination::{Found, ShippedRun, Summary};
+use crate::destination::{Found, Summary};
 use crate::manifest::{ExpectedPod, File, StoredFile, Surroundings, VmiLatencies, Window};
 use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
