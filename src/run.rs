@@ -286,11 +286,16 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             (delivered, _) => break delivered?,
         }
     };
+    close(context, &finished).await;
+    Ok(finished)
+}
+
+/// Closes a run whose manifest is written: gives its lock up, and pushes it.
+async fn close(context: &Context, finished: &Finished) {
     // Another attempt may replace the archive, and needs them again.
     if finished.is_final {
         context.remove_leftovers().await;
     }
     rollback::unlock(context, finished.is_final).await;
-    Box::pin(pushing::push(context, &finished)).await;
-    Ok(finished)
+    Box::pin(pushing::push(context, finished)).await;
 }
