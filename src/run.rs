@@ -181,7 +181,6 @@ async fn supervised(
 /// The first thing that failed.
 async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault> {
     let context = &*context;
-
     let ready = match preflight::prove(context).await {
         Ok(Preflight::Ready(ready)) => ready,
         Ok(Preflight::AlreadyThere(manifest)) => {
