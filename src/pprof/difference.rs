@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use super::kind::Kind;
 use super::merge::{Merged, Part};
 use super::proto::invalid;
-use super::reader::{Header, ProfileReader, SampleType};
+use super::reader::{Header, Interval, ProfileReader, SampleType};
 
 /// The difference of two profiles.
 #[derive(Debug)]
@@ -15,15 +15,6 @@ pub struct Difference {
     header: Header,
     merged: Merged,
     is_growth: bool,
-}
-
-/// The time between the two dumps of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interval {
-    /// The first dump, in nanoseconds since 1970.
-    pub time_nanos: i64,
-    /// From there to the second.
-    pub duration_nanos: i64,
 }
 
 /// The values of a kind that are subtracted, and whether a label of this name is left out.
@@ -215,11 +206,6 @@ impl Difference {
     /// # Errors
     /// The output cannot be written.
     pub fn write(&self, interval: Interval, output: impl Write) -> io::Result<()> {
-        let header = Header {
-            time_nanos: interval.time_nanos,
-            duration_nanos: interval.duration_nanos,
-            ..self.header.clone()
-        };
-        self.merged.write_as(&header, output)
+        self.merged.write_as(&self.header.at(interval), output)
     }
 }

@@ -22,14 +22,14 @@ mod threadcreate;
 mod window_memory;
 mod wrong_file;
 
-pub use difference::{Difference, Interval, difference};
+pub use difference::{Difference, difference};
 pub use dump_file::{Served, convert, read};
 pub use empty::why_empty;
 pub use kind::Kind;
 pub use merge::Merged;
 pub use parsed::{Parsed, Partial, Problem};
 pub use profile::{Label, Profile};
-pub use reader::{Frame, Header, ProfileReader, Sample, SampleType};
+pub use reader::{Frame, Header, Interval, ProfileReader, Sample, SampleType};
 pub use subset::Subset;
 pub use window_memory::{
     LAST_STOPS, WindowMemory, is_another_process, live_heap_bytes, whole_life, window_memory,

@@ -54,6 +54,26 @@ pub struct Header {
     pub comments: Vec<String>,
 }
 
+/// The time that a profile is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// Its beginning, in nanoseconds since 1970.
+    pub time_nanos: i64,
+    /// Its length in nanoseconds; 0 for a moment.
+    pub duration_nanos: i64,
+}
+
+impl Header {
+    /// The same of another time.
+    pub(super) fn at(&self, interval: Interval) -> Self {
+        Self {
+            time_nanos: interval.time_nanos,
+            duration_nanos: interval.duration_nanos,
+            ..self.clone()
+        }
+    }
+}
+
 /// The meaning of a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SampleType {

@@ -3,10 +3,9 @@
 
 use std::io::{self, Read, Seek, Write};
 
-use super::difference::Interval;
 use super::merge::{Merged, Part};
 use super::proto::invalid;
-use super::reader::{Header, ProfileReader, SampleType};
+use super::reader::{Header, Interval, ProfileReader, SampleType};
 
 /// The function of samples without a stack, such as those of threads that Go does not tell apart. A server drops such a
 /// sample, and its sums are too small then.
@@ -83,11 +82,6 @@ impl Subset {
     /// # Errors
     /// The output cannot be written.
     pub fn write(&self, interval: Interval, output: impl Write) -> io::Result<()> {
-        let header = Header {
-            time_nanos: interval.time_nanos,
-            duration_nanos: interval.duration_nanos,
-            ..self.header.clone()
-        };
-        self.merged.write_as(&header, output)
+        self.merged.write_as(&self.header.at(interval), output)
     }
 }
