@@ -1,5 +1,6 @@
 //! What a report shows: a run's manifest, and its profiles added up.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::top::TopRow;
@@ -69,6 +70,14 @@ impl Part {
             Self::Whole => "whole",
             Self::Delta => "delta",
             Self::Growth => "growth",
+        }
+    }
+
+    /// Where it is below its pod or its component.
+    pub(crate) fn path_of(self, kind: Kind) -> PathBuf {
+        match self {
+            Self::Whole => kind.file_name().into(),
+            Self::Delta | Self::Growth => Path::new(self.name()).join(kind.file_name()),
         }
     }
 }

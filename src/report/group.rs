@@ -176,13 +176,9 @@ impl Adding<'_> {
     }
 
     fn note_unread(&mut self, pod: &str, error: &io::Error) {
-        let folder = match self.group.part {
-            Part::Whole => "",
-            Part::Delta => "delta/",
-            Part::Growth => "growth/",
-        };
+        let path = self.group.part.path_of(self.group.kind);
         self.unread.push(Unread {
-            path: format!("{pod}/{folder}{}", self.group.kind.file_name()),
+            path: format!("{pod}/{}", path.display()),
             why: error.to_string(),
         });
     }

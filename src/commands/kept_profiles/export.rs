@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::errors::plain;
 use crate::pprof::Merged;
-use crate::report::{Group, Part, ProfileStore};
+use crate::report::{Group, ProfileStore};
 use crate::run::status::log::complain;
 
 /// What an export has written.
@@ -39,14 +39,10 @@ pub(super) fn merged(store: &ProfileStore, directory: &Path) -> io::Result<Expor
                 continue;
             }
         };
-        let folder = match group.part {
-            Part::Whole => directory.join(group.component.name()),
-            Part::Delta | Part::Growth => directory
-                .join(group.component.name())
-                .join(group.part.name()),
-        };
-        fs::create_dir_all(&folder)?;
-        let mut out = BufWriter::new(File::create_new(folder.join(group.kind.file_name()))?);
+        let path = group.part.path_of(group.kind);
+        let path = directory.join(group.component.name()).join(path);
+        fs::create_dir_all(path.parent().unwrap_or(directory))?;
+        let mut out = BufWriter::new(File::create_new(path)?);
         merged.write(&mut out)?;
         out.flush()?;
         exported.written += 1;
