@@ -180,6 +180,15 @@ impl Context {
         [&self.destination].into_iter().chain(&self.fallback)
     }
 
+    /// The run's places but this one of them.
+    pub(super) fn other_destinations<'a>(
+        &'a self,
+        this: &'a Destination,
+    ) -> impl Iterator<Item = &'a Destination> {
+        let is_other = move |place: &&Destination| !std::ptr::eq(*place, this);
+        self.destinations().filter(is_other)
+    }
+
     /// Finds the run, wherever it is.
     ///
     /// # Errors

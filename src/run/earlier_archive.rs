@@ -200,9 +200,8 @@ async fn look(
 /// Looks at the run's other places, shortly: what cannot be read there does not stand in the way.
 async fn look_elsewhere(context: &Context, here: &Destination) -> Vec<Earlier> {
     let run_id = &context.config.run_id;
-    let is_other = |other: &&Destination| !std::ptr::eq(*other, here);
     let mut found = Vec::new();
-    for place in context.destinations().filter(is_other) {
+    for place in context.other_destinations(here) {
         let hurried = async {
             context.shutdown.requested().await;
             sleep(TOLD_LOOK).await;

@@ -82,9 +82,8 @@ pub(in crate::run) async fn report(
 /// were killed. For the latter a run that was told to stop has no time.
 async fn remove_unfinished(context: &Context, destination: &Destination) {
     destination.abort_unanswered().await;
-    let is_other = |place: &&Destination| !std::ptr::eq(*place, destination);
     let elsewhere = async {
-        for place in context.destinations().filter(is_other) {
+        for place in context.other_destinations(destination) {
             place.abort_left(&context.config.run_id).await;
         }
     };
