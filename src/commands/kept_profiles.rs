@@ -4,13 +4,13 @@ mod export;
 mod table;
 
 use std::ffi::OsString;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::kept_runs::{code_of, destinations, why_missing};
+use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
 use crate::config::{DestinationConfig, PushTarget, RunFile, RunId, push_access};
 use crate::destination::{Destination, Found};
 use crate::errors::plain;
@@ -20,7 +20,7 @@ use crate::manifest::{Manifest, SCHEMA_VERSION};
 use crate::outcome::ExitCode;
 use crate::push::{self, PushTime, PushedRun};
 use crate::report::{self, ProfileStore, Wanted};
-use crate::run::status::log::{complain, say};
+use crate::run::status::log::{complain, print, say};
 
 /// The most pods of a run whose archive is damaged: its manifest is read without a look at it before.
 const MOST_PODS: usize = 2000;
@@ -73,12 +73,7 @@ pub async fn top(
         } else {
             table::table(&findings)
         };
-        let mut out = io::stdout();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            // Whoever reads it has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(|error| cannot_write(Path::new("the table"), &error)),
-        }
+        print(&text).map_err(|error| cannot_write(Path::new("the table"), &error))
     })
     .await
 }
@@ -103,14 +98,6 @@ pub async fn export(
         Ok(())
     })
     .await
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> ExitCode {
-    complain(format_args!(
-        "{}: it cannot be written: {error}",
-        path.display()
-    ));
-    ExitCode::Finding
 }
 
 /// `push`: sends the profiles to a server, and keeps what arrived beside the archive.

@@ -1,13 +1,14 @@
 //! `ls`, and what all have in common that read the runs which are kept at the destination and the fallback.
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, Write};
+use std::io;
+use std::path::Path;
 
 use crate::config::{RunId, places};
 use crate::destination::{Destination, DestinationError, Found, Listed, Summary};
 use crate::limits::BucketLimits;
 use crate::outcome::ExitCode;
-use crate::run::status::log::complain;
+use crate::run::status::log::{complain, print};
 
 const HEADER: [&str; 7] = [
     "RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE", "CLUSTER",
@@ -55,6 +56,15 @@ pub(super) fn code_of(result: Result<ExitCode, DestinationError>) -> ExitCode {
     })
 }
 
+/// Tells that a file cannot be written.
+pub(super) fn cannot_write(path: &Path, error: &io::Error) -> ExitCode {
+    complain(format_args!(
+        "{}: it cannot be written: {error}",
+        path.display()
+    ));
+    ExitCode::Finding
+}
+
 /// Prints a table of all runs. A destination that cannot be read hides no other; its error, or that of the
 /// last one, comes back.
 async fn print_runs(destinations: &[Destination]) -> Result<ExitCode, DestinationError> {
@@ -66,14 +76,8 @@ async fn print_runs(destinations: &[Destination]) -> Result<ExitCode, Destinatio
             Err(error) => result = Err(error),
         }
     }
-    let mut out = std::io::stdout();
-    match out
-        .write_all(table(&rows).as_bytes())
-        .and_then(|()| out.flush())
-    {
+    match print(&table(&rows)) {
         Ok(()) => result,
-        // Whoever reads it has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => result,
         Err(error) => {
             complain(format_args!("the list cannot be written: {error}"));
             Ok(ExitCode::Finding)

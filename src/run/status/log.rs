@@ -65,6 +65,18 @@ pub(crate) fn complain(line: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
+/// Prints a whole text. Whoever closes the output has seen enough of it.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
 /// The time of day, in UTC: for a person, who knows the day.
 struct TimeOfDay;
 
