@@ -1,16 +1,15 @@
 //! `diff`: what changed in the numbers of runs, and how sure that is.
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
-use super::kept_runs::{code_of, destinations, why_missing};
+use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError};
 use crate::diff::{Diff, History, diff as compared, junit, newest, table, two};
 use crate::file::write_whole;
 use crate::outcome::ExitCode;
-use crate::run::status::log::complain;
+use crate::run::status::log::{complain, print};
 use crate::verdict::Rules;
 
 /// Which runs are compared, and how that is told.
@@ -60,16 +59,16 @@ pub async fn diff(
             against,
             baseline,
         } => {
-            let before = match against {
-                Some(url) => match destinations(at(environment, url)) {
-                    Ok(before) => before,
-                    Err(code) => return code,
-                },
-                None => places.clone(),
+            let before = against
+                .as_ref()
+                .map(|url| destinations(at(environment, url)));
+            let before = match before.transpose() {
+                Ok(before) => before,
+                Err(code) => return code,
             };
             rules.most_earlier = *baseline;
             // The run before one that is new alone may confirm it, and is then no earlier one.
-            newest(&places, *last, &before, baseline + 1)
+            newest(&places, *last, before.as_deref(), baseline + 1)
                 .await
                 .map(Some)
         }
@@ -124,11 +123,7 @@ fn tell(diff: &Diff, comparing: &Comparing) -> ExitCode {
     if let Some(path) = &comparing.junit {
         let document = junit(diff, comparing.fail_on_suspected);
         if let Err(error) = write_whole(path, document.as_bytes()) {
-            complain(format_args!(
-                "{}: it cannot be written: {error}",
-                path.display()
-            ));
-            return ExitCode::Finding;
+            return cannot_write(path, &error);
         }
     }
     let text = if comparing.json {
@@ -136,14 +131,12 @@ fn tell(diff: &Diff, comparing: &Comparing) -> ExitCode {
     } else {
         table(diff)
     };
-    let mut out = std::io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+    match print(&text) {
+        Err(error) => {
             complain(format_args!("the comparison cannot be written: {error}"));
             ExitCode::Finding
         }
-        // Whoever reads it has seen enough.
-        Ok(()) | Err(_) if diff.is_failure(comparing.fail_on_suspected) => ExitCode::Regression,
-        Ok(()) | Err(_) => ExitCode::Complete,
+        Ok(()) if diff.is_failure(comparing.fail_on_suspected) => ExitCode::Regression,
+        Ok(()) => ExitCode::Complete,
     }
 }

@@ -25,21 +25,22 @@ pub struct History {
     pub passed_over: Vec<PassedOver>,
 }
 
-/// So many of the newest runs in these places, and at most so many comparable ones before them in those.
+/// So many of the newest runs in these places, and at most so many comparable ones before them, in other places if there
+/// are such.
 ///
 /// # Errors
 /// A place cannot be listed, or a manifest not be read for a reason that may pass.
 pub async fn newest(
     places: &[Destination],
     last: usize,
-    before: &[Destination],
+    before: Option<&[Destination]>,
     baseline: usize,
 ) -> Result<History, DestinationError> {
     let mut history = History::default();
-    for kept in listed(places).await? {
-        if history.new.len() == last {
-            break;
-        }
+    let mut listed_here = listed(places).await?.into_iter();
+    while history.new.len() < last
+        && let Some(kept) = listed_here.next()
+    {
         if let Some(run) = history.comparable(&kept, &places[kept.place]).await? {
             history.new.push(run);
         }
@@ -48,7 +49,11 @@ pub async fn newest(
     let Some(first) = starts.min() else {
         return Ok(history);
     };
-    for kept in listed(before).await? {
+    let (listed_before, before) = match before {
+        Some(before) => (listed(before).await?, before),
+        None => (listed_here.collect(), places),
+    };
+    for kept in listed_before {
         if history.earlier.len() == baseline {
             break;
         }

@@ -6,6 +6,7 @@ use cluster_profiler_job::diff::Diff;
 use serde_json::{Value, json};
 
 use crate::harness::{Ended, Place, limit_memory};
+use crate::made_runs::bare_manifest;
 use crate::s3::{at, bucket};
 
 /// How the live heap of a steady component scatters, in MiB.
@@ -15,7 +16,6 @@ const MIB: u64 = 1 << 20;
 
 /// A run's manifest.
 fn manifest(night: usize, live_heap_mib: u64) -> Value {
-    let hash = "00".repeat(32);
     let sum =
         |sum: u64| json!({ "sum": sum, "pods": 2, "largest": sum, "largest_pod": "virt-api-b" });
     let pod = |name: &str| {
@@ -25,33 +25,18 @@ fn manifest(night: usize, live_heap_mib: u64) -> Value {
         })
     };
     let start = jiff::Timestamp::UNIX_EPOCH + Duration::from_hours(8 * night as u64);
-    json!({
-        "schema_version": 1,
-        "run_id": id(night),
-        "labels": {},
-        "program_version": "0.1.0",
-        "engine": "native",
-        "kubevirt": { "namespace": "kubevirt", "name": "kubevirt", "uid": "one", "version": "v1.8.4" },
-        "components": ["virt-api"],
-        "gate": { "before": true, "after": true },
-        "originals_kept": false,
-        "window": {
-            "start": start.to_string(), "stop": (start + Duration::from_secs(900)).to_string(),
-            "ended_by": "settle",
-        },
-        "pods": [pod("virt-api-a"), pod("virt-api-b")],
-        "in_window": { "virt-api": {
-            "live_heap_bytes": sum(live_heap_mib * MIB),
-            "cpu_nanoseconds": sum(90_000_000_000 + 1_000_000_000 * (live_heap_mib % 7)),
-            "goroutines": sum(200),
-        } },
-        "unstopped": [], "uncounted": [], "refused": [],
-        "cluster_file": { "path": "cluster.json", "bytes": 0, "sha256": hash },
-        "archive": { "uri": "file:///somewhere/profile.tar.gz", "bytes": 0, "sha256": hash },
-        "phases": [],
-        "exit_code": 0,
-        "reason": "all is well",
-    })
+    let mut manifest = bare_manifest(&id(night));
+    manifest["kubevirt"]["uid"] = json!("one");
+    manifest["components"] = json!(["virt-api"]);
+    manifest["window"]["start"] = json!(start.to_string());
+    manifest["window"]["stop"] = json!((start + Duration::from_secs(900)).to_string());
+    manifest["pods"] = json!([pod("virt-api-a"), pod("virt-api-b")]);
+    manifest["in_window"] = json!({ "virt-api": {
+        "live_heap_bytes": sum(live_heap_mib * MIB),
+        "cpu_nanoseconds": sum(90_000_000_000 + 1_000_000_000 * (live_heap_mib % 7)),
+        "goroutines": sum(200),
+    } });
+    manifest
 }
 
 fn id(night: usize) -> String {
@@ -282,6 +267,8 @@ async fn damaged_foreign_newer_and_incomplete_runs_are_named_and_passed_over() {
     let mut incomplete = manifest(15, 100);
     incomplete["pods"][0]["state"] = json!("missing");
     keep(&place, 15, &incomplete.to_string());
+    // The newest of all.
+    keep(&place, 17, "{");
     let said = document(&place, &[]).await;
     assert_eq!(said["verdict"], "regression", "{said}");
     assert_eq!(said["earlier"].as_array().map(Vec::len), Some(12));
@@ -290,11 +277,13 @@ async fn damaged_foreign_newer_and_incomplete_runs_are_named_and_passed_over() {
         .expect("a list")
         .iter()
         .collect();
+    assert_eq!(passed.len(), 5, "each is named once: {said}");
     for (run, why) in [
         (12, "EOF"),
         (13, "another run"),
         (14, "schema version is 99"),
         (15, "1 of 2 pods are complete"),
+        (17, "EOF"),
     ] {
         let named = passed.iter().find(|passed| passed["run_id"] == id(run));
         let text = named.expect("it is named")["why"].as_str().expect("text");

@@ -20,6 +20,30 @@ pub(crate) fn member(content: &[u8]) -> Vec<u8> {
     gzip.finish().expect("memory")
 }
 
+/// The manifest of a run of no pods.
+pub(crate) fn bare_manifest(run_id: &str) -> Value {
+    let hash = "00".repeat(32);
+    json!({
+        "schema_version": 1,
+        "run_id": run_id,
+        "labels": {},
+        "program_version": "0.1.0",
+        "engine": "native",
+        "kubevirt": { "namespace": "kubevirt", "name": "kubevirt", "version": "v1.8.4" },
+        "components": ["virt-controller", "virt-api", "virt-operator", "virt-handler"],
+        "gate": { "before": true, "after": true },
+        "originals_kept": false,
+        "window": { "start": "2026-11-28T21:51:00Z", "stop": "2026-11-28T22:06:00Z", "ended_by": "settle" },
+        "pods": [],
+        "unstopped": [], "uncounted": [], "refused": [],
+        "cluster_file": { "path": "cluster.json", "bytes": 0, "sha256": hash },
+        "archive": { "uri": "file:///somewhere/profile.tar.gz", "bytes": 0, "sha256": hash },
+        "phases": [],
+        "exit_code": 0,
+        "reason": "all is well",
+    })
+}
+
 /// A run that is made.
 pub(crate) struct MadeRun {
     place: Place,
@@ -34,29 +58,9 @@ impl MadeRun {
         let place = Place::empty();
         std::fs::create_dir(place.out()).expect("a directory");
         let archive = File::create(place.archive()).expect("a file");
-        let hash = "00".repeat(32);
-        let manifest = json!({
-            "schema_version": 1,
-            "run_id": RUN_ID,
-            "labels": {},
-            "program_version": "0.1.0",
-            "engine": "native",
-            "kubevirt": { "namespace": "kubevirt", "name": "kubevirt", "version": "v1.8.4" },
-            "components": ["virt-controller", "virt-api", "virt-operator", "virt-handler"],
-            "gate": { "before": true, "after": true },
-            "originals_kept": false,
-            "window": { "start": "2026-11-28T21:51:00Z", "stop": "2026-11-28T22:06:00Z", "ended_by": "settle" },
-            "pods": [],
-            "unstopped": [], "uncounted": [], "refused": [],
-            "cluster_file": { "path": "cluster.json", "bytes": 0, "sha256": hash },
-            "archive": { "uri": "file:///somewhere/profile.tar.gz", "bytes": 0, "sha256": hash },
-            "phases": [],
-            "exit_code": 0,
-            "reason": "all is well",
-        });
         Self {
             place,
-            manifest,
+            manifest: bare_manifest(RUN_ID),
             archive: BufWriter::new(archive),
         }
     }
