@@ -80,6 +80,10 @@ const PLAIN: &[Case] = &[
         gate::reverted,
     ),
     (
+        "a webhook that is away, and a new API server, while the gate is put back",
+        gate::webhook_away,
+    ),
+    (
         "each right that is taken away is named, and nothing is changed",
         rights::each_in_turn,
     ),
