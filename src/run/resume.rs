@@ -1,5 +1,7 @@
 //! An attempt that died: what it profiled lies in the pods, and its journal says in which.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
@@ -14,7 +16,7 @@ use crate::cluster::lease::{self, Journal, Stage, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::limits::WRITE_LIMIT;
+use crate::limits::{TOLD_LOOK, WRITE_LIMIT};
 use crate::manifest::{EndedBy, ExpectedPod};
 use crate::window::WindowEnd;
 
@@ -79,7 +81,7 @@ fn lost_snapshots(context: &Context, journal: &Journal, started: Timestamp) -> O
     let every = context.config.snapshots.as_ref()?.every;
     let was_short = |stopped: Timestamp| {
         let length = stopped.duration_since(started);
-        std::time::Duration::try_from(length).is_ok_and(|length| length < every)
+        Duration::try_from(length).is_ok_and(|length| length < every)
     };
     if journal.stopped.is_some_and(was_short) || !context.snapshots().all().is_empty() {
         return None;
@@ -131,7 +133,12 @@ pub(super) async fn unless_told<T>(
 pub(super) async fn told(context: &Context, request: ShutdownRequest) -> Fault {
     let cluster = &context.cluster;
     let journal = match (cluster.lease.journal(), context.install.get()) {
-        (Some(held), _) => Some(held),
+        (Some(held), _) => {
+            if held.may_be_profiling() {
+                stop_unseen(cluster, TOLD_LOOK).await;
+            }
+            Some(held)
+        }
         (None, None) => None,
         // Somebody else's may be that of a run that lives.
         (None, Some(install)) => {
@@ -197,10 +204,7 @@ pub(super) async fn left_pods(
     let now = match pods::list(&connection.patient(), &install.namespace).await {
         Ok(now) => now,
         Err(error) => {
-            // The next attempt asks again, and looks whom a stop has reached.
-            if let Err(error) = profiler::stop(connection).await {
-                tracing::warn!(%error, "what a dead run started could not be stopped either");
-            }
+            stop_unseen(cluster, connection.limits.call).await;
             return Err(error);
         }
     };
@@ -222,4 +226,23 @@ pub(super) async fn left_pods(
         started = now.into_iter().map(|pod| pod.pod).collect();
     }
     Ok(LeftPods { started, unstopped })
+}
+
+/// Sends a stop to what a dead run left, though how its pods are is not known: there may be no other attempt. Notes when,
+/// for that is the end of their window; the next attempt looks whom it has reached.
+async fn stop_unseen(cluster: &LockedCluster, longest: Duration) {
+    let now = (cluster.connection.limits.now)();
+    let noted = cluster.lease.note(|journal| {
+        if journal.stage == Stage::Started {
+            journal.stopped = journal.stopped.or(Some(now));
+        }
+    });
+    let both = async { tokio::join!(noted, profiler::stop(&cluster.connection)) };
+    match timeout(longest, both).await {
+        Ok((_, Ok(()))) => {}
+        Ok((_, Err(error))) => {
+            tracing::warn!(%error, "what a dead run started could not be stopped either");
+        }
+        Err(_) => tracing::warn!("what a dead run started may not be stopped"),
+    }
 }

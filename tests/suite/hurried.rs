@@ -78,6 +78,8 @@ async fn for_the_pods_that_a_dead_attempt_left() {
         signals.send(ExitCode::Terminated).await.expect("it runs");
     });
     assert_eq!(code.await, ExitCode::Terminated);
+    // How the pods are does not matter to a stop, and there may be no other attempt.
+    assert!(standin.profiling().is_empty());
     let left = record(&standin).expect("a record");
     assert_eq!(
         (&left["run_id"], &left["stage"]),
