@@ -72,7 +72,13 @@ pub(in crate::run) async fn report(
     }
     let write = write(context, destination, &run, manifest, &page);
     let written = Box::pin(context.shutdown.within(write)).await;
-    written.map_err(Fault::no_time_to_ship)??;
+    match written.map_err(Fault::no_time_to_ship)? {
+        // The place that failed has more than there is at the fallback.
+        Err(fault) if kept.is_some() && target.fallback_reason.is_some() => {
+            tracing::warn!(%fault, "the manifest stays as an earlier attempt wrote it");
+        }
+        written => written?,
+    }
     if context.cluster.lease.is_held() {
         // The archive is whole without it, and a next attempt would do it.
         let removed = remove_unfinished(context, destination);
