@@ -96,13 +96,16 @@ pub const SHIPPING_RESERVE: Duration = Duration::from_secs(15);
 pub const STOP_RESERVE: Duration = Duration::from_secs(5);
 
 /// What a run that was told to stop has for giving the Lease up, once the stop is given up.
-pub const RELEASE_RESERVE: Duration = Duration::from_secs(3);
+pub const RELEASE_RESERVE: Duration = Duration::from_millis(3500);
+
+/// What it has for putting the gate back, of the same, where a destination that failed took all the time before.
+pub const RESTORE_RESERVE: Duration = Duration::from_secs(3);
 
 /// What a run that was told to stop has for removing an upload, of the grace that is left after the stop.
 pub const ABORT_RESERVE: Duration = Duration::from_secs(2);
 
-/// For a look what an earlier attempt has shipped, once the run is told to stop: at another place from then on, and
-/// where the archive goes from the end of the dump's time on.
+/// Once the run is told to stop: for a look what an earlier attempt has shipped, at another place from then on and where
+/// the archive goes from the end of the dump's time on; and for the stop of pods that nobody lists.
 pub const TOLD_LOOK: Duration = Duration::from_secs(2);
 
 /// For a change of the gate that is under way when the run is told to stop.
@@ -112,7 +115,7 @@ pub const WRITE_LIMIT: Duration = Duration::from_secs(6);
 pub const POD_LIMIT: Duration = Duration::from_secs(6);
 
 /// For writing the Event of a run's end.
-pub const EVENT_LIMIT: Duration = Duration::from_secs(2);
+pub const EVENT_LIMIT: Duration = Duration::from_millis(1500);
 
 /// How often a profiler that others turn off is turned on again in one dump.
 pub const REOPENINGS: usize = 3;
@@ -131,8 +134,7 @@ pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 /// The age at which a file under a temporary name is nobody's.
 pub const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Tries of one request to a bucket that brings no data of a run, the first included, where AWS_MAX_ATTEMPTS
-/// does not say another number.
+/// Tries of a request to a bucket that brings no data of a run, where AWS_MAX_ATTEMPTS does not say how many.
 pub const S3_TRIES: u32 = 6;
 
 /// The pause after the first failed try of a request to a bucket; it doubles up to `S3_LONGEST_PAUSE`.
@@ -190,14 +192,12 @@ pub const CONVERSIONS: usize = 16;
 /// The pause between two looks of `ready` for the ready file.
 pub const READY_POLL: Duration = Duration::from_millis(250);
 
-/// How long `ready` ignores a done file: one that is there at first may be an earlier run's, which the next
-/// run removes.
+/// How long `ready` ignores a done file that is there at first: the next run removes an earlier one's.
 pub const OLD_DONE_FILE: Duration = Duration::from_secs(5);
 
 // Of `cluster`.
 
-/// How long a run that has something to say waits for what it is to be said with: a schema, and the
-/// object that a person changes.
+/// How long a run waits for what it needs to say something: a schema, and the object that a person changes.
 pub const ADVICE_WAIT: Duration = Duration::from_secs(10);
 
 /// Tries of a write that conflicts with other writers, with pauses that grow in between.

@@ -50,13 +50,18 @@ async fn try_to_push(
         }
     };
     tokio::pin!(over);
-    let kept = tokio::select! {
+    let looked = async {
+        let kept = read_back(context, finished).await?;
+        let earlier = push::pushed_targets(&kept.place, &kept.run).await;
+        Ok::<_, String>((kept, earlier))
+    };
+    let (kept, earlier) = tokio::select! {
         biased;
         why = &mut over => return Err(why),
-        kept = read_back(context, finished) => kept?,
+        looked = looked => looked?,
     };
     let (tell, told) = watch::channel(None);
-    let pushing = push_to_all(config, &kept, &told);
+    let pushing = push_to_all(config, &kept, &earlier, &told);
     tokio::pin!(pushing);
     let results = tokio::select! {
         biased;
@@ -91,9 +96,9 @@ async fn try_to_push(
 async fn push_to_all(
     config: &PushConfig,
     kept: &Kept,
+    earlier: &[String],
     told: &watch::Receiver<Option<String>>,
 ) -> Vec<PushResult> {
-    let earlier = push::pushed_targets(&kept.place, &kept.run).await;
     let mut results = Vec::new();
     for target in &config.targets {
         if earlier.contains(&target.to_string()) {

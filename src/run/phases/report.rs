@@ -35,9 +35,12 @@ pub(in crate::run) async fn vouch(
     let finished = finish_later(context, stopped, dumped);
     let mut manifest = manifest(context, stopped, dumped.clone(), &finished, target, phases)?;
     manifest.gate.after = true;
-    let put = put(target.destination, &dumped.run_id, &manifest);
-    let written = Box::pin(context.shutdown.within(put)).await;
-    written.map_err(Fault::no_time_to_ship)?
+    let put = Box::pin(put(target.destination, &dumped.run_id, &manifest));
+    tokio::select! {
+        written = put => written,
+        // The gate needs the rest.
+        () = context.shutdown.share_is_over(2) => Ok(()),
+    }
 }
 
 /// Writes the page, if one is wanted and can be made, and then the manifest: from here on the archive can be trusted.
@@ -69,7 +72,13 @@ pub(in crate::run) async fn report(
     }
     let write = write(context, destination, &run, manifest, &page);
     let written = Box::pin(context.shutdown.within(write)).await;
-    written.map_err(Fault::no_time_to_ship)??;
+    match written.map_err(Fault::no_time_to_ship)? {
+        // The place that failed has more than there is at the fallback.
+        Err(fault) if kept.is_some() && target.fallback_reason.is_some() => {
+            tracing::warn!(%fault, "the manifest stays as an earlier attempt wrote it");
+        }
+        written => written?,
+    }
     if context.cluster.lease.is_held() {
         // The archive is whole without it, and a next attempt would do it.
         let removed = remove_unfinished(context, destination);
