@@ -5,11 +5,14 @@ mod document;
 mod history;
 mod judged;
 mod junit;
+mod note;
 mod quantity;
 mod table;
 
+pub use comparable::incomplete;
 pub use document::{Compared, Diff, DiffRun, NotComparable, PassedOver, Word};
-pub use history::{History, newest, two};
+pub use history::{History, before, newest, two};
 pub use judged::diff;
 pub use junit::junit;
+pub use note::note;
 pub use table::table;

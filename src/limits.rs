@@ -35,6 +35,8 @@ pub struct Limits {
     pub snapshots: u32,
     /// How long a run's page may take to be made and written: its manifest waits for it.
     pub report: Duration,
+    /// How long a run may take to read the runs that it is compared with: its manifest waits for it.
+    pub compare: Duration,
     /// How long a run that is shipped may take to be pushed.
     pub push: Duration,
     /// How often a line says how far the run is.
@@ -61,6 +63,7 @@ impl Default for Limits {
             outage: Duration::from_secs(5 * 60),
             snapshots: 48,
             report: Duration::from_secs(60),
+            compare: Duration::from_secs(30),
             push: Duration::from_secs(10 * 60),
             progress: Duration::from_secs(30),
             now: Timestamp::now,

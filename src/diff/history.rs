@@ -45,29 +45,31 @@ pub async fn newest(
             history.new.push(run);
         }
     }
-    let starts = history.new.iter().map(|run| run.window.start);
-    let Some(first) = starts.min() else {
-        return Ok(history);
-    };
     let (listed_before, before) = match before {
         Some(before) => (listed(before).await?, before),
         None => (listed_here.collect(), places),
     };
-    for kept in listed_before {
-        if history.earlier.len() == baseline {
-            break;
-        }
-        if history.has(&kept.run_id) {
-            continue;
-        }
-        if let Some(run) = history.comparable(&kept, &before[kept.place]).await?
-            && run.window.start < first
-        {
-            history.earlier.push(run);
-        }
-    }
-    history.new.sort_by_key(|run| run.window.start);
-    history.earlier.sort_by_key(|run| run.window.start);
+    history
+        .find_earlier(listed_before, before, baseline)
+        .await?;
+    Ok(history)
+}
+
+/// A run that is complete and not kept yet, and at most so many comparable ones before it in these places.
+///
+/// # Errors
+/// A place cannot be listed, or a manifest not be read for a reason that may pass.
+pub async fn before(
+    places: &[Destination],
+    new: RunNumbers,
+    baseline: usize,
+) -> Result<History, DestinationError> {
+    let mut history = History {
+        new: vec![new],
+        ..History::default()
+    };
+    let listed = listed(places).await?;
+    history.find_earlier(listed, places, baseline).await?;
     Ok(history)
 }
 
@@ -108,6 +110,35 @@ impl History {
             let run_id = run_id.to_owned();
             self.passed_over.push(PassedOver { run_id, why });
         }
+    }
+
+    /// Finds at most so many comparable runs before the new ones among these, the newest of which come first.
+    async fn find_earlier(
+        &mut self,
+        listed: Vec<Kept>,
+        places: &[Destination],
+        baseline: usize,
+    ) -> Result<(), DestinationError> {
+        let starts = self.new.iter().map(|run| run.window.start);
+        let Some(first) = starts.min() else {
+            return Ok(());
+        };
+        for kept in listed {
+            if self.earlier.len() == baseline {
+                break;
+            }
+            if self.has(&kept.run_id) {
+                continue;
+            }
+            if let Some(run) = self.comparable(&kept, &places[kept.place]).await?
+                && run.window.start < first
+            {
+                self.earlier.push(run);
+            }
+        }
+        self.new.sort_by_key(|run| run.window.start);
+        self.earlier.sort_by_key(|run| run.window.start);
+        Ok(())
     }
 
     /// A run that is comparable with the newest. Another is named.
