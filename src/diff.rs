@@ -1,5 +1,6 @@
 //! `diff`: the numbers of runs against those of comparable runs before, with a verdict where there are enough.
 
+mod accepted;
 mod comparable;
 mod document;
 mod history;
@@ -9,6 +10,7 @@ mod note;
 mod quantity;
 mod table;
 
+pub use accepted::Accepted;
 pub use comparable::incomplete;
 pub use document::{Compared, Diff, DiffRun, NotComparable, PassedOver, Word};
 pub use history::{History, before, newest, two};

@@ -232,6 +232,7 @@ mod tests {
         let listed = |id: &str, finished: Option<u64>| Listed {
             run_id: RunId::parse(id).expect("an id"),
             finished: finished.map(day),
+            accepted: None,
         };
         let present = listed("c-present", Some(50));
         let others = vec![

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::accepted::Accepted;
 use crate::component::Component;
 pub use crate::manifest::Word;
 
@@ -18,6 +19,9 @@ pub struct Diff {
     pub new: Vec<DiffRun>,
     /// The comparable runs before them, the oldest first.
     pub earlier: Vec<DiffRun>,
+    /// The newest run whose level was accepted as the new normal, if there is one: no run before it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Accepted>,
     /// What is said of all numbers together: the gravest of their verdicts. None, if there is none of any.
     pub verdict: Option<Word>,
     /// Whether a change is more than suspected: at least two new runs show it.

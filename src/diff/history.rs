@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::accepted::Accepted;
 use super::comparable::{difference, incomplete};
 use super::document::{NotComparable, PassedOver};
 use crate::config::RunId;
@@ -19,6 +20,8 @@ pub struct History {
     pub new: Vec<RunNumbers>,
     /// The comparable runs before them, the oldest first.
     pub earlier: Vec<RunNumbers>,
+    /// The newest run whose level was accepted as the new normal: no run before it counts.
+    pub accepted: Option<Accepted>,
     /// Runs that are not comparable with the newest.
     pub not_comparable: Vec<NotComparable>,
     /// Runs that were passed over.
@@ -41,8 +44,13 @@ pub async fn newest(
     while history.new.len() < last
         && let Some(kept) = listed_here.next()
     {
-        if let Some(run) = history.comparable(&kept, &places[kept.place]).await? {
+        let place = &places[kept.place];
+        if let Some(run) = history.comparable(&kept, place).await? {
             history.new.push(run);
+            // The level of other places is their own.
+            if before.is_none() {
+                history.note_accepted(&kept, place).await?;
+            }
         }
     }
     let (listed_before, before) = match before {
@@ -124,20 +132,34 @@ impl History {
             return Ok(());
         };
         for kept in listed {
-            if self.earlier.len() == baseline {
+            if self.earlier.len() == baseline || self.accepted.is_some() {
                 break;
             }
             if self.has(&kept.run_id) {
                 continue;
             }
-            if let Some(run) = self.comparable(&kept, &places[kept.place]).await?
+            let place = &places[kept.place];
+            if let Some(run) = self.comparable(&kept, place).await?
                 && run.window.start < first
             {
                 self.earlier.push(run);
+                self.note_accepted(&kept, place).await?;
             }
         }
         self.new.sort_by_key(|run| run.window.start);
         self.earlier.sort_by_key(|run| run.window.start);
+        Ok(())
+    }
+
+    /// Notes that the level of a run was accepted, if it was and that of no newer one.
+    async fn note_accepted(
+        &mut self,
+        kept: &Kept,
+        place: &Destination,
+    ) -> Result<(), DestinationError> {
+        if self.accepted.is_none() && kept.accepted {
+            self.accepted = Some(Accepted::read(place, &kept.run_id).await?);
+        }
         Ok(())
     }
 
@@ -175,6 +197,7 @@ struct Kept {
     finished: Timestamp,
     run_id: RunId,
     place: usize,
+    accepted: bool,
 }
 
 /// The finished runs of these places, the newest first, each once.
@@ -191,6 +214,7 @@ async fn listed(places: &[Destination]) -> Result<Vec<Kept>, DestinationError> {
                     finished,
                     run_id,
                     place,
+                    accepted: listed.accepted.is_some(),
                 });
             }
         }

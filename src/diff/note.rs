@@ -11,6 +11,7 @@ pub fn note(diff: &Diff) -> RunComparison {
         confirmed: diff.confirmed,
         summary: headline(diff),
         earlier_runs: diff.earlier.len(),
+        accepted: diff.accepted.as_ref().map(|of| of.run_id.clone()),
         changed: diff.numbers.iter().filter_map(changed).collect(),
     }
 }

@@ -67,6 +67,9 @@ pub struct RunComparison {
     pub summary: String,
     /// How many comparable runs before it was held against.
     pub earlier_runs: usize,
+    /// The run whose level was accepted as the new normal, with which these begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
     /// The numbers that changed.
     pub changed: Vec<ChangedNumber>,
 }

@@ -170,6 +170,9 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
     let reasons = changed.iter_mut().chain(fallback_reason);
     rewrite_texts(reasons.chain(no_report).chain(not_compared), names);
     if let Some(comparison) = comparison {
+        if let Some(accepted) = &mut comparison.accepted {
+            *accepted = names.of("run", accepted);
+        }
         rewrite_texts([&mut comparison.summary], names);
     }
     rewrite_texts(warnings.iter_mut().chain([reason]), names);

@@ -8,6 +8,7 @@ mod made_runs;
 mod proto_reader;
 mod report_findings;
 
+mod accepted;
 mod baseline;
 mod beside;
 mod better_archive;
