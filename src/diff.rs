@@ -1,15 +1,20 @@
 //! `diff`: the numbers of runs against those of comparable runs before, with a verdict where there are enough.
 
+mod accepted;
 mod comparable;
 mod document;
 mod history;
 mod judged;
 mod junit;
+mod note;
 mod quantity;
 mod table;
 
+pub use accepted::Accepted;
+pub use comparable::incomplete;
 pub use document::{Compared, Diff, DiffRun, NotComparable, PassedOver, Word};
-pub use history::{History, newest, two};
+pub use history::{History, before, newest, two};
 pub use judged::diff;
 pub use junit::junit;
+pub use note::note;
 pub use table::table;

@@ -1,8 +1,12 @@
 //! Times and numbers that no user sets, and a test may shorten.
 
+mod bucket;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use bucket::BucketLimits;
 
 /// How long calls may take, how often they are tried, and other times that no user sets.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ pub struct Limits {
     pub snapshots: u32,
     /// How long a run's page may take to be made and written: its manifest waits for it.
     pub report: Duration,
+    /// How long a run may take to read the runs that it is compared with: its manifest waits for it.
+    pub compare: Duration,
     /// How long a run that is shipped may take to be pushed.
     pub push: Duration,
     /// How often a line says how far the run is.
@@ -39,28 +45,6 @@ pub struct Limits {
     pub now: fn() -> Timestamp,
     /// Of a bucket.
     pub bucket: BucketLimits,
-}
-
-/// How long a bucket is waited for.
-#[derive(Debug, Clone)]
-pub struct BucketLimits {
-    /// How long a request that brings a run's data is sent again, where AWS_MAX_ATTEMPTS does not say how
-    /// often. A request to stop and the deadline end it earlier.
-    pub patience: Duration,
-    /// How long an object that was made may take to show.
-    pub appearance: Duration,
-    /// The most parts of one object; S3 takes no more.
-    pub parts: u32,
-}
-
-impl Default for BucketLimits {
-    fn default() -> Self {
-        Self {
-            patience: Duration::from_secs(10 * 60),
-            appearance: Duration::from_secs(60),
-            parts: 10_000,
-        }
-    }
 }
 
 impl Default for Limits {
@@ -79,6 +63,7 @@ impl Default for Limits {
             outage: Duration::from_secs(5 * 60),
             snapshots: 48,
             report: Duration::from_secs(60),
+            compare: Duration::from_secs(30),
             push: Duration::from_secs(10 * 60),
             progress: Duration::from_secs(30),
             now: Timestamp::now,

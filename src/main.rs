@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use cluster_profiler_job::commands::{Bounds, Fetch};
+use cluster_profiler_job::commands::{Accepting, Bounds, Fetch};
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::report::Wanted;
 use cluster_profiler_job::{commands, outcome, run};
@@ -94,6 +94,13 @@ fn main() -> std::io::Result<ExitCode> {
             let signals = signals(&runtime)?;
             let diff = commands::diff(environment, arguments.comparing());
             runtime.block_on(commands::unless_told(diff, signals))
+        }
+        Some(Command::Accept { run_id, by, why }) => {
+            let signals = signals(&runtime)?;
+            let by = by.or_else(|| std::env::var("USER").ok());
+            let accepting = Accepting { run_id, by, why };
+            let accept = commands::accept(environment, accepting);
+            runtime.block_on(commands::unless_told(accept, signals))
         }
         Some(Command::Export { run, output, .. }) => {
             let signals = signals(&runtime)?;

@@ -12,7 +12,9 @@ use super::summary::{LONGEST, PodCounts, newer, plain_text, read};
 use crate::component::Component;
 use crate::config::RunId;
 use crate::errors::plain;
-use crate::manifest::{ClusterState, KubeVirt, VmiQuantiles, Window};
+use crate::manifest::{
+    Amount, ClusterState, ComponentNumbers, KubeVirt, Manifest, VmiLatencies, VmiQuantiles, Window,
+};
 
 /// Conditions of virtual machine instances that are kept; a run has some ten.
 const MOST_CONDITIONS: usize = 32;
@@ -104,6 +106,31 @@ pub struct BothEnds {
 }
 
 impl RunNumbers {
+    /// The numbers of a run whose manifest is not written yet.
+    pub fn of(manifest: &Manifest) -> Self {
+        let mut pods = PodCounts::default();
+        for pod in &manifest.pods {
+            pods.add(pod.pod.component, pod.state, !pod.files.is_empty());
+        }
+        let in_window = manifest.in_window.iter();
+        Self {
+            schema_version: manifest.schema_version,
+            run_id: manifest.run_id.clone(),
+            compare_key: manifest.compare_key.clone(),
+            kubevirt: manifest.kubevirt.clone(),
+            window: manifest.window,
+            pods,
+            in_window: in_window
+                .map(|(component, numbers)| (*component, WindowSums::of(numbers)))
+                .collect(),
+            vmi_latencies: manifest.vmi_latencies.as_ref().map(VmiNumbers::of),
+            surroundings: manifest.surroundings.as_ref().map(|of| BothEnds {
+                at_start: of.at_start.clone(),
+                at_stop: of.at_stop.clone(),
+            }),
+        }
+    }
+
     /// Reads the numbers of this run out of its manifest. The inner result is why that cannot be understood.
     ///
     /// # Errors
@@ -128,6 +155,39 @@ impl RunNumbers {
             *text = plain(text);
         }
         Ok(Ok(numbers))
+    }
+}
+
+impl WindowSums {
+    fn of(numbers: &ComponentNumbers) -> Self {
+        let sum = |name: &str| {
+            let Amount { sum, pods, .. } = numbers.amounts.get(name)?;
+            Some(Sum {
+                sum: *sum,
+                pods: usize::try_from(*pods).ok()?,
+            })
+        };
+        Self {
+            restarted: numbers.restarted,
+            cpu_nanoseconds: sum("cpu_nanoseconds"),
+            allocated_bytes: sum("allocated_bytes"),
+            profiler_allocated_bytes: sum("profiler_allocated_bytes"),
+            allocated_objects: sum("allocated_objects"),
+            live_heap_bytes: sum("live_heap_bytes"),
+            goroutines: sum("goroutines"),
+        }
+    }
+}
+
+impl VmiNumbers {
+    fn of(latencies: &VmiLatencies) -> Self {
+        Self {
+            namespace: latencies.namespace.clone(),
+            selector: latencies.selector.clone(),
+            created: latencies.created,
+            resolution_milliseconds: latencies.resolution_milliseconds,
+            quantiles_milliseconds: latencies.quantiles_milliseconds.clone(),
+        }
     }
 }
 

@@ -8,9 +8,11 @@ mod made_runs;
 mod proto_reader;
 mod report_findings;
 
+mod accepted;
 mod baseline;
 mod beside;
 mod better_archive;
+mod compared_run;
 mod complete_run;
 mod completeness;
 mod configuration;
