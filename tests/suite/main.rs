@@ -11,6 +11,7 @@ mod report_findings;
 mod baseline;
 mod beside;
 mod better_archive;
+mod by_function;
 mod complete_run;
 mod completeness;
 mod configuration;
