@@ -17,7 +17,7 @@ mod profiler_off;
 mod profiler_switch;
 mod pushing;
 mod report_page;
-mod report_shipping;
+pub mod report_shipping;
 mod resume;
 mod retention;
 mod rollback;

@@ -7,3 +7,4 @@ mod statistics;
 
 pub use comparison::{Comparison, Series, Spread};
 pub use family::{Judgement, Rules, Verdict, judge};
+pub(crate) use statistics::{NORMAL_BY_MEDIAN_DEVIATION, median};

@@ -1,10 +1,9 @@
 //! One profile, for a report.
 
 use std::io::{self, Read, Seek};
-use std::ops::Range;
 
-use super::tree::{Tree, TreeName};
-use crate::pprof::{Header, ProfileReader, Sample};
+use super::tree::Tree;
+use crate::pprof::{Header, ProfileReader, StackEnd, Stacks};
 
 /// The index of the value that a viewer shows when none is asked for.
 pub(super) fn shown_first(header: &Header) -> usize {
@@ -21,49 +20,27 @@ pub(super) fn shown_first(header: &Header) -> usize {
 /// It cannot be read.
 pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
     let mut tree = Tree::new(profile.header().sample_types.clone());
-    let mut named = Named::default();
-    let mut stack = Vec::new();
+    each_stack(profile, &mut tree, Tree::add_at)?;
+    Ok(tree)
+}
+
+/// Visits every sample that has a value: where its stack ends in a tree, which gets the nodes that are new, and its
+/// values.
+///
+/// # Errors
+/// The profile cannot be read.
+pub(super) fn each_stack<R: Read + Seek>(
+    profile: &mut ProfileReader<R>,
+    tree: &mut Tree,
+    mut visit: impl FnMut(&mut Tree, StackEnd, &[i64]),
+) -> io::Result<()> {
+    let mut stacks = Stacks::default();
     profile.each_sample(|sample| {
         if sample.values.iter().all(|value| *value == 0) {
             return Ok(());
         }
-        stack.clear();
-        for location in sample.locations().iter().rev() {
-            stack.extend(named.location(*location, sample, &mut tree));
-        }
-        tree.add_named(&stack, sample.values);
+        let end = tree.end_of(sample, &mut stacks);
+        visit(tree, end, sample.values);
         Ok(())
-    })?;
-    Ok(tree)
-}
-
-/// The names of a profile's locations in a tree. There are far more samples than locations.
-#[derive(Default)]
-struct Named {
-    /// Where the names of each location stand, once they are known.
-    places: Vec<Option<Range<usize>>>,
-    names: Vec<TreeName>,
-}
-
-impl Named {
-    /// The names of a location from the outermost.
-    fn location(&mut self, location: u32, sample: &Sample<'_>, tree: &mut Tree) -> &[TreeName] {
-        let index = location as usize;
-        if self.places.len() <= index {
-            self.places.resize(index + 1, None);
-        }
-        let place = self.places[index].get_or_insert_with(|| {
-            let begin = self.names.len();
-            let names = sample
-                .frames_of(location)
-                .map(|frame| match frame.function {
-                    "" => tree.name_index(&format!("{:016x}", frame.address)),
-                    name => tree.name_index(name),
-                });
-            self.names.extend(names);
-            self.names[begin..].reverse();
-            begin..self.names.len()
-        });
-        &self.names[place.clone()]
-    }
+    })
 }

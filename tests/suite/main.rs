@@ -12,6 +12,7 @@ mod accepted;
 mod baseline;
 mod beside;
 mod better_archive;
+mod by_function;
 mod compared_run;
 mod complete_run;
 mod completeness;
