@@ -39,6 +39,8 @@ pub struct Limits {
     pub compare: Duration,
     /// How long a run that is shipped may take to be pushed.
     pub push: Duration,
+    /// For a server's whole answer to one pod's profiles that are pushed.
+    pub push_answer: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
     /// The clock on the wall. It may step at any time, so no time between two moments is taken from it.
@@ -65,6 +67,7 @@ impl Default for Limits {
             report: Duration::from_secs(60),
             compare: Duration::from_secs(30),
             push: Duration::from_secs(10 * 60),
+            push_answer: Duration::from_secs(20),
             progress: Duration::from_secs(30),
             now: Timestamp::now,
             bucket: BucketLimits::default(),
@@ -266,17 +269,14 @@ pub const DUMP_ROOM: u64 = 32 << 20;
 
 // Of `push`.
 
+/// The most bytes of profiles that a run pushes: three quarters of `deploy/`'s temporary volume, which is free by then.
+pub const RUN_PUSH_PROFILES: u64 = 384 << 20;
+
 /// For a connection to a server that a run is pushed to, and for writing what arrived there.
 pub const PUSH_SHORT: Duration = Duration::from_secs(5);
 
-/// For a server's whole answer to one pod's profiles.
-pub const PUSH_ANSWER: Duration = Duration::from_secs(20);
-
 /// Tries of a request that stored nothing, the first included.
 pub const PUSH_TRIES: u32 = 5;
-
-/// The pause after the first of them; it doubles, where the server does not say how long to wait.
-pub const PUSH_FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause between them, whatever the server says.
 pub const PUSH_LONGEST_PAUSE: Duration = Duration::from_secs(60);

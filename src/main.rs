@@ -86,6 +86,7 @@ fn main() -> std::io::Result<ExitCode> {
                 component,
                 kind: Some(kind),
                 pod,
+                ..Wanted::default()
             };
             let top = async move { commands::top(environment, &run, wanted, json).await };
             runtime.block_on(commands::unless_told(top, signals))
@@ -109,8 +110,7 @@ fn main() -> std::io::Result<ExitCode> {
         }
         Some(Command::Push { run, target, time }) => {
             let signals = signals(&runtime)?;
-            let push = commands::push(environment, run, target, time);
-            runtime.block_on(commands::unless_told(push, signals))
+            runtime.block_on(commands::push(environment, run, target, time, signals))
         }
         Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),
         Some(Command::Ready { wait }) => {

@@ -55,6 +55,7 @@ mod profile_reader;
 mod progress;
 mod proxies;
 mod push_command;
+mod push_faults;
 mod push_run;
 mod push_server;
 mod refusals;
