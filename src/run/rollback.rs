@@ -61,7 +61,7 @@ pub(super) async fn remove_upload(context: &Context) {
             } else {
                 tracing::warn!(
                     uri = earlier.manifest.archive.uri,
-                    "this archive of an earlier attempt may have no manifest any more: the Lease is another run's"
+                    "this archive of an earlier attempt may have no manifest any more: the Lease is no longer this run's"
                 );
             }
         }
