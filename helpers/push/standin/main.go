@@ -151,7 +151,10 @@ func (s *store) serveTotals(w http.ResponseWriter, _ *http.Request) {
 }
 
 func main() {
-	ofPyroscope := &pyroscope{store: store{totals: map[string]map[string]int64{}}}
+	ofPyroscope := &pyroscope{
+		store:    store{totals: map[string]map[string]int64{}},
+		requests: requests{all: []seen{}},
+	}
 	ofParca := &parca{store: store{totals: map[string]map[string]int64{}}}
 	mux := http.NewServeMux()
 	mux.Handle(pushv1connect.NewPusherServiceHandler(ofPyroscope))
