@@ -1,7 +1,10 @@
 //! `diff`: the numbers of runs against those of comparable runs before, with a verdict where there are enough.
 
+mod aligned;
 mod comparable;
 mod document;
+mod functions;
+mod functions_table;
 mod history;
 mod judged;
 mod junit;
@@ -9,6 +12,7 @@ mod quantity;
 mod table;
 
 pub use document::{Compared, Diff, DiffRun, NotComparable, PassedOver, Word};
+pub use functions::{ChangedFunction, FunctionShare, Moved, NumberFunctions, ScatterWord};
 pub use history::{History, newest, two};
 pub use judged::diff;
 pub use junit::junit;

@@ -3,7 +3,11 @@
 
 mod comparison;
 mod family;
+mod functions;
 mod statistics;
 
 pub use comparison::{Comparison, Series, Spread};
 pub use family::{Judgement, Rules, Verdict, judge};
+pub use functions::{
+    FunctionChange, FunctionCost, Level, Scatter, ScatterOf, Totals, false_discovery,
+};

@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek};
 use std::ops::Range;
 
 use super::tree::{Tree, TreeName};
-use crate::pprof::{Header, ProfileReader, Sample};
+use crate::pprof::{Header, ProfileReader, Sample, SampleType};
 
 /// The index of the value that a viewer shows when none is asked for.
 pub(super) fn shown_first(header: &Header) -> usize {
@@ -20,18 +20,33 @@ pub(super) fn shown_first(header: &Header) -> usize {
 /// # Errors
 /// It cannot be read.
 pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
-    let mut tree = Tree::new(profile.header().sample_types.clone());
+    let types = profile.header().sample_types.clone();
+    tree_of(profile, types, |values, own| own.extend_from_slice(values))
+}
+
+/// Other values of a profile, which are worked out of each sample's, added up by function.
+///
+/// # Errors
+/// It cannot be read.
+pub fn tree_of<R: Read + Seek>(
+    profile: &mut ProfileReader<R>,
+    types: Vec<SampleType>,
+    work_out: impl Fn(&[i64], &mut Vec<i64>),
+) -> io::Result<Tree> {
+    let mut tree = Tree::new(types);
     let mut named = Named::default();
-    let mut stack = Vec::new();
+    let (mut stack, mut values) = (Vec::new(), Vec::new());
     profile.each_sample(|sample| {
-        if sample.values.iter().all(|value| *value == 0) {
+        values.clear();
+        work_out(sample.values, &mut values);
+        if values.iter().all(|value| *value == 0) {
             return Ok(());
         }
         stack.clear();
         for location in sample.locations().iter().rev() {
             stack.extend(named.location(*location, sample, &mut tree));
         }
-        tree.add_named(&stack, sample.values);
+        tree.add_named(&stack, &values);
         Ok(())
     })?;
     Ok(tree)

@@ -1,5 +1,7 @@
 //! Profiles added up by function: a tree of calls.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
 use indexmap::IndexSet;
 
@@ -132,12 +134,14 @@ impl Tree {
 
     /// Adds all of another tree, whose values mean the same.
     pub fn absorb(&mut self, other: &Self) {
+        self.absorb_as(other, |name| name.into());
+    }
+
+    /// Adds all of another tree, whose functions have other names here.
+    pub fn absorb_as(&mut self, other: &Self, name: impl Fn(&str) -> Cow<'_, str>) {
         self.cut += other.cut;
-        let names: Vec<_> = other
-            .names
-            .iter()
-            .map(|name| self.name_index(name))
-            .collect();
+        let names = other.names.iter();
+        let names: Vec<_> = names.map(|of| self.name_index(&name(of))).collect();
         let mut here = vec![0; other.nodes.len()];
         let mut is_cut = vec![false; other.nodes.len()];
         for (index, node) in other.nodes.iter().enumerate() {
