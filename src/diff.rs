@@ -8,6 +8,7 @@ mod functions_table;
 mod history;
 mod judged;
 mod junit;
+mod outliers;
 mod quantity;
 mod table;
 
@@ -16,4 +17,5 @@ pub use functions::{ChangedFunction, FunctionShare, Moved, NumberFunctions, Scat
 pub use history::{History, newest, two};
 pub use judged::diff;
 pub use junit::junit;
+pub use outliers::PodOutlier;
 pub use table::table;

@@ -4,6 +4,7 @@
 mod comparison;
 mod family;
 mod functions;
+mod outliers;
 mod statistics;
 
 pub use comparison::{Comparison, Series, Spread};
@@ -11,3 +12,4 @@ pub use family::{Judgement, Rules, Verdict, judge};
 pub use functions::{
     FunctionChange, FunctionCost, Level, Scatter, ScatterOf, Totals, false_discovery,
 };
+pub use outliers::{OUTLIER_RULE, outliers};

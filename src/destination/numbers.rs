@@ -1,21 +1,24 @@
 //! The numbers of a run, out of its manifest: little memory, whatever lies there under a manifest's name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read};
 use std::marker::PhantomData;
 
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::summary::{LONGEST, PodCounts, newer, plain_text, read};
 use crate::component::Component;
 use crate::config::RunId;
 use crate::errors::plain;
-use crate::manifest::{ClusterState, KubeVirt, VmiQuantiles, Window};
+use crate::manifest::{ClusterState, KubeVirt, Node, VmiQuantiles, Window};
 
 /// Conditions of virtual machine instances that are kept; a run has some ten.
 const MOST_CONDITIONS: usize = 32;
+
+/// Architectures of nodes that are kept; a cluster has one or two.
+const MOST_ARCHITECTURES: usize = 8;
 
 /// What a run is compared by. Its texts have no control characters.
 #[derive(Debug, Clone, Deserialize)]
@@ -66,12 +69,18 @@ pub struct WindowSums {
 }
 
 /// A sum over pods.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Sum {
     /// The sum.
     pub sum: i64,
     /// How many pods it is of.
     pub pods: usize,
+    /// The largest of one pod.
+    #[serde(default)]
+    pub largest: i64,
+    /// That pod.
+    #[serde(default)]
+    pub largest_pod: String,
 }
 
 /// The latencies of virtual machine instances that are compared.
@@ -101,6 +110,9 @@ pub struct BothEnds {
     /// Just after stop was sent.
     #[serde(default)]
     pub at_stop: Option<ClusterState>,
+    /// The architectures of the nodes that the pods run on, where they are known.
+    #[serde(default, rename = "nodes", deserialize_with = "architectures")]
+    pub architectures: BTreeSet<String>,
 }
 
 impl RunNumbers {
@@ -129,6 +141,33 @@ impl RunNumbers {
         }
         Ok(Ok(numbers))
     }
+}
+
+/// The architectures of nodes, by their names, which take no memory.
+fn architectures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
+    struct Architectures;
+
+    impl<'de> Visitor<'de> for Architectures {
+        type Value = BTreeSet<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("nodes by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut nodes: A) -> Result<BTreeSet<String>, A::Error> {
+            let mut all = BTreeSet::new();
+            while let Some((_, node)) = nodes.next_entry::<IgnoredAny, Node>()? {
+                if let Some(architecture) = node.architecture
+                    && all.len() < MOST_ARCHITECTURES
+                {
+                    all.insert(plain(&architecture));
+                }
+            }
+            Ok(all)
+        }
+    }
+
+    deserializer.deserialize_map(Architectures)
 }
 
 /// The first elements of a list; the others take no memory.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::functions::NumberFunctions;
+use super::outliers::PodOutlier;
 use crate::component::Component;
 use crate::verdict::Verdict;
 
@@ -28,6 +29,8 @@ pub struct Diff {
     pub no_verdict: Option<String>,
     /// Each number, those that are tested first.
     pub numbers: Vec<Compared>,
+    /// Pods of the newest run that are far from the others of their component.
+    pub outliers: Vec<PodOutlier>,
     /// The functions of the numbers that changed, or of all if none did, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<Vec<NumberFunctions>>,

@@ -49,6 +49,7 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
         confirmed: gravest.is_some_and(|(_, confirmed)| confirmed),
         no_verdict: no_verdict(&history, &compared, rules),
         numbers: compared,
+        outliers: history.outliers,
         functions: None,
         not_read: Vec::new(),
         not_comparable: history.not_comparable,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::aligned::aligned;
 use super::document::{Compared, Diff, DiffRun, Word};
 use super::functions_table::functions_table;
+use super::outliers::PodOutlier;
 use super::quantity::{shown_name, shown_value};
 
 /// Runs that do not count are named up to so many.
@@ -33,6 +34,7 @@ pub fn table(diff: &Diff) -> String {
         text.push('\n');
         text += &aligned(&rows);
     }
+    text += &first_few(diff.outliers.iter().map(outlier).collect());
     for functions in diff.functions.iter().flatten() {
         let _ = write!(text, "\n{}", functions_table(functions));
     }
@@ -157,6 +159,16 @@ fn runs(runs: &[DiffRun]) -> String {
             last.run_id
         ),
     }
+}
+
+fn outlier(of: &PodOutlier) -> String {
+    let [value, median] = [of.value, of.median].map(|value| shown_value(of.name, value as f64));
+    format!(
+        "outlier: {} has {} {value}; the median of {} pods is {median}",
+        of.pod,
+        shown_name(of.name),
+        of.pods
+    )
 }
 
 fn first_few(lines: Vec<String>) -> String {

@@ -6,13 +6,13 @@ use std::io;
 
 use super::findings::{Chosen, Part, PodStacks, PodTop, Profiled, Unread};
 use super::lead::Lead;
-use super::outliers::outliers;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::top::TopRow;
 use super::tree::Tree;
 use crate::manifest::Manifest;
 use crate::pprof::Kind;
+use crate::verdict::outliers;
 
 /// How many functions a table has.
 const TOP: usize = 50;

@@ -136,11 +136,11 @@ const QUIET: Scene = Scene {
     step: 1.0,
 };
 
-/// Ten runs that scatter by a fifth have tails that are heavier than those of Student's t, and so a few names too many.
+/// A tenth at most, where 500 histories have an error of a hundredth. Ten runs that scatter by a fifth have tails that are heavier than those of Student's t, and so a few names too many.
 #[test]
 fn chance_is_seldom_taken_for_a_change() {
     let scenes = [
-        ("ten runs", QUIET, 0.1),
+        ("ten runs", QUIET, 0.12),
         (
             "ten runs that scatter much",
             Scene { runs: 0.2, ..QUIET },
@@ -153,7 +153,7 @@ fn chance_is_seldom_taken_for_a_change() {
                 runs: 0.0,
                 ..QUIET
             },
-            0.1,
+            0.12,
         ),
         (
             "pods that scatter",
@@ -163,7 +163,7 @@ fn chance_is_seldom_taken_for_a_change() {
                 pods: Some(0.3),
                 ..QUIET
             },
-            0.1,
+            0.12,
         ),
     ];
     for (name, scene, most) in scenes {

@@ -7,7 +7,7 @@ use crate::manifest::{Manifest, Pod};
 use crate::pprof::Kind;
 use crate::report::findings::{Findings, Part, Profiled};
 use crate::report::lead::Lead;
-use crate::report::outliers::outliers;
+use crate::verdict::outliers;
 
 use crate::report::units;
 
