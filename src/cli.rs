@@ -194,6 +194,9 @@ pub(crate) struct DiffArguments {
     /// Write JUnit XML, too: a test for each number that is tested
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write what Orion can index, too: a line of JSON for each new run, with all its numbers
+    #[arg(long, value_name = "FILE")]
+    orion: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -215,6 +218,7 @@ impl DiffArguments {
             functions: self.functions,
             json: self.json,
             junit: self.junit,
+            orion: self.orion,
             fail_on_suspected: self.fail_on == "suspected",
         }
     }

