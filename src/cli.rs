@@ -125,6 +125,21 @@ pub(crate) enum Command {
     /// are read, and no archive. Numbers of components are those of runs with PROFILER_BASELINE=true. Exits with 7 if
     /// a regression is confirmed.
     Diff(DiffArguments),
+    /// Accept the level of a run as the new normal
+    ///
+    /// `diff` and PROFILER_COMPARE hold new runs against this one and those after it, and no longer against those
+    /// before. That is said in profile-RUN_ID.accepted.json beside the run; accepted once more, it is written anew.
+    Accept {
+        /// The run's id, as `ls` shows it: the first run of the new level
+        #[arg(value_parser = RunId::parse)]
+        run_id: RunId,
+        /// Who accepts it [default: $USER]
+        #[arg(long, value_name = "WHO")]
+        by: Option<String>,
+        /// Why, for whoever reads it later
+        #[arg(long, value_name = "TEXT")]
+        why: Option<String>,
+    },
     /// Write profiles with all pods of a component in them, for `go tool pprof`
     ///
     /// COMPONENT/KIND.pprof, and those of the window in COMPONENT/delta and COMPONENT/growth.

@@ -1,5 +1,6 @@
 //! What a person or another step does beside a run.
 
+mod accept;
 mod convert;
 mod diff;
 mod get;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::errors::joined;
 use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, say};
+pub use accept::{Accepting, accept};
 pub use convert::Bounds;
 use convert::Meter;
 pub use diff::{ComparedRuns, Comparing, diff};

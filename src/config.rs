@@ -24,8 +24,8 @@ pub use read::{from_environment, places, push_access, signal_files, undo_config}
 pub use run_id::{RunFile, RunId};
 pub use setting::{PREFIX, Variable};
 pub use types::{
-    Config, ConfigError, DestinationConfig, EnablePolicy, EngineConfig, LogFormat, Patience,
-    Retention, S3Config, S3Settings, SignalFiles, Telling, TerminationLog, UndoConfig,
+    CompareConfig, Config, ConfigError, DestinationConfig, EnablePolicy, EngineConfig, LogFormat,
+    Patience, Retention, S3Config, S3Settings, SignalFiles, Telling, TerminationLog, UndoConfig,
 };
 pub use variables::VARIABLES;
 pub use window_config::{SnapshotConfig, VmiConfig, WindowConfig};

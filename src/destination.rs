@@ -274,16 +274,11 @@ impl Destination {
         Ok(StoredFile { uri, bytes, sha256 })
     }
 
-    /// Writes what of a run arrived where it was pushed to, and gives the file's place.
+    /// Writes a whole file of a run, and gives its place.
     ///
     /// # Errors
     /// It cannot be written.
-    pub async fn put_pushed(&self, run: &RunId, json: Vec<u8>) -> Result<String, DestinationError> {
-        self.put(run, RunFile::Pushed, json).await
-    }
-
-    /// Writes a whole file, and gives its place.
-    async fn put(
+    pub async fn put(
         &self,
         run: &RunId,
         file: RunFile,

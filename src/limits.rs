@@ -1,8 +1,12 @@
 //! Times and numbers that no user sets, and a test may shorten.
 
+mod bucket;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use bucket::BucketLimits;
 
 /// How long calls may take, how often they are tried, and other times that no user sets.
 #[derive(Debug, Clone)]
@@ -31,36 +35,18 @@ pub struct Limits {
     pub snapshots: u32,
     /// How long a run's page may take to be made and written: its manifest waits for it.
     pub report: Duration,
+    /// How long a run may take to read the runs that it is compared with: its manifest waits for it.
+    pub compare: Duration,
     /// How long a run that is shipped may take to be pushed.
     pub push: Duration,
+    /// For a server's whole answer to one pod's profiles that are pushed.
+    pub push_answer: Duration,
     /// How often a line says how far the run is.
     pub progress: Duration,
     /// The clock on the wall. It may step at any time, so no time between two moments is taken from it.
     pub now: fn() -> Timestamp,
     /// Of a bucket.
     pub bucket: BucketLimits,
-}
-
-/// How long a bucket is waited for.
-#[derive(Debug, Clone)]
-pub struct BucketLimits {
-    /// How long a request that brings a run's data is sent again, where AWS_MAX_ATTEMPTS does not say how
-    /// often. A request to stop and the deadline end it earlier.
-    pub patience: Duration,
-    /// How long an object that was made may take to show.
-    pub appearance: Duration,
-    /// The most parts of one object; S3 takes no more.
-    pub parts: u32,
-}
-
-impl Default for BucketLimits {
-    fn default() -> Self {
-        Self {
-            patience: Duration::from_secs(10 * 60),
-            appearance: Duration::from_secs(60),
-            parts: 10_000,
-        }
-    }
 }
 
 impl Default for Limits {
@@ -79,7 +65,9 @@ impl Default for Limits {
             outage: Duration::from_secs(5 * 60),
             snapshots: 48,
             report: Duration::from_secs(60),
+            compare: Duration::from_secs(30),
             push: Duration::from_secs(10 * 60),
+            push_answer: Duration::from_secs(20),
             progress: Duration::from_secs(30),
             now: Timestamp::now,
             bucket: BucketLimits::default(),
@@ -96,13 +84,16 @@ pub const SHIPPING_RESERVE: Duration = Duration::from_secs(15);
 pub const STOP_RESERVE: Duration = Duration::from_secs(5);
 
 /// What a run that was told to stop has for giving the Lease up, once the stop is given up.
-pub const RELEASE_RESERVE: Duration = Duration::from_secs(3);
+pub const RELEASE_RESERVE: Duration = Duration::from_millis(3500);
+
+/// What it has for putting the gate back, of the same, where a destination that failed took all the time before.
+pub const RESTORE_RESERVE: Duration = Duration::from_secs(3);
 
 /// What a run that was told to stop has for removing an upload, of the grace that is left after the stop.
 pub const ABORT_RESERVE: Duration = Duration::from_secs(2);
 
-/// For a look what an earlier attempt has shipped, once the run is told to stop: at another place from then on, and
-/// where the archive goes from the end of the dump's time on.
+/// Once the run is told to stop: for a look what an earlier attempt has shipped, at another place from then on and where
+/// the archive goes from the end of the dump's time on; and for the stop of pods that nobody lists.
 pub const TOLD_LOOK: Duration = Duration::from_secs(2);
 
 /// For a change of the gate that is under way when the run is told to stop.
@@ -112,7 +103,7 @@ pub const WRITE_LIMIT: Duration = Duration::from_secs(6);
 pub const POD_LIMIT: Duration = Duration::from_secs(6);
 
 /// For writing the Event of a run's end.
-pub const EVENT_LIMIT: Duration = Duration::from_secs(2);
+pub const EVENT_LIMIT: Duration = Duration::from_millis(1500);
 
 /// How often a profiler that others turn off is turned on again in one dump.
 pub const REOPENINGS: usize = 3;
@@ -131,8 +122,7 @@ pub const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 /// The age at which a file under a temporary name is nobody's.
 pub const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Tries of one request to a bucket that brings no data of a run, the first included, where AWS_MAX_ATTEMPTS
-/// does not say another number.
+/// Tries of a request to a bucket that brings no data of a run, where AWS_MAX_ATTEMPTS does not say how many.
 pub const S3_TRIES: u32 = 6;
 
 /// The pause after the first failed try of a request to a bucket; it doubles up to `S3_LONGEST_PAUSE`.
@@ -190,14 +180,12 @@ pub const CONVERSIONS: usize = 16;
 /// The pause between two looks of `ready` for the ready file.
 pub const READY_POLL: Duration = Duration::from_millis(250);
 
-/// How long `ready` ignores a done file: one that is there at first may be an earlier run's, which the next
-/// run removes.
+/// How long `ready` ignores a done file that is there at first: the next run removes an earlier one's.
 pub const OLD_DONE_FILE: Duration = Duration::from_secs(5);
 
 // Of `cluster`.
 
-/// How long a run that has something to say waits for what it is to be said with: a schema, and the
-/// object that a person changes.
+/// How long a run waits for what it needs to say something: a schema, and the object that a person changes.
 pub const ADVICE_WAIT: Duration = Duration::from_secs(10);
 
 /// Tries of a write that conflicts with other writers, with pauses that grow in between.
@@ -281,17 +269,14 @@ pub const DUMP_ROOM: u64 = 32 << 20;
 
 // Of `push`.
 
+/// The most bytes of profiles that a run pushes: three quarters of `deploy/`'s temporary volume, which is free by then.
+pub const RUN_PUSH_PROFILES: u64 = 384 << 20;
+
 /// For a connection to a server that a run is pushed to, and for writing what arrived there.
 pub const PUSH_SHORT: Duration = Duration::from_secs(5);
 
-/// For a server's whole answer to one pod's profiles.
-pub const PUSH_ANSWER: Duration = Duration::from_secs(20);
-
 /// Tries of a request that stored nothing, the first included.
 pub const PUSH_TRIES: u32 = 5;
-
-/// The pause after the first of them; it doubles, where the server does not say how long to wait.
-pub const PUSH_FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause between them, whatever the server says.
 pub const PUSH_LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use cluster_profiler_job::commands::{Bounds, Fetch};
+use cluster_profiler_job::commands::{Accepting, Bounds, Fetch};
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::report::Wanted;
 use cluster_profiler_job::{commands, outcome, run};
@@ -86,6 +86,7 @@ fn main() -> std::io::Result<ExitCode> {
                 component,
                 kind: Some(kind),
                 pod,
+                ..Wanted::default()
             };
             let top = async move { commands::top(environment, &run, wanted, json).await };
             runtime.block_on(commands::unless_told(top, signals))
@@ -95,6 +96,13 @@ fn main() -> std::io::Result<ExitCode> {
             let diff = commands::diff(environment, arguments.comparing());
             runtime.block_on(commands::unless_told(diff, signals))
         }
+        Some(Command::Accept { run_id, by, why }) => {
+            let signals = signals(&runtime)?;
+            let by = by.or_else(|| std::env::var("USER").ok());
+            let accepting = Accepting { run_id, by, why };
+            let accept = commands::accept(environment, accepting);
+            runtime.block_on(commands::unless_told(accept, signals))
+        }
         Some(Command::Export { run, output, .. }) => {
             let signals = signals(&runtime)?;
             let export = commands::export(environment, run, output);
@@ -102,8 +110,7 @@ fn main() -> std::io::Result<ExitCode> {
         }
         Some(Command::Push { run, target, time }) => {
             let signals = signals(&runtime)?;
-            let push = commands::push(environment, run, target, time);
-            runtime.block_on(commands::unless_told(push, signals))
+            runtime.block_on(commands::push(environment, run, target, time, signals))
         }
         Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),
         Some(Command::Ready { wait }) => {

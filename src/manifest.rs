@@ -2,6 +2,7 @@
 //!
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
+mod comparison;
 mod mem_stats;
 mod pod;
 mod surroundings;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use comparison::{ChangedNumber, RunComparison, Word};
 pub use mem_stats::{MemStats, Stat};
 pub use pod::{
     ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, State, Uncounted, UnexpectedName,
@@ -80,6 +82,12 @@ pub struct Manifest {
     /// Why there is no such page, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_report: Option<String>,
+    /// What changed against the comparable runs before, where PROFILER_COMPARE asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<RunComparison>,
+    /// Why the run was not compared, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_compared: Option<String>,
     /// What was wrong with the destination, if the archive is at the fallback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_reason: Option<String>,

@@ -38,7 +38,7 @@ exit_codes! {
     DestinationRefused   4 "destination-refused"  false "the destination refuses for good";
     Incomplete           5 "incomplete"           true  "shipped, but incomplete: the manifest says what is missing, or what is left in the cluster";
     Workload             6 "workload-failed"      true  "shipped, and the workload had failed: the manifest has its exit code";
-    Regression           7 "regression"           true  "`diff`: a regression is confirmed, or suspected with `--fail-on suspected`";
+    Regression           7 "regression"           true  "a regression is confirmed: by `diff`, which takes `--fail-on suspected`, too, or by a run that is shipped, with PROFILER_FAIL_ON_REGRESSION";
     Retry               75 "retry"                false "a fault that may pass: worth retrying";
     Panic              101 "panic"                false "a defect in this program";
     Interrupted        130 "interrupted"          false "ended by Ctrl-C: what there was is shipped";
@@ -121,6 +121,9 @@ pub struct Message {
     /// The workload's exit code, if the stop file had one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload_exit_code: Option<u8>,
+    /// What changed against the runs before, in two words, where the run was compared with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
 }
 
 impl Message {

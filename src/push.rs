@@ -1,34 +1,34 @@
 //! A run's profiles, pushed to servers where people look at profiles: Pyroscope and Parca.
 //!
 //! [`push`] goes through the pods of a store. `push/profile.rs` makes what is pushed of a pod, `push/labels.rs` its
-//! labels, `push/client.rs` sends it, and `push/outcome.rs` decides what a server's answer means. [`PushResult`] says what
-//! arrived, and `push/kept.rs` keeps that beside the archive.
+//! labels, `push/requests.rs` sends it by `push/client.rs`, and `push/outcome.rs` decides what a server's answer means.
+//! [`PushResult`] says what arrived, and `push/kept.rs` keeps that beside the archive.
 
 mod client;
 mod kept;
 mod labels;
 mod outcome;
 mod profile;
+mod requests;
 mod results;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
-use client::{PushClient, Reply};
+use client::PushClient;
 pub use kept::{keep, pushed_targets};
 use labels::{Label, Labels};
 pub use outcome::Arrival;
-use outcome::{Verdict, verdict};
 pub use profile::PushTime;
 use profile::{MOST_BYTES, PodContent, Pushed, of_pod};
+use requests::Requests;
 pub use results::{PushFault, PushResult};
 
 use crate::config::{PushAccess, PushTarget};
 use crate::errors::{joined, plain};
-use crate::limits::{PUSH_FIRST_PAUSE, PUSH_LONGEST_PAUSE, PUSH_TRIES, PUSH_UNKNOWN_IN_A_ROW};
+use crate::limits::Limits;
 use crate::manifest::{Manifest, Pod};
 use crate::report::{PodProfiles, ProfileStore};
 
@@ -45,13 +45,9 @@ pub struct PushedRun {
 
 /// A push to one server, as far as it is.
 struct Push {
-    client: PushClient,
+    requests: Requests,
     labels: Labels,
     result: PushResult,
-    /// Requests in a row of which nobody knows what became of them.
-    unknown_in_a_row: u32,
-    /// Why the push is to end at once, if it is.
-    end: watch::Receiver<Option<String>>,
 }
 
 /// Pushes the profiles of all pods of a run to a server, one after another, until `end` has a reason to end it.
@@ -59,10 +55,11 @@ pub async fn push(
     target: &PushTarget,
     access: &PushAccess,
     run: &PushedRun,
+    limits: &Limits,
     end: watch::Receiver<Option<String>>,
 ) -> PushResult {
     let mut result = PushResult::begin(target.to_string());
-    let client = match PushClient::new(target, access) {
+    let client = match PushClient::new(target, access, limits.push_answer) {
         Ok(client) => client,
         Err(why) => {
             result.given_up = Some(why);
@@ -72,15 +69,13 @@ pub async fn push(
     let labels = Labels::of(&run.manifest);
     result.labels_left_out.clone_from(&labels.left_out);
     let mut push = Push {
-        client,
+        requests: Requests::new(client, limits.first_pause, end),
         labels,
         result,
-        unknown_in_a_row: 0,
-        end,
     };
     let pods = PodProfiles::count(&run.store);
     for number in 0..pods {
-        if push.result.given_up.is_some() {
+        if push.requests.given_up.is_some() {
             push.result.pods_not_reached = (pods - number) as u64;
             break;
         }
@@ -91,6 +86,7 @@ pub async fn push(
             push.pod(pod, made.content).await;
         }
     }
+    push.result.given_up = push.requests.given_up;
     push.result.finish()
 }
 
@@ -137,104 +133,15 @@ impl Push {
         let labels = self.labels.of_pod(pod);
         let mut rest = &content.profiles[..];
         while !rest.is_empty() {
-            let (request, after) = rest.split_at(fitting(rest));
+            let (request, after) = rest.split_at(fitting(&labels, rest));
             rest = after;
-            if self.result.given_up.is_some() {
+            if self.requests.given_up.is_some() {
                 self.result.count(Arrival::NotSent, request.len());
                 continue;
             }
-            let (arrivals, why) = self.request(&labels, request).await;
+            let (arrivals, why) = self.requests.send(&labels, request).await;
             self.tell(pod, request, &arrivals, &why);
         }
-    }
-
-    /// Sends a request until it is decided what became of it. Gives each profile's arrival, and why.
-    async fn request(&mut self, labels: &[Label], profiles: &[Pushed]) -> (Vec<Arrival>, String) {
-        let all = |arrival| vec![arrival; profiles.len()];
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let told = self.end.borrow().clone();
-            if let Some(why) = told {
-                self.give_up(why.clone());
-                return (all(Arrival::NotSent), why);
-            }
-            let mut end = self.end.clone();
-            let sent = self.client.send(labels, profiles);
-            let reply = tokio::select! {
-                biased;
-                why = told_to_end(&mut end) => {
-                    self.give_up(why.clone());
-                    // A request may be under way.
-                    return (all(Arrival::Unknown), why);
-                }
-                reply = sent => reply,
-            };
-            let (why, pause) = match reply {
-                Reply::Answered(answer) => {
-                    let why = format!("{}: {}", answer.status, self.client.shown(&answer.words));
-                    match verdict(&answer, profiles.len()) {
-                        Verdict::Decided(arrivals) => {
-                            let is_unknown = arrivals.contains(&Arrival::Unknown);
-                            self.count_unknown(is_unknown, &why);
-                            return (arrivals, why);
-                        }
-                        Verdict::Hopeless => {
-                            self.give_up(format!("the server answers {why}"));
-                            return (all(Arrival::Refused), why);
-                        }
-                        Verdict::Again => (why, answer.retry_after),
-                    }
-                }
-                Reply::NotSent {
-                    why,
-                    may_pass: true,
-                } => (why, None),
-                Reply::NotSent {
-                    why,
-                    may_pass: false,
-                } => {
-                    self.give_up(why.clone());
-                    return (all(Arrival::NotSent), why);
-                }
-                Reply::Unanswered(why) => {
-                    self.count_unknown(true, &why);
-                    return (all(Arrival::Unknown), why);
-                }
-            };
-            if tries >= PUSH_TRIES {
-                self.give_up(format!("after {tries} tries: {why}"));
-                return (all(Arrival::NotSent), why);
-            }
-            let own = PUSH_FIRST_PAUSE.saturating_mul(1 << (tries - 1));
-            let pause = pause.unwrap_or(own).min(PUSH_LONGEST_PAUSE);
-            tokio::select! {
-                () = sleep(pause) => {}
-                why = told_to_end(&mut end) => {
-                    self.give_up(why.clone());
-                    return (all(Arrival::NotSent), why);
-                }
-            }
-        }
-    }
-
-    /// A server that is silent again and again is not waited for at every pod.
-    fn count_unknown(&mut self, is_unknown: bool, why: &str) {
-        self.unknown_in_a_row = if is_unknown {
-            self.unknown_in_a_row + 1
-        } else {
-            0
-        };
-        if self.unknown_in_a_row >= PUSH_UNKNOWN_IN_A_ROW {
-            let count = self.unknown_in_a_row;
-            self.give_up(format!(
-                "after {count} requests in a row without a use: {why}"
-            ));
-        }
-    }
-
-    fn give_up(&mut self, why: String) {
-        self.result.given_up.get_or_insert(why);
     }
 
     /// Notes what became of a request's profiles.
@@ -277,21 +184,16 @@ impl Push {
     }
 }
 
-/// Waits until somebody says why the push is to end.
-async fn told_to_end(end: &mut watch::Receiver<Option<String>>) -> String {
-    let told = end.wait_for(Option::is_some).await;
-    match told.map(|why| why.clone()) {
-        Ok(Some(why)) => why,
-        // Nobody will say so any more.
-        Ok(None) | Err(_) => std::future::pending().await,
-    }
-}
-
 /// How many of these profiles go into one request: one at least, and no more than a server takes at once.
-fn fitting(profiles: &[Pushed]) -> usize {
+fn fitting(labels: &[Label], profiles: &[Pushed]) -> usize {
+    // Each profile has them.
+    let of_labels = labels
+        .iter()
+        .map(|it| it.name.len() + it.value.len())
+        .sum::<usize>();
     let mut bytes = 0;
     let fits = |profile: &&Pushed| {
-        bytes += profile.unpacked;
+        bytes += profile.unpacked + of_labels;
         bytes <= MOST_BYTES
     };
     profiles.iter().take_while(fits).count().max(1)

@@ -1,9 +1,8 @@
-//! One run: configured from the environment, supervised, and told of when it has ended.
-//!
-//! [`work`] has its phases, in order.
+//! One run: configured, supervised, and told of when it has ended. [`work`] has its phases, in order.
 
 mod archive_worth;
 mod archive_writer;
+mod comparing;
 pub(crate) mod context;
 mod destination_patience;
 mod dry_run;
@@ -18,7 +17,7 @@ mod profiler_off;
 mod profiler_switch;
 mod pushing;
 mod report_page;
-mod report_shipping;
+pub mod report_shipping;
 mod resume;
 mod retention;
 mod rollback;
@@ -111,6 +110,7 @@ pub async fn run_with(
     };
     let ended = match prepared {
         Ok(()) => {
+            retention::tell_of_minimum(&config);
             let engine = engine(&config);
             Box::pin(supervised(config, signals, limits, engine, watched)).await
         }

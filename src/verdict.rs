@@ -13,3 +13,4 @@ pub use functions::{
     FunctionChange, FunctionCost, Level, Scatter, ScatterOf, Totals, false_discovery,
 };
 pub use outliers::{OUTLIER_RULE, outliers};
+pub(crate) use statistics::median;

@@ -8,14 +8,14 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
 use crate::config::{DestinationConfig, PushTarget, RunFile, RunId, push_access};
 use crate::destination::{Destination, Found};
 use crate::errors::plain;
 use crate::file::temporary_beside;
-use crate::limits::{BucketLimits, REPORT_PROFILES};
+use crate::limits::{BucketLimits, Limits, REPORT_PROFILES};
 use crate::manifest::{Manifest, SCHEMA_VERSION};
 use crate::outcome::ExitCode;
 use crate::push::{self, PushTime, PushedRun};
@@ -100,12 +100,13 @@ pub async fn export(
     .await
 }
 
-/// `push`: sends the profiles to a server, and keeps what arrived beside the archive.
+/// `push`: sends the profiles to a server, until a signal comes, and keeps what arrived beside the archive.
 pub async fn push(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     run: String,
     target: PushTarget,
     time: PushTime,
+    mut signals: mpsc::Receiver<ExitCode>,
 ) -> ExitCode {
     let environment: Vec<_> = environment.into_iter().collect();
     let access = match push_access(environment.iter().cloned()) {
@@ -115,7 +116,14 @@ pub async fn push(
             return ExitCode::Usage;
         }
     };
-    let opened = match open(environment, &run, Wanted::default()).await {
+    let opened = tokio::select! {
+        opened = open(environment, &run, Wanted::WITHOUT_SNAPSHOTS) => opened,
+        Some(code) = signals.recv() => {
+            complain("told to stop before anything was sent");
+            Err(code)
+        }
+    };
+    let opened = match opened {
         Ok(opened) => opened,
         Err(code) => return code,
     };
@@ -125,8 +133,17 @@ pub async fn push(
         store: Arc::new(opened.store),
         time,
     };
-    let (_never, end) = watch::channel(None);
-    let result = push::push(&target, &access, &pushed, end).await;
+    let (tell, end) = watch::channel(None);
+    let limits = Limits::default();
+    let pushing = push::push(&target, &access, &pushed, &limits, end);
+    tokio::pin!(pushing);
+    let (result, told) = tokio::select! {
+        result = &mut pushing => (result, None),
+        Some(code) = signals.recv() => {
+            let _ = tell.send(Some("told to stop".to_owned()));
+            (pushing.await, Some(code))
+        }
+    };
     if let Some(first) = damaged.first() {
         complain(format_args!(
             "not all of the archive could be read: {}: {}",
@@ -140,15 +157,18 @@ pub async fn push(
     } else {
         complain(result.summary());
     }
-    match push::keep(&opened.place, &opened.run, &[result]).await {
-        Ok(uri) => say(uri),
-        Err(error) => complain(format_args!("what arrived could not be kept: {error}")),
+    tokio::select! {
+        kept = push::keep(&opened.place, &opened.run, std::slice::from_ref(&result)) => match kept {
+            Ok(uri) => say(uri),
+            Err(error) => complain(format_args!("what arrived could not be kept: {error}")),
+        },
+        Some(_) = signals.recv() => complain("told to stop before what arrived was kept"),
     }
-    if is_complete {
+    told.unwrap_or(if is_complete {
         ExitCode::Complete
     } else {
         ExitCode::Finding
-    }
+    })
 }
 
 /// A run's profiles, and where they are from.

@@ -10,8 +10,8 @@ use crate::limits::BucketLimits;
 use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, print};
 
-const HEADER: [&str; 7] = [
-    "RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE", "CLUSTER",
+const HEADER: [&str; 8] = [
+    "RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE", "CLUSTER", "ACCEPTED",
 ];
 
 /// An archive's place is cut after so many characters; a key of a bucket has at most 1024 bytes.
@@ -21,7 +21,7 @@ const LONGEST_URI: usize = 1200;
 const LONGEST_UID: usize = 36;
 
 /// A run, as its columns below the header have it.
-type Row = [String; 7];
+type Row = [String; 8];
 
 /// `ls`: prints the runs of all destinations that can be read.
 pub async fn ls(environment: impl IntoIterator<Item = (OsString, OsString)>) -> ExitCode {
@@ -124,16 +124,17 @@ fn row_of_manifest(manifest: Summary, listed: &Listed) -> Row {
     let pods = manifest.pods;
     let cluster = manifest.kubevirt.uid.unwrap_or_else(|| "-".to_owned());
     let code = ExitCode::from_number(manifest.exit_code);
+    let time = |at: jiff::Timestamp| at.strftime("%FT%TZ").to_string();
+    let accepted = listed.accepted.map(time);
     [
         manifest.run_id,
         code.map_or("unknown", ExitCode::word).to_owned(),
-        listed
-            .finished
-            .map_or_else(String::new, |at| at.strftime("%FT%TZ").to_string()),
+        listed.finished.map(time).unwrap_or_default(),
         format!("{}/{}", pods.complete(), pods.expected()),
         manifest.archive.bytes.to_string(),
         manifest.archive.uri.chars().take(LONGEST_URI).collect(),
         cluster.chars().take(LONGEST_UID).collect(),
+        accepted.unwrap_or_else(|| "-".to_owned()),
     ]
 }
 

@@ -14,8 +14,8 @@ use super::push_config::PushAccess;
 use super::run_id::RunId;
 use super::setting::Faults;
 use super::types::{
-    Config, ConfigError, DestinationConfig, EngineConfig, EngineName, Patience, Retention,
-    SignalFiles, Telling, TerminationLog, UndoConfig,
+    CompareConfig, Config, ConfigError, DestinationConfig, EngineConfig, EngineName, Patience,
+    Retention, SignalFiles, Telling, TerminationLog, UndoConfig,
 };
 use super::variables::Settings;
 use super::window::{read_snapshots, read_vmis, read_window};
@@ -140,6 +140,7 @@ fn read_config(
         },
         labels: faults.read(settings.labels()).unwrap_or_default(),
         compare_key: faults.read(settings.compare_key()),
+        compare: read_compare(faults, settings)?,
         dry_run: faults.read(settings.dry_run())?,
         pod: foreign.pod,
         temporary: foreign.tmpdir,
@@ -236,6 +237,24 @@ fn read_engine(
             EngineConfig::ClusterProfiler { program, page_size }
         }
     })
+}
+
+/// Reads whether the run is compared with those before it. The outer `None` is a fault.
+fn read_compare(faults: &mut Faults, settings: &Settings) -> Option<Option<CompareConfig>> {
+    let (baseline, latency) = (settings.baseline(), settings.vmi_latency());
+    let (compare, fail) = (settings.compare(), settings.fail_on_regression());
+    let numbers = format!("{}=true or {}=true", baseline.name, latency.name);
+    let needs = format!("it needs {}=true", compare.name);
+    let has_numbers = settings.until_vmis_running().is_set()
+        || [baseline, latency].map(|of| of.is_true()).contains(&true);
+    let is_wanted = compare.is_true();
+    let rule =
+        |wanted: &bool, met: bool, fault: String| (!wanted || met).then_some(()).ok_or(fault);
+    let without_numbers = format!("without {numbers} there are no numbers to compare");
+    faults.read(compare.with_rule(|_, wanted| rule(wanted, has_numbers, without_numbers)))?;
+    let fail_on_regression =
+        faults.read(fail.with_rule(|_, wanted| rule(wanted, is_wanted, needs)))?;
+    Some(is_wanted.then_some(CompareConfig { fail_on_regression }))
 }
 
 fn read_patience(

@@ -22,13 +22,21 @@ pub enum RunFile {
     Report,
     /// What of the run arrived where it was pushed to, `profile-RUN_ID.push.json`, where it was.
     Pushed,
+    /// That the run's level was accepted as the new normal, `profile-RUN_ID.accepted.json`, where somebody did.
+    Accepted,
     /// The manifest, `profile-RUN_ID.json`, which is written when the archive is whole.
     Manifest,
 }
 
 impl RunFile {
     /// All of them. The one that makes a run whole is the last, whose name may end as another's does.
-    pub const ALL: [Self; 4] = [Self::Archive, Self::Report, Self::Pushed, Self::Manifest];
+    pub const ALL: [Self; 5] = [
+        Self::Archive,
+        Self::Report,
+        Self::Pushed,
+        Self::Accepted,
+        Self::Manifest,
+    ];
 
     /// What its name ends with.
     pub fn extension(self) -> &'static str {
@@ -36,6 +44,7 @@ impl RunFile {
             Self::Archive => ".tar.gz",
             Self::Report => ".html",
             Self::Pushed => ".push.json",
+            Self::Accepted => ".accepted.json",
             Self::Manifest => ".json",
         }
     }
@@ -45,7 +54,7 @@ impl RunFile {
         match self {
             Self::Archive => "application/gzip",
             Self::Report => "text/html; charset=utf-8",
-            Self::Pushed | Self::Manifest => "application/json",
+            Self::Pushed | Self::Accepted | Self::Manifest => "application/json",
         }
     }
 }
@@ -63,12 +72,13 @@ impl RunId {
         let good = id.len() <= MAX_LENGTH
             && !id.starts_with(['.', '-'])
             && !id.is_empty()
-            // Its manifest would have the name of what another run pushed.
+            // Its manifest would have the name of what is said of another run.
             && !id.ends_with(".push")
+            && !id.ends_with(".accepted")
             && id.chars().all(inner);
         good.then(|| Self(id.to_owned())).ok_or_else(|| {
             format!(
-                "[a-z0-9][a-z0-9.-]*, at most {MAX_LENGTH} characters, without .push at the end"
+                "[a-z0-9][a-z0-9.-]*, at most {MAX_LENGTH} characters, without .push or .accepted at the end"
             )
         })
     }

@@ -80,6 +80,13 @@ impl<'a, T> Setting<'a, T> {
     }
 }
 
+impl Setting<'_, bool> {
+    /// Whether it is set to what it is off without.
+    pub(super) fn is_true(&self) -> bool {
+        self.set == Some(Ok(true))
+    }
+}
+
 /// The faults of an environment, one text each.
 #[derive(Default)]
 pub(super) struct Faults(Vec<String>);

@@ -57,6 +57,8 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// The key that the run is compared by, in place of the cluster's identity.
     pub compare_key: Option<String>,
+    /// How the run is compared with those before it, if it is.
+    pub compare: Option<CompareConfig>,
     /// Whether to prove that the run could succeed, and change nothing.
     pub dry_run: bool,
     /// The pod that the run is in, where POD_NAME, POD_NAMESPACE and POD_UID tell.
@@ -228,6 +230,13 @@ impl Retention {
     pub fn keeps_all(&self) -> bool {
         self.keep.is_none() && self.keep_for.is_none()
     }
+}
+
+/// The comparison of a run with those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompareConfig {
+    /// Whether a regression that is confirmed has an exit code of its own.
+    pub fail_on_regression: bool,
 }
 
 /// The format of log lines.

@@ -177,6 +177,12 @@ variables! {
     compare_key: String, compare_key,
         unset "the cluster's identity",
         "runs with the same key are compared by `diff`: to be set where each run has a cluster of its own, as in CI; at most 200 characters";
+    compare: bool, boolean,
+        default "false",
+        "`true`: the run compares itself with the comparable runs before it, as `diff` does, and tells what changed (`docs/verdict.md`); needs BASELINE or VMI_LATENCY, and the 7 newest runs stay whatever KEEP and KEEP_FOR say";
+    fail_on_regression: bool, boolean,
+        default "false",
+        "`true`: exit code 7 for a regression that COMPARE confirms";
     dry_run: bool, boolean,
         default "false",
         "`true`: prove that the run could succeed, say what it would do, change nothing";

@@ -12,7 +12,10 @@ use super::summary::{LONGEST, PodCounts, newer, plain_text, read};
 use crate::component::Component;
 use crate::config::RunId;
 use crate::errors::plain;
-use crate::manifest::{ClusterState, KubeVirt, Node, VmiQuantiles, Window};
+use crate::manifest::{
+    Amount, ClusterState, ComponentNumbers, KubeVirt, Manifest, Node, Surroundings, VmiLatencies,
+    VmiQuantiles, Window,
+};
 
 /// Conditions of virtual machine instances that are kept; a run has some ten.
 const MOST_CONDITIONS: usize = 32;
@@ -116,6 +119,28 @@ pub struct BothEnds {
 }
 
 impl RunNumbers {
+    /// The numbers of a run whose manifest is not written yet.
+    pub fn of(manifest: &Manifest) -> Self {
+        let mut pods = PodCounts::default();
+        for pod in &manifest.pods {
+            pods.add(pod.pod.component, pod.state, !pod.files.is_empty());
+        }
+        let in_window = manifest.in_window.iter();
+        Self {
+            schema_version: manifest.schema_version,
+            run_id: manifest.run_id.clone(),
+            compare_key: manifest.compare_key.clone(),
+            kubevirt: manifest.kubevirt.clone(),
+            window: manifest.window,
+            pods,
+            in_window: in_window
+                .map(|(component, numbers)| (*component, WindowSums::of(numbers)))
+                .collect(),
+            vmi_latencies: manifest.vmi_latencies.as_ref().map(VmiNumbers::of),
+            surroundings: manifest.surroundings.as_ref().map(BothEnds::of),
+        }
+    }
+
     /// Reads the numbers of this run out of its manifest. The inner result is why that cannot be understood.
     ///
     /// # Errors
@@ -143,6 +168,28 @@ impl RunNumbers {
     }
 }
 
+impl BothEnds {
+    fn of(surroundings: &Surroundings) -> Self {
+        let mut architectures = BTreeSet::new();
+        for node in surroundings.nodes.values() {
+            add_architecture(&mut architectures, node);
+        }
+        Self {
+            at_start: surroundings.at_start.clone(),
+            at_stop: surroundings.at_stop.clone(),
+            architectures,
+        }
+    }
+}
+
+fn add_architecture(all: &mut BTreeSet<String>, node: &Node) {
+    if let Some(architecture) = &node.architecture
+        && all.len() < MOST_ARCHITECTURES
+    {
+        all.insert(plain(architecture));
+    }
+}
+
 /// The architectures of nodes, by their names, which take no memory.
 fn architectures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
     struct Architectures;
@@ -157,17 +204,48 @@ fn architectures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<
         fn visit_map<A: MapAccess<'de>>(self, mut nodes: A) -> Result<BTreeSet<String>, A::Error> {
             let mut all = BTreeSet::new();
             while let Some((_, node)) = nodes.next_entry::<IgnoredAny, Node>()? {
-                if let Some(architecture) = node.architecture
-                    && all.len() < MOST_ARCHITECTURES
-                {
-                    all.insert(plain(&architecture));
-                }
+                add_architecture(&mut all, &node);
             }
             Ok(all)
         }
     }
 
     deserializer.deserialize_map(Architectures)
+}
+
+impl WindowSums {
+    fn of(numbers: &ComponentNumbers) -> Self {
+        let sum = |name: &str| {
+            let amount: &Amount = numbers.amounts.get(name)?;
+            Some(Sum {
+                sum: amount.sum,
+                pods: usize::try_from(amount.pods).ok()?,
+                largest: amount.largest,
+                largest_pod: amount.largest_pod.clone(),
+            })
+        };
+        Self {
+            restarted: numbers.restarted,
+            cpu_nanoseconds: sum("cpu_nanoseconds"),
+            allocated_bytes: sum("allocated_bytes"),
+            profiler_allocated_bytes: sum("profiler_allocated_bytes"),
+            allocated_objects: sum("allocated_objects"),
+            live_heap_bytes: sum("live_heap_bytes"),
+            goroutines: sum("goroutines"),
+        }
+    }
+}
+
+impl VmiNumbers {
+    fn of(latencies: &VmiLatencies) -> Self {
+        Self {
+            namespace: latencies.namespace.clone(),
+            selector: latencies.selector.clone(),
+            created: latencies.created,
+            resolution_milliseconds: latencies.resolution_milliseconds,
+            quantiles_milliseconds: latencies.quantiles_milliseconds.clone(),
+        }
+    }
 }
 
 /// The first elements of a list; the others take no memory.

@@ -78,14 +78,14 @@ impl Owner {
 /// The settings, and the places that are left among the KEEP newest. Earlier runs are decided on one at a
 /// time, the newest first.
 #[derive(Debug)]
-pub struct Decider<'a> {
-    retention: &'a Retention,
+pub struct Decider {
+    retention: Retention,
     places: u32,
 }
 
-impl<'a> Decider<'a> {
+impl Decider {
     /// A decider that has seen only the present run, which is one of the newest.
-    pub fn new(retention: &'a Retention) -> Self {
+    pub fn new(retention: Retention) -> Self {
         let places = retention.keep.unwrap_or_default().saturating_sub(1);
         Self { retention, places }
     }
@@ -159,7 +159,7 @@ mod tests {
     fn decides(keep: Option<u32>, keep_for_days: Option<u64>, runs: &[Run]) {
         let keep_for = keep_for_days.map(days);
         let retention = Retention { keep, keep_for };
-        let mut decider = Decider::new(&retention);
+        let mut decider = Decider::new(retention);
         for &(finished, owner, expected) in runs {
             let decision = decider.decide(day(finished), owner, day(100));
             assert_eq!(decision, expected, "{retention:?}, day {finished}");
@@ -232,6 +232,7 @@ mod tests {
         let listed = |id: &str, finished: Option<u64>| Listed {
             run_id: RunId::parse(id).expect("an id"),
             finished: finished.map(day),
+            accepted: None,
         };
         let present = listed("c-present", Some(50));
         let others = vec![

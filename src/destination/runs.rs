@@ -60,6 +60,8 @@ pub struct Listed {
     pub run_id: RunId,
     /// When its manifest was written; `None` for a run that is unfinished.
     pub finished: Option<Timestamp>,
+    /// When somebody accepted its level as the new normal; `None` if nobody did.
+    pub accepted: Option<Timestamp>,
 }
 
 /// The runs that files belong to, in the order of their ids. A file comes as its name and the time of its
@@ -73,9 +75,11 @@ pub(super) fn from_files(files: impl IntoIterator<Item = (String, Timestamp)>) -
         let run = runs.entry(run_id.to_string()).or_insert(Listed {
             run_id,
             finished: None,
+            accepted: None,
         });
         match file {
             RunFile::Archive | RunFile::Report | RunFile::Pushed => {}
+            RunFile::Accepted => run.accepted = Some(modified),
             RunFile::Manifest => run.finished = Some(modified),
         }
     }

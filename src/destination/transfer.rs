@@ -79,4 +79,19 @@ impl Download {
             Self::Bucket(download) => download.next().await,
         }
     }
+
+    /// All of it; `None` if that is more than so many bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read to its end.
+    pub async fn all(mut self, most: usize) -> Result<Option<Vec<u8>>, DestinationError> {
+        let mut content = Vec::new();
+        while let Some(piece) = self.next().await? {
+            if content.len() + piece.len() > most {
+                return Ok(None);
+            }
+            content.extend_from_slice(&piece);
+        }
+        Ok(Some(content))
+    }
 }

@@ -56,7 +56,7 @@ pub(super) fn difference(run: &RunNumbers, other: &RunNumbers) -> Option<NotComp
 }
 
 /// Why a run can be compared with none.
-pub(super) fn incomplete(run: &RunNumbers) -> Option<String> {
+pub fn incomplete(run: &RunNumbers) -> Option<String> {
     let (complete, expected) = (run.pods.complete(), run.pods.expected());
     if complete < expected || expected == 0 {
         return Some(format!("{complete} of {expected} pods are complete"));

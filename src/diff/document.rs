@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::accepted::Accepted;
 use super::functions::NumberFunctions;
 use super::outliers::PodOutlier;
 use crate::component::Component;
-use crate::verdict::Verdict;
+pub use crate::manifest::Word;
 
 /// The version of the format.
 pub(super) const SCHEMA_VERSION: u32 = 1;
@@ -20,6 +21,9 @@ pub struct Diff {
     pub new: Vec<DiffRun>,
     /// The comparable runs before them, the oldest first.
     pub earlier: Vec<DiffRun>,
+    /// The newest run whose level was accepted as the new normal, if there is one: no run before it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Accepted>,
     /// What is said of all numbers together: the gravest of their verdicts. None, if there is none of any.
     pub verdict: Option<Word>,
     /// Whether a change is more than suspected: at least two new runs show it.
@@ -100,46 +104,6 @@ impl Compared {
     /// Whether it is worse, for sure or, if that is asked for, by suspicion.
     pub(super) fn is_failure(&self, on_suspicion: bool) -> bool {
         self.verdict == Some(Word::Regression) && (self.confirmed || on_suspicion)
-    }
-}
-
-/// A verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Word {
-    /// It did not change by as much as matters.
-    Unchanged,
-    /// Neither a change nor the absence of one is shown.
-    Inconclusive,
-    /// It fell.
-    Improvement,
-    /// There is no earlier run that can be compared.
-    NotComparable,
-    /// It rose.
-    Regression,
-}
-
-impl Word {
-    /// The verdict as JSON has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotComparable => "not-comparable",
-            Self::Unchanged => Verdict::Unchanged.word(),
-            Self::Inconclusive => Verdict::Inconclusive.word(),
-            Self::Improvement => Verdict::Improvement.word(),
-            Self::Regression => Verdict::Regression.word(),
-        }
-    }
-}
-
-impl From<Verdict> for Word {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Regression => Self::Regression,
-            Verdict::Improvement => Self::Improvement,
-            Verdict::Unchanged => Self::Unchanged,
-            Verdict::Inconclusive => Self::Inconclusive,
-        }
     }
 }
 

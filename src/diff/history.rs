@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::accepted::Accepted;
 use super::comparable::{difference, incomplete};
 use super::document::{NotComparable, PassedOver};
 use super::outliers::{PodOutlier, of_run};
@@ -20,6 +21,8 @@ pub struct History {
     pub new: Vec<RunNumbers>,
     /// The comparable runs before them, the oldest first.
     pub earlier: Vec<RunNumbers>,
+    /// The newest run whose level was accepted as the new normal: no run before it counts.
+    pub accepted: Option<Accepted>,
     /// Runs that are not comparable with the newest.
     pub not_comparable: Vec<NotComparable>,
     /// Runs that were passed over.
@@ -44,36 +47,43 @@ pub async fn newest(
     while history.new.len() < last
         && let Some(kept) = listed_here.next()
     {
-        if let Some(run) = history.comparable(&kept, &places[kept.place]).await? {
+        let place = &places[kept.place];
+        if let Some(run) = history.comparable(&kept, place).await? {
             history.new.push(run);
+            // The level of other places is their own.
+            if before.is_none() {
+                history.note_accepted(&kept, place).await?;
+            }
         }
     }
-    let starts = history.new.iter().map(|run| run.window.start);
-    let Some(first) = starts.min() else {
-        return Ok(history);
-    };
     let (listed_before, before) = match before {
         Some(before) => (listed(before).await?, before),
         None => (listed_here.collect(), places),
     };
-    for kept in listed_before {
-        if history.earlier.len() == baseline {
-            break;
-        }
-        if history.has(&kept.run_id) {
-            continue;
-        }
-        if let Some(run) = history.comparable(&kept, &before[kept.place]).await?
-            && run.window.start < first
-        {
-            history.earlier.push(run);
-        }
-    }
-    history.new.sort_by_key(|run| run.window.start);
-    history.earlier.sort_by_key(|run| run.window.start);
+    history
+        .find_earlier(listed_before, before, baseline)
+        .await?;
     if let Some(newest) = history.new.last() {
         history.outliers = outliers(places, newest).await?;
     }
+    Ok(history)
+}
+
+/// A run that is complete and not kept yet, and at most so many comparable ones before it in these places.
+///
+/// # Errors
+/// A place cannot be listed, or a manifest not be read for a reason that may pass.
+pub async fn before(
+    places: &[Destination],
+    new: RunNumbers,
+    baseline: usize,
+) -> Result<History, DestinationError> {
+    let mut history = History {
+        new: vec![new],
+        ..History::default()
+    };
+    let listed = listed(places).await?;
+    history.find_earlier(listed, places, baseline).await?;
     Ok(history)
 }
 
@@ -136,6 +146,49 @@ impl History {
         }
     }
 
+    /// Finds at most so many comparable runs before the new ones among these, the newest of which come first.
+    async fn find_earlier(
+        &mut self,
+        listed: Vec<Kept>,
+        places: &[Destination],
+        baseline: usize,
+    ) -> Result<(), DestinationError> {
+        let starts = self.new.iter().map(|run| run.window.start);
+        let Some(first) = starts.min() else {
+            return Ok(());
+        };
+        for kept in listed {
+            if self.earlier.len() == baseline || self.accepted.is_some() {
+                break;
+            }
+            if self.has(&kept.run_id) {
+                continue;
+            }
+            let place = &places[kept.place];
+            if let Some(run) = self.comparable(&kept, place).await?
+                && run.window.start < first
+            {
+                self.earlier.push(run);
+                self.note_accepted(&kept, place).await?;
+            }
+        }
+        self.new.sort_by_key(|run| run.window.start);
+        self.earlier.sort_by_key(|run| run.window.start);
+        Ok(())
+    }
+
+    /// Notes that the level of a run was accepted, if it was and that of no newer one.
+    async fn note_accepted(
+        &mut self,
+        kept: &Kept,
+        place: &Destination,
+    ) -> Result<(), DestinationError> {
+        if self.accepted.is_none() && kept.accepted {
+            self.accepted = Some(Accepted::read(place, &kept.run_id).await?);
+        }
+        Ok(())
+    }
+
     /// A run that is comparable with the newest. Another is named.
     async fn comparable(
         &mut self,
@@ -170,6 +223,7 @@ struct Kept {
     finished: Timestamp,
     run_id: RunId,
     place: usize,
+    accepted: bool,
 }
 
 /// The finished runs of these places, the newest first, each once.
@@ -186,6 +240,7 @@ async fn listed(places: &[Destination]) -> Result<Vec<Kept>, DestinationError> {
                     finished,
                     run_id,
                     place,
+                    accepted: listed.accepted.is_some(),
                 });
             }
         }

@@ -33,7 +33,7 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
         .iter()
         .filter_map(|number| Some((number.verdict?, number.confirmed)));
     let gravest = gravest.max();
-    let verdict = if earlier.is_empty() {
+    let verdict = if earlier.is_empty() && history.accepted.is_none() {
         Some(Word::NotComparable)
     } else {
         gravest.map(|(word, _)| word)
@@ -45,6 +45,7 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
             .iter()
             .map(run)
             .collect(),
+        accepted: history.accepted.clone(),
         verdict,
         confirmed: gravest.is_some_and(|(_, confirmed)| confirmed),
         no_verdict: no_verdict(&history, &compared, rules),
@@ -59,11 +60,18 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
 
 fn no_verdict(history: &History, compared: &[Compared], rules: &Rules) -> Option<String> {
     let (runs, fewest) = (history.earlier.len(), rules.fewest_earlier);
-    if compared.iter().any(|number| number.verdict.is_some()) || runs == 0 {
+    let accepted = history.accepted.as_ref();
+    let has_none = runs == 0 && accepted.is_none();
+    if compared.iter().any(|number| number.verdict.is_some()) || has_none {
         return None;
     }
     Some(if runs < fewest {
-        format!("{runs} comparable runs before: the scatter between runs is known from {fewest} on")
+        let before = accepted.map_or("before".to_owned(), |of| {
+            format!("since {} was accepted", of.run_id)
+        });
+        format!(
+            "{runs} comparable runs {before}: the scatter between runs is known from {fewest} on"
+        )
     } else {
         "the runs have no numbers of their windows: PROFILER_BASELINE=true brings them".to_owned()
     })

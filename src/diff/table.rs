@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::accepted::Accepted;
 use super::aligned::aligned;
 use super::document::{Compared, Diff, DiffRun, Word};
 use super::functions_table::functions_table;
@@ -16,6 +17,9 @@ pub fn table(diff: &Diff) -> String {
     let mut text = format!("{}\n", headline(diff));
     let _ = writeln!(text, "new:     {}", runs(&diff.new));
     let _ = writeln!(text, "earlier: {}", runs(&diff.earlier));
+    if let Some(accepted) = &diff.accepted {
+        let _ = writeln!(text, "since:   {}", since(accepted));
+    }
     if !diff.numbers.is_empty() {
         let header = [
             "COMPONENT",
@@ -61,7 +65,7 @@ pub fn table(diff: &Diff) -> String {
 
 /// The verdict in one line.
 pub(super) fn headline(diff: &Diff) -> String {
-    if diff.earlier.is_empty() {
+    if diff.earlier.is_empty() && diff.accepted.is_none() {
         let Some(first) = diff.not_comparable.first() else {
             return "not-comparable: there is no complete run before".to_owned();
         };
@@ -85,6 +89,18 @@ pub(super) fn headline(diff: &Diff) -> String {
         return "no change seen".to_owned();
     }
     changed.join("; ")
+}
+
+/// The run before which none counts, and who said so.
+fn since(accepted: &Accepted) -> String {
+    let by = accepted.by.as_deref().map(|by| format!(" by {by}"));
+    let at = accepted.at.map(|at| at.strftime(" on %F").to_string());
+    let why = accepted.why.as_deref().map(|why| format!(": {why}"));
+    let [by, at, why] = [by, at, why].map(Option::unwrap_or_default);
+    format!(
+        "{}, accepted as the new normal{by}{at}{why}",
+        accepted.run_id
+    )
 }
 
 fn change(number: &Compared) -> String {

@@ -1,33 +1,28 @@
 //! A reader of any profile.proto, packed or not: its header and its tables are kept, its samples are visited one by
 //! one. A profile's tables may come after its samples, and Go's do, so the source is read from its beginning each
-//! time. Only what a message holds is decoded at once, so the memory that a profile takes is that of its tables,
-//! which have a bound, however often it says that it holds something.
+//! time, or once into memory if it unpacks to little. Only what a message holds is decoded at once, so the memory that a
+//! profile takes is that and its tables, which have a bound, however often it says that it holds something.
 
 mod messages;
 mod sample;
+mod source;
 mod tables;
 
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, Read, Seek};
 
 use messages::{Content, string_index, unsigned};
 pub(super) use messages::{Function, Line, Mapping};
 pub(super) use sample::LabelId;
 pub use sample::Sample;
+use source::Source;
 pub use tables::Frame;
 pub(super) use tables::Tables;
 use tables::TablesBuilder;
 
 use super::proto::{
     COMMENT, DEFAULT_SAMPLE_TYPE, DURATION_NANOS, FUNCTION, LOCATION, MAPPING, PERIOD, PERIOD_TYPE,
-    SAMPLE, SAMPLE_TYPE, STRING_TABLE, TIME_NANOS, Unpacked, Value, field, invalid, skip,
+    SAMPLE, SAMPLE_TYPE, STRING_TABLE, TIME_NANOS, invalid,
 };
-
-/// The size of the read buffer.
-const BUFFER: usize = 16 * 1024;
-
-/// The most that one message or string may have, in bytes. A stack as deep as the parsers of texts take one has a
-/// third of it.
-const MOST_OF_MESSAGE: u64 = 1 << 20;
 
 /// The most types of value that samples may have. Go's have four at most.
 const MOST_TYPES: usize = 64;
@@ -86,7 +81,7 @@ pub struct SampleType {
 /// A profile that is read from a source, which may be a file or memory.
 #[derive(Debug)]
 pub struct ProfileReader<R> {
-    source: R,
+    source: Source<R>,
     header: Header,
     tables: Tables,
 }
@@ -96,10 +91,11 @@ impl<R: Read + Seek> ProfileReader<R> {
     ///
     /// # Errors
     /// The source cannot be read, is no whole profile, or has more than the reader takes.
-    pub fn open(mut source: R) -> io::Result<Self> {
+    pub fn open(source: R) -> io::Result<Self> {
+        let mut source = Source::new(source)?;
         let mut header = HeaderBuilder::default();
         let mut tables = TablesBuilder::default();
-        walk(&mut source, is_of_header_or_tables, |number, content| {
+        source.walk(is_of_header_or_tables, |number, content| {
             if is_of_tables(number) {
                 tables.add(number, content)
             } else {
@@ -137,16 +133,13 @@ impl<R: Read + Seek> ProfileReader<R> {
         let types = self.header.sample_types.len();
         let tables = &self.tables;
         let is_sample = |number| number == SAMPLE;
-        walk(
-            &mut self.source,
-            is_sample,
-            |number, content| match content {
+        self.source
+            .walk(is_sample, |number, content| match content {
                 Content::Bytes(message) if number == SAMPLE => {
                     visit(&buffers.decode(message, tables, types)?)
                 }
                 Content::Bytes(_) | Content::Number(_) => Ok(()),
-            },
-        )
+            })
     }
 
     /// The sum of each value over all samples.
@@ -170,39 +163,6 @@ pub(super) fn add(sums: &mut [i64], values: &[i64]) -> io::Result<()> {
         *sum = added.ok_or_else(|| invalid("its values add up to more than 64 bits hold"))?;
     }
     Ok(())
-}
-
-/// Walks over the fields of a whole profile: its numbers, and the content of those fields that are wanted.
-fn walk<R: Read + Seek>(
-    source: &mut R,
-    is_wanted: impl Fn(u64) -> bool,
-    mut visit: impl FnMut(u64, Content<'_>) -> io::Result<()>,
-) -> io::Result<()> {
-    source.rewind()?;
-    let mut input = Unpacked::new(BufReader::with_capacity(BUFFER, source))?;
-    let mut message = Vec::new();
-    while let Some((number, value)) = field(&mut input)? {
-        match value {
-            Value::Varint(value) => visit(number, Content::Number(value))?,
-            Value::Bytes(length) if is_wanted(number) => {
-                read_message(&mut input, length, &mut message)?;
-                visit(number, Content::Bytes(&message))?;
-            }
-            Value::Bytes(length) => skip(&mut input, length)?,
-        }
-    }
-    Ok(())
-}
-
-/// Reads a message of this length into a buffer.
-fn read_message(input: &mut impl Read, length: u64, message: &mut Vec<u8>) -> io::Result<()> {
-    if length > MOST_OF_MESSAGE {
-        let why = format!("a field of {length} bytes, and one of more than 1 MiB is not taken");
-        return Err(invalid(&why));
-    }
-    message.clear();
-    input.take(length).read_to_end(message)?;
-    messages::expect_length(message.len(), length)
 }
 
 fn is_of_tables(number: u64) -> bool {

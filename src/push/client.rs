@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper_util::client::legacy;
 use kube::Client;
 use kube::client::Body;
@@ -17,7 +17,7 @@ use super::profile::Pushed;
 use crate::cluster::connect::client_of;
 use crate::config::{PushAccess, PushServer, PushTarget};
 use crate::errors::{chain, plain, unknown_to_tls};
-use crate::limits::{PUSH_ANSWER, PUSH_SHORT};
+use crate::limits::PUSH_SHORT;
 use crate::trust;
 
 /// The most bytes of an answer that are read.
@@ -59,6 +59,8 @@ pub(super) struct Answer {
 pub(super) struct PushClient {
     client: Client,
     server: PushServer,
+    /// For a whole answer.
+    patience: Duration,
     /// Parts of the headers, which nothing that is written shows.
     secrets: Vec<String>,
 }
@@ -66,7 +68,11 @@ pub(super) struct PushClient {
 impl PushClient {
     /// # Errors
     /// The headers, the certificates or the proxy cannot be used.
-    pub(super) fn new(target: &PushTarget, access: &PushAccess) -> Result<Self, String> {
+    pub(super) fn new(
+        target: &PushTarget,
+        access: &PushAccess,
+        patience: Duration,
+    ) -> Result<Self, String> {
         let mut config = kube::Config::new(target.url.clone());
         config.connect_timeout = Some(PUSH_SHORT);
         config.default_retry = false;
@@ -78,19 +84,15 @@ impl PushClient {
             trusted.extend(more.iter().map(|certificate| certificate.to_vec()));
         }
         config.root_cert = Some(trusted);
-        let secrets = config.headers.iter().flat_map(|(_, value)| {
-            let text = value.to_str().unwrap_or_default();
-            let parts = text.split_whitespace();
-            let parts = parts.filter(|part| part.len() >= SHORTEST_SECRET);
-            parts.map(str::to_owned).collect::<Vec<_>>()
-        });
-        let mut secrets: Vec<_> = secrets.filter(|part| !is_scheme(part)).collect();
+        let headers = config.headers.iter();
+        let mut secrets: Vec<_> = headers.flat_map(|(_, value)| secrets_of(value)).collect();
         // What a part is in goes first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let client = client_of(&config, &access.proxies);
         Ok(Self {
             client: client.map_err(|error| chain(error.as_ref()))?,
             server: target.server,
+            patience,
             secrets,
         })
     }
@@ -117,9 +119,9 @@ impl PushClient {
                 };
             }
         };
-        match timeout(PUSH_ANSWER, self.exchange(request)).await {
+        match timeout(self.patience, self.exchange(request)).await {
             Ok(reply) => reply,
-            Err(_) => Reply::Unanswered(format!("no answer came within {PUSH_ANSWER:?}")),
+            Err(_) => Reply::Unanswered(format!("no answer came within {:?}", self.patience)),
         }
     }
 
@@ -131,20 +133,25 @@ impl PushClient {
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        match Limited::new(response.into_body(), MOST_OF_ANSWER)
-            .collect()
-            .await
-        {
-            Ok(body) => Reply::Answered(Answer {
-                status,
-                retry_after: retry_after.map(Duration::from_secs),
-                words: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-            }),
-            Err(error) => Reply::Unanswered(format!(
-                "its answer, {status}, ended too early: {}",
-                self.shown(&chain(error.as_ref()))
-            )),
+        let (mut body, mut words) = (response.into_body(), Vec::new());
+        // Nobody needs what stands behind that much.
+        while words.len() < MOST_OF_ANSWER {
+            match body.frame().await {
+                None => break,
+                Some(Ok(frame)) => words.extend(frame.into_data().unwrap_or_default()),
+                Some(Err(error)) => {
+                    return Reply::Unanswered(format!(
+                        "its answer, {status}, ended too early: {}",
+                        self.shown(&chain(&error))
+                    ));
+                }
+            }
         }
+        Reply::Answered(Answer {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            words: String::from_utf8_lossy(&words).into_owned(),
+        })
     }
 
     /// What is known of a request that failed. Only one that found no connection is known not to have been sent.
@@ -251,9 +258,19 @@ fn headers(access: &PushAccess) -> Result<Vec<(HeaderName, HeaderValue)>, String
     headers.collect()
 }
 
-/// Whether a part of a header's value is the name of a way to authenticate.
-fn is_scheme(part: &str) -> bool {
-    ["basic", "bearer"].contains(&&*part.to_ascii_lowercase())
+/// What of a header's value nobody may see: its words but the name of a way to authenticate, and the password that one of
+/// them has.
+fn secrets_of(value: &HeaderValue) -> Vec<String> {
+    let is_scheme = |word: &str| ["basic", "bearer"].contains(&&*word.to_ascii_lowercase());
+    let text = value.to_str().unwrap_or_default();
+    let words = text.split_whitespace().filter(|word| !is_scheme(word));
+    let mut secrets: Vec<_> = words.map(str::to_owned).collect();
+    let decoded = secrets.last().map(|word| BASE64_STANDARD.decode(word));
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes.ok()?).ok());
+    let password = decoded.as_deref().and_then(|text| text.split_once(':'));
+    secrets.extend(password.map(|(_, password)| password.to_owned()));
+    secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
+    secrets
 }
 
 /// Whether an error is that there was no connection.

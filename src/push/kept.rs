@@ -34,7 +34,7 @@ pub async fn keep(
         "pushes": pushes,
     });
     destination
-        .put_pushed(run, format!("{file:#}").into_bytes())
+        .put(run, RunFile::Pushed, format!("{file:#}").into_bytes())
         .await
 }
 
@@ -47,16 +47,13 @@ pub async fn pushed_targets(destination: &Destination, run: &RunId) -> Vec<Strin
 
 /// The results that are there. A file that cannot be understood has none.
 async fn earlier(destination: &Destination, run: &RunId) -> Vec<Value> {
-    let Ok(mut download) = destination.open(run, RunFile::Pushed).await else {
+    let content = match destination.open(run, RunFile::Pushed).await {
+        Ok(download) => download.all(MOST_BYTES).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let Some(content) = content else {
         return Vec::new();
     };
-    let mut content = Vec::new();
-    while let Ok(Some(piece)) = download.next().await {
-        content.extend_from_slice(&piece);
-        if content.len() > MOST_BYTES {
-            return Vec::new();
-        }
-    }
     let file = serde_json::from_slice::<Value>(&content).unwrap_or_default();
     file["pushes"].as_array().cloned().unwrap_or_default()
 }

@@ -63,17 +63,16 @@ impl Labels {
     }
 
     fn add(&mut self, key: &str, value: &str) {
-        const OWN: [&str; 7] = [
+        const OWN: [&str; 6] = [
             "service_name",
             "component",
             "pod",
             "node",
-            "image",
             "namespace",
             "kubevirt_version",
         ];
         /// Those that [`Labels::of_pod`] adds.
-        const OF_POD: usize = 5;
+        const OF_POD: usize = 4;
         let name = label_name(key);
         let is_new = name == "cluster" || !self.of_run.contains_key(&name);
         let why = if name.is_empty() || name.starts_with("__") {

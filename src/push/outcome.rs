@@ -58,6 +58,8 @@ pub(super) fn verdict(answer: &Answer, profiles: usize) -> Verdict {
         return Verdict::Decided((0..profiles).map(arrival).collect());
     }
     match status {
+        // Pyroscope 1 comes to its limit of series in the middle of a request, and has stored what stands before.
+        429 if answer.words.contains("series limit exceeded") => all(Arrival::Unknown),
         429 => Verdict::Again,
         401 | 403 | 404 | 405 | 407 => Verdict::Hopeless,
         408 | 499 | 500.. => all(Arrival::Unknown),
@@ -101,6 +103,9 @@ mod tests {
         let decided = |arrivals: [Arrival; 2]| Verdict::Decided(arrivals.into());
         assert_eq!(of(200, "{}"), decided([Stored, Stored]));
         assert_eq!(of(429, "push rate limit"), Verdict::Again);
+        let series =
+            "Maximum active series limit exceeded (20/20), reduce the number of active streams";
+        assert_eq!(of(429, series), decided([Unknown, Unknown]));
         assert_eq!(of(401, "who are you"), Verdict::Hopeless);
         assert_eq!(of(400, "no"), decided([Refused, Refused]));
         assert_eq!(of(413, "large"), decided([Refused, Refused]));

@@ -156,7 +156,10 @@ fn make(
                 cut,
             }));
         }
-        cut += subset.keep_largest(usize::try_from(samples / 2).unwrap_or(1));
+        // As many as there is room for, if all are of one size, and some less, for they are not.
+        let room = samples * MOST_BYTES as u64 / unpacked as u64;
+        let kept = usize::try_from(room - room / 16).unwrap_or(MOST_SAMPLES);
+        cut += subset.keep_largest(kept.max(1));
     }
 }
 

@@ -6,10 +6,10 @@ use std::io;
 
 use super::findings::{Chosen, Part, PodStacks, PodTop, Profiled, Unread};
 use super::lead::Lead;
+use super::merged_tree::MergedTree;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::top::TopRow;
-use super::tree::Tree;
 use crate::manifest::Manifest;
 use crate::pprof::Kind;
 use crate::verdict::outliers;
@@ -47,7 +47,7 @@ pub(super) struct Adding<'a> {
     store: &'a ProfileStore,
     group: Group,
     /// All pods together, once one was read, and the index of the value that is shown first.
-    merged: Option<Tree>,
+    merged: Option<MergedTree>,
     shown: usize,
     pods: Vec<PodOfGroup>,
     unread: Vec<Unread>,
@@ -88,29 +88,35 @@ pub(super) fn add(manifest: &Manifest, store: &ProfileStore, group: Group) -> Ad
 impl Adding<'_> {
     fn add(&mut self, stored: &Stored) -> io::Result<()> {
         let mut profile = self.store.open(stored)?;
-        let tree = tree(&mut profile)?;
-        let whole = self.merged.get_or_insert_with(|| {
+        let types = &profile.header().sample_types;
+        if self.pods.is_empty() {
             self.shown = shown_first(profile.header());
-            Tree::new(tree.types().to_vec())
-        });
-        if whole.types() != tree.types() {
+            self.merged = Some(MergedTree::new(types.clone()));
+        }
+        let merged = self.merged.as_mut();
+        let Some(merged) = merged.filter(|merged| merged.tree().types() == types) else {
             let why = "its values mean something else than those of other pods";
             return Err(io::Error::other(why));
-        }
-        whole.absorb(&tree);
+        };
+        merged.add(&mut profile)?;
         let is_told = told_of_each_pod(self.group) && self.pods.len() < MOST_TOLD;
+        let top = || {
+            let shared = merged.top_of_last(self.shown, TOP_OF_POD);
+            shared.or_else(|| Some(tree(&mut profile).ok()?.top(self.shown, TOP_OF_POD)))
+        };
         self.pods.push(PodOfGroup {
             stored: *stored,
             name: self.store.pod(stored).to_owned(),
-            totals: tree.totals(),
-            top: is_told.then(|| tree.top(self.shown, TOP_OF_POD)),
+            totals: merged.totals_of_last(),
+            top: is_told.then(top).flatten(),
         });
         Ok(())
     }
 
     fn finish(self) -> Option<Profiled> {
         let of_pods = self.stacks();
-        let merged = self.merged?;
+        let merged = self.merged.filter(|_| !self.pods.is_empty())?;
+        let merged = merged.tree();
         let has_stacks: BTreeSet<_> = of_pods.iter().map(|of| of.pod.as_str()).collect();
         let mut tops = Vec::new();
         let (mut pods, mut totals) = (Vec::new(), Vec::new());

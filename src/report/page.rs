@@ -4,7 +4,7 @@ mod commands;
 mod components;
 mod data;
 mod flame;
-mod fold;
+mod frames;
 mod head;
 mod numbers;
 mod pods;

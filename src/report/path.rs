@@ -66,13 +66,24 @@ pub struct Wanted {
     pub kind: Option<Kind>,
     /// Of this pod alone, if there is one.
     pub pod: Option<String>,
+    /// None of the snapshots.
+    pub without_snapshots: bool,
 }
 
 impl Wanted {
+    /// All that are no snapshots.
+    pub const WITHOUT_SNAPSHOTS: Self = Self {
+        component: None,
+        kind: None,
+        pod: None,
+        without_snapshots: true,
+    };
+
     pub(super) fn has(&self, path: &ProfilePath<'_>) -> bool {
         self.component
             .is_none_or(|component| component == path.component)
             && self.kind.is_none_or(|kind| kind == path.kind)
             && self.pod.as_ref().is_none_or(|pod| pod == path.pod)
+            && !(self.without_snapshots && matches!(path.of, Of::Snapshot(_)))
     }
 }

@@ -105,6 +105,8 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
         archive,
         report,
         no_report,
+        comparison,
+        not_compared,
         fallback_reason,
         phases: _,
         vmi_latencies,
@@ -166,7 +168,13 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
         rewrite_texts(&mut snapshot.why, names);
     }
     let reasons = changed.iter_mut().chain(fallback_reason);
-    rewrite_texts(reasons.chain(no_report), names);
+    rewrite_texts(reasons.chain(no_report).chain(not_compared), names);
+    if let Some(comparison) = comparison {
+        if let Some(accepted) = &mut comparison.accepted {
+            *accepted = names.of("run", accepted);
+        }
+        rewrite_texts([&mut comparison.summary], names);
+    }
     rewrite_texts(warnings.iter_mut().chain([reason]), names);
 }
 

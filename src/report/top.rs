@@ -27,7 +27,13 @@ impl Tree {
     /// The functions that have the most of a value: so many by their own, and so many with what they called. The one
     /// with the most of its own is the first.
     pub fn top(&self, value: usize, most: usize) -> Vec<TopRow> {
-        let sums = self.sums(value);
+        let all = vec![true; self.nodes().len()];
+        self.top_of(self.own(value), all, most)
+    }
+
+    /// The same of other values of the nodes' own, and of those nodes alone that have such a value or call one that has.
+    pub(super) fn top_of(&self, own: Vec<i64>, has_value: Vec<bool>, most: usize) -> Vec<TopRow> {
+        let sums = self.sums(own, has_value);
         let row = |index: usize| TopRow {
             name: self.name(index as u32).to_owned(),
             own: sums[index].own,
@@ -59,50 +65,24 @@ impl Tree {
     }
 
     /// What each function has of a value, by the index of its name. A stack in which it is more than once counts once.
-    fn sums(&self, value: usize) -> Vec<Sums> {
-        let own = self.own(value);
-        let cumulative = self.cumulative(value);
+    fn sums(&self, own: Vec<i64>, mut has_value: Vec<bool>) -> Vec<Sums> {
         let mut sums = vec![Sums::default(); self.names()];
-        // How often each name is on the way from the root.
-        let mut on_the_way = vec![0_u32; self.names()];
-        self.walk(|node, entered| {
-            let name = self.nodes()[node].name as usize;
-            if !entered {
-                on_the_way[name] -= 1;
-                return;
-            }
-            let sum = &mut sums[name];
-            sum.is_function = self.small_frames(node as u32) == 0;
-            sum.own = sum.own.saturating_add(own[node]);
-            if on_the_way[name] == 0 {
-                sum.cumulative = sum.cumulative.saturating_add(cumulative[node]);
-            }
-            on_the_way[name] += 1;
-        });
-        sums
-    }
-
-    /// Visits every node but the root when it is entered, with all that it called in between, and when it is left.
-    fn walk(&self, mut visit: impl FnMut(usize, bool)) {
-        const NONE: u32 = u32::MAX;
-        let count = self.nodes().len();
-        let (mut first, mut next) = (vec![NONE; count], vec![NONE; count]);
+        let mut cumulative = own.clone();
+        // Callers come before what they call.
         for (index, node) in self.nodes().iter().enumerate().skip(1).rev() {
-            next[index] = std::mem::replace(&mut first[node.caller as usize], index as u32);
-        }
-        let mut node = first[0];
-        while node != NONE && node != 0 {
-            visit(node as usize, true);
-            let mut following = first[node as usize];
-            // Leaves every node below which nothing is left.
-            while following == NONE && node != 0 {
-                visit(node as usize, false);
-                following = next[node as usize];
-                if following == NONE {
-                    node = self.nodes()[node as usize].caller;
-                }
+            if !has_value[index] {
+                continue;
             }
-            node = if following == NONE { 0 } else { following };
+            let caller = node.caller as usize;
+            has_value[caller] = true;
+            cumulative[caller] = cumulative[caller].saturating_add(cumulative[index]);
+            let sum = &mut sums[node.name as usize];
+            sum.is_function = !self.is_small(index as u32);
+            sum.own = sum.own.saturating_add(own[index]);
+            if !node.is_recursive {
+                sum.cumulative = sum.cumulative.saturating_add(cumulative[index]);
+            }
         }
+        sums
     }
 }

@@ -3,35 +3,17 @@
 use std::borrow::Cow;
 
 use hashbrown::HashMap;
-use indexmap::IndexSet;
 
-use crate::pprof::SampleType;
-
-/// The most nodes that a tree may have. What comes after them is counted at the caller.
-const MOST_NODES: usize = 60_000;
-
-/// The most that the names in a tree may take, in bytes. Those of a component take a tenth of it.
-const MOST_NAMES: usize = 2 << 20;
+use crate::pprof::{CallNode, Calls, CallsSize, Sample, SampleType, StackEnd, Stacks};
 
 /// The name of a node that stands for small ones.
 const SMALL: &str = "(small frames)";
-
-/// A name in a tree, by index; none if the tree had no room for it.
-pub(super) type TreeName = Option<u32>;
-
-/// A caller's node and the name of what it calls.
-type Call = u64;
 
 /// A tree of calls. A node is a function as it was called by those above it; the root has no name.
 #[derive(Debug)]
 pub struct Tree {
     types: Vec<SampleType>,
-    names: IndexSet<Box<str>, hashbrown::DefaultHashBuilder>,
-    name_bytes: usize,
-    nodes: Vec<TreeNode>,
-    by_call: HashMap<Call, u32>,
-    /// The names and nodes of the stack that was added last: the next one begins like it most often.
-    last: Vec<(u32, u32)>,
+    calls: Calls,
     /// The values of each node's own, one node after another.
     own: Vec<i64>,
     /// Samples whose innermost functions were left out.
@@ -40,26 +22,13 @@ pub struct Tree {
     folded: HashMap<u32, u32>,
 }
 
-/// A node of a tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TreeNode {
-    /// The index of the node that called it; of the root, its own.
-    pub caller: u32,
-    /// The index of its function's name; of the root, one that means nothing.
-    pub name: u32,
-}
-
 impl Tree {
     /// A tree of nothing but the root, for samples that mean this.
     pub fn new(types: Vec<SampleType>) -> Self {
         let own = vec![0; types.len()];
         Self {
             types,
-            names: IndexSet::default(),
-            name_bytes: 0,
-            nodes: vec![TreeNode { caller: 0, name: 0 }],
-            by_call: HashMap::new(),
-            last: Vec::new(),
+            calls: Calls::default(),
             own,
             cut: 0,
             folded: HashMap::new(),
@@ -72,20 +41,18 @@ impl Tree {
     }
 
     /// All nodes. A node stands after its caller; the root is the first.
-    pub fn nodes(&self) -> &[TreeNode] {
-        &self.nodes
+    pub fn nodes(&self) -> &[CallNode] {
+        self.calls.nodes()
     }
 
     /// A function's name by index.
     pub fn name(&self, index: u32) -> &str {
-        self.names
-            .get_index(index as usize)
-            .map_or("", |name| name.as_ref())
+        self.calls.name(index)
     }
 
     /// How many names there are.
     pub(super) fn names(&self) -> usize {
-        self.names.len()
+        self.calls.names()
     }
 
     /// How many samples end in a caller, because the tree had no room for what it called.
@@ -105,29 +72,15 @@ impl Tree {
 
     /// Adds a stack, from the outermost function to the innermost, and its values.
     pub fn add<'a>(&mut self, outermost_first: impl IntoIterator<Item = &'a str>, values: &[i64]) {
-        let names: Vec<_> = outermost_first
-            .into_iter()
-            .map(|name| self.name_index(name))
-            .collect();
-        self.add_named(&names, values);
-    }
-
-    /// Adds a stack of names of this tree, from the outermost, and its values.
-    pub(super) fn add_named(&mut self, outermost_first: &[TreeName], values: &[i64]) {
-        let last = self.last.iter().map(|(name, _)| Some(*name));
-        let mut both = last.zip(outermost_first);
-        let shared = both.position(|(last, name)| last != *name);
-        let shared = shared.unwrap_or(self.last.len().min(outermost_first.len()));
-        self.last.truncate(shared);
-        let mut node = self.last.last().map_or(0, |(_, node)| *node);
-        for name in outermost_first.iter().skip(shared) {
-            let next = name.and_then(|name| Some((name, self.called_by(node, name)?)));
-            let Some((name, next)) = next else {
-                self.cut += 1;
-                break;
-            };
-            node = next;
-            self.last.push((name, node));
+        let mut node = 0;
+        for name in outermost_first {
+            match self.called(node, name) {
+                Some(called) => node = called,
+                None => {
+                    self.add_cut(1);
+                    break;
+                }
+            }
         }
         self.add_own(node, values);
     }
@@ -140,24 +93,52 @@ impl Tree {
     /// Adds all of another tree, whose functions have other names here.
     pub fn absorb_as(&mut self, other: &Self, name: impl Fn(&str) -> Cow<'_, str>) {
         self.cut += other.cut;
-        let names = other.names.iter();
-        let names: Vec<_> = names.map(|of| self.name_index(&name(of))).collect();
-        let mut here = vec![0; other.nodes.len()];
-        let mut is_cut = vec![false; other.nodes.len()];
-        for (index, node) in other.nodes.iter().enumerate() {
-            let caller = node.caller as usize;
+        let names: Vec<_> = (0..other.names())
+            .map(|index| name(other.name(index as u32)))
+            .collect();
+        // Where each node stands here, and whether that is but a caller of it.
+        let mut here = vec![(0, false); other.nodes().len()];
+        for (index, node) in other.nodes().iter().enumerate() {
             if index > 0 {
-                here[index] = here[caller];
-                let name = names[node.name as usize].filter(|_| !is_cut[caller]);
-                match name.and_then(|name| self.called_by(here[caller], name)) {
-                    Some(called) => here[index] = called,
-                    None => is_cut[index] = true,
-                }
+                let (caller, is_cut) = here[node.caller as usize];
+                let name = names.get(node.name as usize).filter(|_| !is_cut);
+                let called = name.and_then(|name| self.called(caller, name));
+                here[index] = called.map_or((caller, true), |called| (called, false));
             }
+            let (node, is_cut) = here[index];
             let values = other.own_of(index);
-            self.cut += u64::from(is_cut[index] && values.iter().any(|value| *value != 0));
-            self.add_own(here[index], values);
+            self.cut += u64::from(is_cut && values.iter().any(|value| *value != 0));
+            self.add_own(node, values);
         }
+    }
+
+    /// Where a sample's stack ends. Nodes that are new are added.
+    pub(super) fn end_of(&mut self, sample: &Sample<'_>, stacks: &mut Stacks) -> StackEnd {
+        let end = stacks.end_of(sample, &mut self.calls);
+        self.own.resize(self.nodes().len() * self.types.len(), 0);
+        end
+    }
+
+    /// Adds values where a stack ends.
+    pub(super) fn add_at(&mut self, end: StackEnd, values: &[i64]) {
+        self.add_cut(end.is_cut.into());
+        self.add_own(end.node, values);
+    }
+
+    /// Notes that so many samples end in a caller, because there was no room.
+    pub(super) fn add_cut(&mut self, samples: u64) {
+        self.cut += samples;
+    }
+
+    /// How large it is.
+    pub(super) fn size(&self) -> CallsSize {
+        self.calls.size()
+    }
+
+    /// Forgets the nodes and the names that came since it had this size, which have no values.
+    pub(super) fn shrink_to(&mut self, size: CallsSize) {
+        self.calls.shrink_to(size);
+        self.own.truncate(self.nodes().len() * self.types.len());
     }
 
     /// The value of each node's own by the index of its type.
@@ -183,7 +164,7 @@ impl Tree {
 
     /// Adds to each node's number those of all that it called.
     pub(super) fn with_called(&self, mut sums: Vec<i64>) -> Vec<i64> {
-        for (index, node) in self.nodes.iter().enumerate().skip(1).rev() {
+        for (index, node) in self.nodes().iter().enumerate().skip(1).rev() {
             let sum = sums[index];
             let caller = &mut sums[node.caller as usize];
             *caller = caller.saturating_add(sum);
@@ -209,37 +190,10 @@ impl Tree {
 
     /// The node of a function as this one calls it, which is added if it is new; `None` if there is no room.
     pub(super) fn called(&mut self, caller: u32, name: &str) -> Option<u32> {
-        let name = self.name_index(name)?;
-        self.called_by(caller, name)
-    }
-
-    /// The same of a name of this tree.
-    fn called_by(&mut self, caller: u32, name: u32) -> Option<u32> {
-        let call = u64::from(caller) << 32 | u64::from(name);
-        if let Some(node) = self.by_call.get(&call) {
-            return Some(*node);
-        }
-        if self.nodes.len() >= MOST_NODES {
-            return None;
-        }
-        let node = self.nodes.len() as u32;
-        self.nodes.push(TreeNode { caller, name });
-        self.own.extend(self.types.iter().map(|_| 0));
-        self.by_call.insert(call, node);
-        Some(node)
-    }
-
-    /// The index of a name, which is added if it is new.
-    pub(super) fn name_index(&mut self, name: &str) -> TreeName {
-        if let Some(known) = self.names.get_index_of(name) {
-            return Some(known as u32);
-        }
-        let has_room = self.name_bytes + name.len() <= MOST_NAMES;
-        if self.nodes.len() >= MOST_NODES || !has_room {
-            return None;
-        }
-        self.name_bytes += name.len();
-        Some(self.names.insert_full(name.into()).0 as u32)
+        let name = self.calls.name_index(name)?;
+        let node = self.calls.called(caller, name);
+        self.own.resize(self.nodes().len() * self.types.len(), 0);
+        node
     }
 
     /// A new node among what a node calls, for those that are too small for nodes of their own.
@@ -259,9 +213,8 @@ impl Tree {
     /// The same, to which nothing is added any more, in less memory.
     #[must_use]
     pub(super) fn finished(mut self, cut: u64) -> Self {
-        self.by_call = HashMap::new();
+        self.calls = self.calls.finished();
         self.cut = cut;
-        self.nodes.shrink_to_fit();
         self.own.shrink_to_fit();
         self
     }

@@ -28,6 +28,8 @@ pub(super) struct EarlierArchive {
     here: Here,
     /// The archives at the run's other places.
     elsewhere: Vec<Earlier>,
+    /// Whether those are at a place that has just failed.
+    has_failed_elsewhere: bool,
 }
 
 #[derive(Debug)]
@@ -61,16 +63,16 @@ impl EarlierArchive {
         let run_id = &context.config.run_id;
         let (here, elsewhere) =
             tokio::join!(look(place, run_id, context), look_elsewhere(context, place));
+        let found = |run_id: &RunId, why_beside, here| Self {
+            run_id: run_id.clone(),
+            why_beside,
+            here,
+            elsewhere,
+            has_failed_elsewhere: target.fallback_reason.is_some(),
+        };
         let error = match here {
             Err(error) if error.permanent => error,
-            here => {
-                return Ok(Self {
-                    run_id: run_id.clone(),
-                    why_beside: None,
-                    here: here?,
-                    elsewhere,
-                });
-            }
+            here => return Ok(found(run_id, None, here?)),
         };
         let run_id = run_id.beside();
         let Ok(here) = look(place, &run_id, context).await else {
@@ -78,12 +80,7 @@ impl EarlierArchive {
         };
         let why = format!("the run is shipped under the id {run_id}: {error}");
         tracing::warn!("{why}");
-        Ok(Self {
-            run_id,
-            why_beside: Some(why),
-            here,
-            elsewhere,
-        })
+        Ok(found(&run_id, Some(why), here))
     }
 
     /// The id that the new archive has.
@@ -121,10 +118,14 @@ impl EarlierArchive {
         })
     }
 
-    /// The earlier archive, where what was dumped now is no better.
+    /// The earlier archive, where what was dumped now is no better. One that is as good, at a place that has just failed,
+    /// gives way: this attempt may have shipped it there itself, and its manifest cannot be brought up to date.
     pub(super) fn if_as_good(&self, now: &Worth) -> Option<ShippedRun> {
-        let best = self.best().filter(|best| best.worth >= *now)?;
-        Some(best.shipped.clone())
+        let best = self.best()?;
+        let is_here = matches!(&self.here, Here::Manifest(here) if here.worth == best.worth);
+        let suffices =
+            best.worth > *now || (best.worth == *now && (is_here || !self.has_failed_elsewhere));
+        suffices.then(|| best.shipped.clone())
     }
 
     /// Removes what killed attempts have uploaded, unless the run was told to stop: its own archive comes first.

@@ -12,6 +12,7 @@ use crate::cluster::profiler_switch::SwitchError;
 use crate::cluster::retry::Outlook;
 use crate::cluster::rights::RightsError;
 use crate::destination::DestinationError;
+use crate::manifest::RunComparison;
 use crate::outcome::ExitCode;
 
 /// What decides on the exit code of a run that has shipped its archive.
@@ -58,6 +59,24 @@ impl Shipped<'_> {
         }
         (code, reason)
     }
+}
+
+/// The exit code and the reason of a run that was compared with those before it. A regression that is confirmed comes
+/// first, for messages are cut at their end. It is the exit code only where the run gives no other reason to look, and
+/// where `fails` says that it is to be one.
+pub(super) fn after_comparison(
+    code: ExitCode,
+    reason: &str,
+    comparison: &RunComparison,
+    fails: bool,
+) -> (ExitCode, String) {
+    let summary = &comparison.summary;
+    if !comparison.is_confirmed_regression() {
+        return (code, format!("{reason}; {summary}"));
+    }
+    let is_other = code != ExitCode::Complete || !fails;
+    let code = if is_other { code } else { ExitCode::Regression };
+    (code, format!("{summary}; {reason}"))
 }
 
 /// A run's failure.

@@ -14,7 +14,9 @@ use crate::cluster::profiler::ProfilerState;
 use crate::cluster::vmis::Follower;
 use crate::config::{MinComplete, RunId};
 use crate::destination::{Found, Summary};
-use crate::manifest::{ExpectedPod, File, StoredFile, Surroundings, VmiLatencies, Window};
+use crate::manifest::{
+    ExpectedPod, File, RunComparison, StoredFile, Surroundings, VmiLatencies, Window,
+};
 use crate::outcome::ExitCode;
 use crate::window::WindowEnd;
 
@@ -199,6 +201,8 @@ pub(crate) struct Finished {
     pub(crate) workload_exit_code: Option<u8>,
     /// Whether the run is over for good, so that no other attempt is to ship what the pods have.
     pub(crate) is_final: bool,
+    /// What changed against the runs before, where this attempt looked.
+    pub(crate) comparison: Option<RunComparison>,
 }
 
 impl Finished {
@@ -224,13 +228,17 @@ impl Finished {
             archive: Some(manifest.archive),
             workload_exit_code: manifest.workload_exit_code,
             is_final: true,
+            comparison: None,
         })
     }
 
     /// The same, with something that it has left in the cluster.
     pub(super) fn leaving(self, left: Option<String>) -> Self {
         let Some(left) = left else { return self };
-        let is_incomplete = matches!(self.code, ExitCode::Complete | ExitCode::Workload);
+        let is_incomplete = matches!(
+            self.code,
+            ExitCode::Complete | ExitCode::Workload | ExitCode::Regression
+        );
         Self {
             code: if is_incomplete {
                 ExitCode::Incomplete
@@ -250,6 +258,7 @@ impl Finished {
             archive: None,
             workload_exit_code: None,
             is_final: true,
+            comparison: None,
         }
     }
 }

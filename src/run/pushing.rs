@@ -12,7 +12,7 @@ use super::context::Context;
 use super::phase_results::Finished;
 use crate::config::{PushConfig, RunId};
 use crate::destination::{Destination, Found};
-use crate::limits::{PUSH_SHORT, REPORT_PROFILES};
+use crate::limits::{Limits, PUSH_SHORT, RUN_PUSH_PROFILES};
 use crate::push::{self, PushResult, PushTime, PushedRun};
 use crate::report::{self, ProfileStore, Wanted};
 
@@ -42,7 +42,8 @@ async fn try_to_push(
     config: &PushConfig,
     finished: &Finished,
 ) -> Result<(), String> {
-    let longest = context.cluster.connection.limits.push;
+    let limits = &context.cluster.connection.limits;
+    let longest = limits.push;
     let over = async {
         tokio::select! {
             request = context.shutdown.requested() => request.why().to_owned(),
@@ -50,13 +51,18 @@ async fn try_to_push(
         }
     };
     tokio::pin!(over);
-    let kept = tokio::select! {
+    let looked = async {
+        let kept = read_back(context, finished).await?;
+        let earlier = push::pushed_targets(&kept.place, &kept.run).await;
+        Ok::<_, String>((kept, earlier))
+    };
+    let (kept, earlier) = tokio::select! {
         biased;
         why = &mut over => return Err(why),
-        kept = read_back(context, finished) => kept?,
+        looked = looked => looked?,
     };
     let (tell, told) = watch::channel(None);
-    let pushing = push_to_all(config, &kept, &told);
+    let pushing = push_to_all(config, &kept, &earlier, limits, &told);
     tokio::pin!(pushing);
     let results = tokio::select! {
         biased;
@@ -91,17 +97,18 @@ async fn try_to_push(
 async fn push_to_all(
     config: &PushConfig,
     kept: &Kept,
+    earlier: &[String],
+    limits: &Limits,
     told: &watch::Receiver<Option<String>>,
 ) -> Vec<PushResult> {
-    let earlier = push::pushed_targets(&kept.place, &kept.run).await;
     let mut results = Vec::new();
     for target in &config.targets {
         if earlier.contains(&target.to_string()) {
             tracing::warn!(%target, "an earlier attempt of this run was pushed there: this one is not, for it would be there twice");
             continue;
         }
-        let result = push::push(target, &config.access, &kept.pushed, told.clone()).await;
-        results.push(result);
+        let told = told.clone();
+        results.push(push::push(target, &config.access, &kept.pushed, limits, told).await);
     }
     results
 }
@@ -126,8 +133,8 @@ async fn read_back(context: &Context, finished: &Finished) -> Result<Kept, Strin
     let manifest = manifest.map_err(|error| error.to_string())?;
     let store = ProfileStore::new(
         &context.config.temporary,
-        Wanted::default(),
-        REPORT_PROFILES,
+        Wanted::WITHOUT_SNAPSHOTS,
+        RUN_PUSH_PROFILES,
     );
     let store = store.map_err(|error| format!("no temporary file: {error}"))?;
     let store = report::download(place, &run, &manifest.archive, store).await;

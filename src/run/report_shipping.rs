@@ -82,7 +82,8 @@ async fn try_to_ship(
         if let Some(why) = note_begun(context).await? {
             return Ok(Err(why));
         }
-        let page = match make(manifest, store).await {
+        let made = make(move |page| report::page(&report::collect(manifest, store), page));
+        let page = match made.await {
             Ok(page) => page,
             Err(why) => return Ok(Err(why)),
         };
@@ -110,13 +111,17 @@ async fn try_to_ship(
     Ok(shipped)
 }
 
-/// Makes the page in a thread of its own, which a defect in what it is made by ends, and not the run.
-async fn make(manifest: Arc<Manifest>, store: ProfileStore) -> Result<Vec<u8>, String> {
+/// Makes a page in a thread of its own, which a defect in what makes it ends, and not the run.
+///
+/// # Errors
+/// The reason why there is no page.
+pub async fn make(
+    page: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+) -> Result<Vec<u8>, String> {
     let making = spawn_blocking(move || {
-        let findings = report::collect(manifest, store);
-        let mut page = Bounded(Vec::new());
-        report::page(&findings, &mut page)?;
-        Ok(page.0)
+        let mut made = Bounded(Vec::new());
+        page(&mut made)?;
+        Ok(made.0)
     });
     match making.await {
         Ok(page) => page.map_err(|error: io::Error| error.to_string()),

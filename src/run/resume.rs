@@ -1,5 +1,7 @@
 //! An attempt that died: what it profiled lies in the pods, and its journal says in which.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
@@ -14,8 +16,7 @@ use crate::cluster::lease::{self, Journal, Stage, StartedPod};
 use crate::cluster::pods;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
-use crate::engine::{Engine, Native};
-use crate::limits::WRITE_LIMIT;
+use crate::limits::{TOLD_LOOK, WRITE_LIMIT};
 use crate::manifest::{EndedBy, ExpectedPod};
 use crate::window::WindowEnd;
 
@@ -80,7 +81,7 @@ fn lost_snapshots(context: &Context, journal: &Journal, started: Timestamp) -> O
     let every = context.config.snapshots.as_ref()?.every;
     let was_short = |stopped: Timestamp| {
         let length = stopped.duration_since(started);
-        std::time::Duration::try_from(length).is_ok_and(|length| length < every)
+        Duration::try_from(length).is_ok_and(|length| length < every)
     };
     if journal.stopped.is_some_and(was_short) || !context.snapshots().all().is_empty() {
         return None;
@@ -132,7 +133,12 @@ pub(super) async fn unless_told<T>(
 pub(super) async fn told(context: &Context, request: ShutdownRequest) -> Fault {
     let cluster = &context.cluster;
     let journal = match (cluster.lease.journal(), context.install.get()) {
-        (Some(held), _) => Some(held),
+        (Some(held), _) => {
+            if held.may_be_profiling() {
+                stop_unseen(cluster, TOLD_LOOK).await;
+            }
+            Some(held)
+        }
         (None, None) => None,
         // Somebody else's may be that of a run that lives.
         (None, Some(install)) => {
@@ -175,75 +181,6 @@ fn left_by(left: &Journal, own_run_id: &str) -> Option<String> {
     }
 }
 
-/// The engine that dumps.
-pub(super) struct ChosenEngine<'a> {
-    asked: &'a dyn Engine,
-    substitute: Option<Native>,
-    /// Why it is not the one that was asked for, if it is not.
-    pub(super) reason: Option<String>,
-}
-
-impl<'a> ChosenEngine<'a> {
-    /// Notes that the engine that was asked for dumps from now on, if it may take more memory than there is: the
-    /// runner dies with it then, and so would each next attempt. Its substitute dumps where an attempt died in its
-    /// dump, or where this cannot be noted.
-    ///
-    /// # Errors
-    /// The Lease is lost.
-    pub(super) async fn choose(
-        context: &'a Context,
-        died_dumping: Option<&str>,
-    ) -> Result<Self, Fault> {
-        let asked = &*context.engine;
-        let substitute = asked.substitute();
-        let reason = match (substitute, died_dumping) {
-            (None, _) => None,
-            (Some(_), Some(died)) => Some(format!(
-                "an attempt of this run ended while the {died} engine was dumping, most often for want of memory"
-            )),
-            (Some(_), None) => note_dumping(context, asked.name()).await?,
-        };
-        let substitute = substitute.filter(|_| reason.is_some());
-        if let Some((instead, why)) = substitute.zip(reason.as_ref()) {
-            tracing::warn!(why, "the {} engine dumps instead", instead.name());
-        }
-        Ok(Self {
-            asked,
-            substitute,
-            reason,
-        })
-    }
-
-    pub(super) fn engine(&self) -> &dyn Engine {
-        let substitute = self.substitute.as_ref();
-        substitute.map_or(self.asked, |substitute| substitute)
-    }
-
-    /// Notes that its dump has ended, and the runner lives. In a run that was told to stop there is no time to
-    /// write: the next attempt is the substitute's.
-    ///
-    /// # Errors
-    /// The Lease is lost.
-    pub(super) async fn note_ended(&self, context: &Context) -> Result<(), Fault> {
-        if self.substitute.is_some() {
-            return Ok(());
-        }
-        let lease = &context.cluster.lease;
-        let survived = lease.note_survived(&context.shutdown, |journal| journal.dumping = None);
-        Ok(survived.await?)
-    }
-}
-
-/// Notes that an engine dumps from now on. Gives why not, if that could not be noted.
-async fn note_dumping(context: &Context, engine: &str) -> Result<Option<String>, Fault> {
-    let lease = &context.cluster.lease;
-    let noted = lease.note_risk(|journal| journal.dumping = Some(engine.to_owned()));
-    let why = |error| {
-        format!("it could not be noted in the Lease that the {engine} engine dumps: {error}")
-    };
-    Ok(noted.await?.map(why))
-}
-
 /// The pods that a journal names.
 pub(super) struct LeftPods {
     /// Those that its run started.
@@ -267,10 +204,7 @@ pub(super) async fn left_pods(
     let now = match pods::list(&connection.patient(), &install.namespace).await {
         Ok(now) => now,
         Err(error) => {
-            // The next attempt asks again, and looks whom a stop has reached.
-            if let Err(error) = profiler::stop(connection).await {
-                tracing::warn!(%error, "what a dead run started could not be stopped either");
-            }
+            stop_unseen(cluster, connection.limits.call).await;
             return Err(error);
         }
     };
@@ -292,4 +226,23 @@ pub(super) async fn left_pods(
         started = now.into_iter().map(|pod| pod.pod).collect();
     }
     Ok(LeftPods { started, unstopped })
+}
+
+/// Sends a stop to what a dead run left, though how its pods are is not known: there may be no other attempt. Notes when,
+/// for that is the end of their window; the next attempt looks whom it has reached.
+async fn stop_unseen(cluster: &LockedCluster, longest: Duration) {
+    let now = (cluster.connection.limits.now)();
+    let noted = cluster.lease.note(|journal| {
+        if journal.stage == Stage::Started {
+            journal.stopped = journal.stopped.or(Some(now));
+        }
+    });
+    let both = async { tokio::join!(noted, profiler::stop(&cluster.connection)) };
+    match timeout(longest, both).await {
+        Ok((_, Ok(()))) => {}
+        Ok((_, Err(error))) => {
+            tracing::warn!(%error, "what a dead run started could not be stopped either");
+        }
+        Err(_) => tracing::warn!("what a dead run started may not be stopped"),
+    }
 }

@@ -8,10 +8,41 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::context::Context;
-use crate::config::{Retention, RunId};
+use crate::config::{Config, Retention, RunId};
 use crate::destination::retention::{Decider, Decision, EarlierRun, Owner, earlier_runs};
 use crate::destination::{Destination, DestinationError, Found};
 use crate::limits::{REMOVAL, REMOVAL_GRACE, RETENTION};
+use crate::verdict::Rules;
+
+/// The newest runs that stay where runs are compared: this one, the one before it, which may confirm what it shows, and
+/// those without which there is no verdict.
+fn fewest_for_verdict() -> u32 {
+    u32::try_from(Rules::default().fewest_earlier + 2).unwrap_or(u32::MAX)
+}
+
+/// Which runs the destination keeps: at least as many as a verdict needs, where runs are compared.
+fn kept(config: &Config) -> Retention {
+    let asked = config.retention;
+    if config.compare.is_none() || asked.keeps_all() {
+        return asked;
+    }
+    Retention {
+        keep: asked.keep.max(Some(fewest_for_verdict())),
+        ..asked
+    }
+}
+
+/// Says that more runs are kept than PROFILER_KEEP names, where that is so.
+pub(super) fn tell_of_minimum(config: &Config) {
+    let (asked, kept) = (config.retention.keep, kept(config).keep);
+    if let (Some(asked), Some(kept)) = (asked, kept)
+        && asked < kept
+    {
+        tracing::warn!(
+            "PROFILER_KEEP={asked} is taken for {kept}: with fewer runs PROFILER_COMPARE confirms nothing"
+        );
+    }
+}
 
 /// Removes the runs that are not kept beside this one, each as soon as that is known. What could not be removed is returned
 /// as warnings, for nothing of it is this run's fault.
@@ -79,7 +110,7 @@ pub(super) fn outdated_runs<'a>(
     destination: &'a Destination,
     this: &'a RunId,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {
-    let retention = &context.config.retention;
+    let retention = kept(&context.config);
     let now = (context.cluster.connection.limits.now)();
     let begun = async move {
         let listed = if retention.keeps_all() {
@@ -99,7 +130,7 @@ pub(super) fn outdated_runs<'a>(
 fn outdated_among<'a>(
     earlier: Vec<EarlierRun>,
     destination: &'a Destination,
-    retention: &'a Retention,
+    retention: Retention,
     own_cluster: Option<String>,
     now: Timestamp,
 ) -> impl Stream<Item = Result<RunId, DestinationError>> + 'a {

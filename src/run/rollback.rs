@@ -2,7 +2,7 @@
 
 use std::future::ready;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::context::Context;
 use super::phase::Undo;
@@ -12,7 +12,7 @@ use crate::cluster::lease::Stage;
 use crate::cluster::profiler;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::destination::Destination;
-use crate::limits::{ABORT_RESERVE, RELEASE_RESERVE};
+use crate::limits::{ABORT_RESERVE, RELEASE_RESERVE, RESTORE_RESERVE};
 
 /// Undoes one thing, as far as it can be. Returns a message for a person about what could not be undone.
 pub(super) async fn undo(context: &Context, step: Undo) -> Option<String> {
@@ -38,10 +38,7 @@ pub(super) async fn remove_own(context: &Context) {
 /// Removes what was begun at the destinations and not finished, and gives an earlier archive whose place that
 /// was to take its manifest back.
 pub(super) async fn remove_upload(context: &Context) {
-    let late = async {
-        context.shutdown.stop_time_is_over().await;
-        sleep(ABORT_RESERVE).await;
-    };
+    let late = context.shutdown.reserve_is_over(ABORT_RESERVE);
     let stays = "what was uploaded of the archive stays, unfinished";
     let abort = async |destination: &Destination| {
         if let Err(error) = destination.abort().await {
@@ -64,7 +61,7 @@ pub(super) async fn remove_upload(context: &Context) {
             } else {
                 tracing::warn!(
                     uri = earlier.manifest.archive.uri,
-                    "this archive of an earlier attempt may have no manifest any more: the Lease is another run's"
+                    "this archive of an earlier attempt may have no manifest any more: the Lease is no longer this run's"
                 );
             }
         }
@@ -163,7 +160,7 @@ async fn restore(context: &Context) -> Option<String> {
     let hurry = async {
         context.shutdown.requested().await;
     };
-    let given_up = context.shutdown.stop_time_is_over();
+    let given_up = context.shutdown.reserve_is_over(RESTORE_RESERVE);
     profiler_off::turn_off(cluster, context.install.get()?, hurry, given_up).await
 }
 
@@ -179,10 +176,7 @@ pub(super) async fn unlock(context: &Context, is_shipped: bool) {
             journal.is_open()
         }
     });
-    let given_up = async {
-        context.shutdown.stop_time_is_over().await;
-        sleep(RELEASE_RESERVE).await;
-    };
+    let given_up = context.shutdown.reserve_is_over(RELEASE_RESERVE);
     let released = lease.release(keep, given_up);
     if let Err(error) = released.await {
         tracing::warn!(%error, "the lock could not be given up; it dies by itself");

@@ -40,6 +40,7 @@ pub(super) fn finish(
         reason,
         archive: Some(dumped.archive.clone()),
         workload_exit_code,
+        comparison: None,
     }
 }
 
@@ -64,6 +65,7 @@ pub(super) fn finish_later(context: &Context, stopped: &Stopped, dumped: &Dumped
         reason: format!("what comes after the dump is not done yet; {completeness}"),
         archive: Some(dumped.archive.clone()),
         workload_exit_code: stopped.workload_exit_code,
+        comparison: None,
     }
 }
 
@@ -116,6 +118,8 @@ pub(super) fn manifest(
         archive: dumped.archive,
         report: None,
         no_report: None,
+        comparison: None,
+        not_compared: None,
         fallback_reason: target.fallback_reason.clone(),
         phases,
         vmi_latencies: stopped.vmi_latencies.clone(),

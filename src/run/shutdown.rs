@@ -3,6 +3,7 @@
 //! It aborts nothing. It ends waits, and sets the times by which the stop and the dump are over.
 
 use std::future::pending;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -75,6 +76,12 @@ impl Shutdown {
     /// Resolves when the stop has to be given up; a second signal does not change that.
     pub(super) async fn stop_time_is_over(&self) {
         sleep_until(self.requested().await.stop_until).await;
+    }
+
+    /// Resolves when what is undone of a run that was told to stop has had its time: so much of the grace, once the stop
+    /// is given up.
+    pub(super) async fn reserve_is_over(&self, reserve: Duration) {
+        sleep_until(self.requested().await.stop_until + reserve).await;
     }
 
     /// Resolves when something that can wait has had its share of the time that the stop of a run which was told to

@@ -1,5 +1,7 @@
 //! Pods that are far from the others.
 
+use super::statistics::{NORMAL_BY_MEDIAN_DEVIATION, median};
+
 /// The rule by which a pod is an outlier, for whoever reads of one.
 pub const OUTLIER_RULE: &str = "A pod is an outlier if its value is farther from the median of its component's pods than 3.5 \
      times their median absolute deviation (times 1.4826), and farther than a quarter of that median; of three pods \
@@ -7,9 +9,6 @@ pub const OUTLIER_RULE: &str = "A pod is an outlier if its value is farther from
 
 /// How many scaled deviations an outlier is from the median (Iglewicz and Hoaglin, 1993).
 const DEVIATIONS: f64 = 3.5;
-
-/// What makes a median absolute deviation comparable with a standard deviation.
-const SCALE: f64 = 1.4826;
 
 /// The share of the median that an outlier is from it, so that pods which are almost alike have none.
 const LEAST_SHARE: f64 = 0.25;
@@ -23,23 +22,12 @@ pub fn outliers(values: &[i64]) -> Vec<bool> {
         return vec![false; values.len()];
     }
     let values: Vec<_> = values.iter().map(|value| *value as f64).collect();
-    let middle = median(values.clone());
+    let middle = median(&values).unwrap_or_default();
     let distances: Vec<_> = values.iter().map(|value| (value - middle).abs()).collect();
-    let deviation = median(distances.clone()) * SCALE;
+    let deviation = median(&distances).unwrap_or_default() * NORMAL_BY_MEDIAN_DEVIATION;
     let least = (deviation * DEVIATIONS).max(middle.abs() * LEAST_SHARE);
     distances
         .into_iter()
         .map(|distance| distance > least)
         .collect()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let at = |index: usize| values.get(index).copied().unwrap_or_default();
-    if values.len() % 2 == 1 {
-        at(middle)
-    } else {
-        f64::midpoint(at(middle.saturating_sub(1)), at(middle))
-    }
 }

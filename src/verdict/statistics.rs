@@ -3,7 +3,7 @@
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// By how much the median of absolute deviations is below the standard deviation of a normal distribution.
-const NORMAL_BY_MEDIAN_DEVIATION: f64 = 1.4826;
+pub(crate) const NORMAL_BY_MEDIAN_DEVIATION: f64 = 1.4826;
 
 /// A run further from the median than so many times the scatter is wild.
 const WILD: f64 = 6.0;
@@ -19,7 +19,8 @@ pub(super) fn mean(numbers: &[f64]) -> Option<f64> {
     (count > 0).then(|| numbers.iter().sum::<f64>() / count as f64)
 }
 
-pub(super) fn median(numbers: &[f64]) -> Option<f64> {
+/// The number in the middle, or between the two that are.
+pub(crate) fn median(numbers: &[f64]) -> Option<f64> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = *sorted.get(sorted.len() / 2)?;

@@ -49,9 +49,23 @@ impl ByRules {
         format!("{kind}+http://{}", self.address)
     }
 
+    /// Its URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// What it got as this kind of server, added up by google/pprof.
     pub(crate) fn totals(&self, kind: &str) -> Value {
-        let url = format!("http://{}/{kind}/totals", self.address);
+        self.ask(&format!("{kind}/totals"))
+    }
+
+    /// The requests that it got as a Pyroscope, in order.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        serde_json::from_value(self.ask("pyroscope/requests")).expect("a list")
+    }
+
+    fn ask(&self, path: &str) -> Value {
+        let url = format!("{}/{path}", self.url());
         let answer = said(Command::new("curl").arg("--silent").arg(url));
         serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"))
     }

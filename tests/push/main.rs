@@ -4,10 +4,12 @@
 //! `cargo e2e` runs it, `cargo test --test push -- WORD…` only the cases with these words in their names.
 
 mod by_rules;
+mod dashboard;
 #[expect(dead_code, reason = "the suite uses the rest of it")]
 #[path = "../suite/harness.rs"]
 mod harness;
 mod pyroscope;
+mod reference_client;
 #[expect(dead_code, reason = "others build examples with it")]
 #[path = "../rig/suite.rs"]
 mod suite;
@@ -29,6 +31,11 @@ fn main() -> std::process::ExitCode {
     let mut suite = Suite::of_arguments();
     suite.on("by the rules", &[], RULED);
     suite.on("pyroscope", &[], TAKING);
+    suite.on(
+        "narrow",
+        &["-ingester.max-global-series-per-tenant=40"],
+        NARROW,
+    );
     // To such a server everything is old.
     suite.on(
         "impatient",
@@ -38,13 +45,28 @@ fn main() -> std::process::ExitCode {
     suite.end()
 }
 
-const RULED: &[Case<ByRules>] = &[(
-    "both servers take all, with and without a baseline",
-    |server| to_the_end(taken_by_both(server)),
-)];
+const RULED: &[Case<ByRules>] = &[
+    (
+        "both servers take all, with and without a baseline",
+        |server| to_the_end(taken_by_both(server)),
+    ),
+    (
+        "a request is the reference client's but for what is better",
+        |server| to_the_end(reference_client::compared(server)),
+    ),
+];
 
-const TAKING: &[Case<Pyroscope>] = &[("a run comes back with the same sums", |server| {
-    to_the_end(same_sums(server))
+const TAKING: &[Case<Pyroscope>] = &[
+    ("a run comes back with the same sums", |server| {
+        to_the_end(same_sums(server))
+    }),
+    ("each query of the dashboard has an answer", |server| {
+        to_the_end(dashboard::answered(server))
+    }),
+];
+
+const NARROW: &[Case<Pyroscope>] = &[("what a limit of series cuts off is sent once", |server| {
+    to_the_end(cut_off(server))
 })];
 
 const IMPATIENT: &[Case<Pyroscope>] =
@@ -132,6 +154,21 @@ async fn same_sums(server: &Pyroscope) {
 
 fn types(totals: &BTreeMap<String, BTreeMap<String, i64>>) -> std::collections::BTreeSet<&String> {
     totals.values().flat_map(BTreeMap::keys).collect()
+}
+
+/// The server stores some of a request, and says no: of that nobody knows what it was.
+async fn cut_off(server: &Pyroscope) {
+    let (place, _standin) = place(server.target()).await;
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let said = kept_push(&place);
+    assert!(said.to_string().contains("series limit exceeded"), "{said}");
+    assert!(said["profiles"]["stored"].as_u64() > Some(0), "{said}");
+    assert!(said["profiles"]["unknown"].as_u64() > Some(0), "{said}");
+    assert!(said["profiles"]["not_sent"].is_null(), "{said}");
+    let pods = place.shipped().manifest.pods.len() as u64;
+    let sent = pods - said["pods_not_reached"].as_u64().unwrap_or(0);
+    assert_eq!(server.pushes(), sent, "each pod once: {said}");
 }
 
 async fn too_old(server: &Pyroscope) {

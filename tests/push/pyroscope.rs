@@ -122,8 +122,21 @@ impl Pyroscope {
         total.parse().expect("a number")
     }
 
+    /// How many pushes it was sent.
+    pub(crate) fn pushes(&self) -> u64 {
+        let metrics = self.get("/metrics");
+        let of_push = |line: &&str| {
+            line.starts_with("pyroscope_request_duration_seconds_count")
+                && line.to_lowercase().contains("pusherservice")
+        };
+        let counts = metrics.lines().filter(of_push);
+        counts
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum()
+    }
+
     /// Asks about the last hour.
-    fn ask(&self, method: &str, mut request: Value) -> Value {
+    pub(crate) fn ask(&self, method: &str, mut request: Value) -> Value {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.expect("a time").as_millis() as u64;
         request["start"] = (now - 3_600_000).into();

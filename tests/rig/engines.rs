@@ -32,7 +32,7 @@ fn upstream() -> PathBuf {
     PROGRAM.get_or_init(build).clone()
 }
 
-fn place(rig: &Rig, components: &str) -> Place {
+pub(crate) fn place(rig: &Rig, components: &str) -> Place {
     rig.turn(true);
     Place::new(rig).with("COMPONENTS", components)
 }

@@ -1,6 +1,7 @@
 //! The gate of a plain KubeVirt object.
 
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -112,4 +113,45 @@ pub(crate) fn reverted(rig: &Rig) {
             .join(format!("profile-{RUN_ID}.json"))
             .exists()
     );
+}
+
+/// What the API server asks before KubeVirt's object is changed, at an address where nobody listens.
+fn webhook_that_is_away() -> serde_json::Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": { "name": "away" },
+        "webhooks": [{
+            "name": "away.example.com",
+            "clientConfig": { "url": "https://127.0.0.1:1/" },
+            "rules": [{
+                "apiGroups": ["kubevirt.io"],
+                "apiVersions": ["*"],
+                "operations": ["UPDATE"],
+                "resources": ["kubevirts"],
+            }],
+            "failurePolicy": "Fail",
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }],
+    })
+}
+
+pub(crate) fn webhook_away(rig: &Rig) {
+    const LONGER_THAN_A_FEW_TRIES: Duration = Duration::from_secs(20);
+    let before = rig.spec();
+    let place = Place::restoring(rig).with("SETTLE", NEVER);
+    let mut run = place.spawn();
+    run.says("profiling is on");
+    rig.apply(&webhook_that_is_away().to_string());
+    place.stop_window();
+    run.says("failed calling webhook");
+    std::thread::sleep(LONGER_THAN_A_FEW_TRIES);
+    assert_eq!(rig.is_on(), Some(true));
+    rig.process("kill", "kube-apiserver");
+    rig.process("start", "kube-apiserver");
+    rig.kubectl(&["delete", "validatingwebhookconfiguration", "away"]);
+    run.end().with(0).said("the gate is as it was");
+    assert_eq!(rig.spec(), before);
+    assert_eq!(rig.record(), None);
 }

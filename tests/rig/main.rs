@@ -3,6 +3,17 @@
 //!
 //! `cargo e2e` runs it, `cargo test --test rig -- WORD…` only the cases with these words in their names.
 
+#[path = "../suite/by_function.rs"]
+mod by_function;
+
+#[expect(dead_code, reason = "the suite uses the rest of it")]
+#[path = "../suite/goldens.rs"]
+mod goldens;
+
+#[expect(dead_code, reason = "the suite uses the rest of it")]
+#[path = "../suite/google_pprof.rs"]
+mod google_pprof;
+
 mod deploy;
 mod dumping;
 mod engines;
@@ -13,6 +24,7 @@ mod lock;
 mod manners;
 mod outage;
 mod place;
+mod report;
 mod rights;
 mod setup;
 mod suite;
@@ -58,6 +70,10 @@ const PLAIN: &[Case] = &[
     ),
     ("one component, by both engines", engines::one_component),
     (
+        "a report's tables are those of go tool pprof",
+        report::tables,
+    ),
+    (
         "off and required: exit 3 with a command that works",
         gate::require,
     ),
@@ -78,6 +94,10 @@ const PLAIN: &[Case] = &[
     (
         "a gate that is closed in mid-window is opened to stop",
         gate::reverted,
+    ),
+    (
+        "a webhook that is away, and a new API server, while the gate is put back",
+        gate::webhook_away,
     ),
     (
         "each right that is taken away is named, and nothing is changed",

@@ -390,3 +390,40 @@ fn no_duration_overflows_a_clock() {
         );
     }
 }
+
+#[test]
+fn a_comparison_needs_numbers_and_an_exit_code_for_it_needs_the_comparison() {
+    let told = |variables: &[(&str, &str)]| {
+        let read = beside_destination(variables);
+        read.expect_err("a fault").faults.join("\n")
+    };
+    let alone = told(&[("PROFILER_COMPARE", "true")]);
+    let words = "PROFILER_COMPARE: without PROFILER_BASELINE=true or PROFILER_VMI_LATENCY=true";
+    assert!(alone.starts_with(words), "{alone}");
+    let fail = ("PROFILER_FAIL_ON_REGRESSION", "true");
+    let without = told(&[fail]);
+    assert_eq!(
+        without,
+        "PROFILER_FAIL_ON_REGRESSION: it needs PROFILER_COMPARE=true"
+    );
+    for with in [
+        ("PROFILER_BASELINE", "true"),
+        ("PROFILER_VMI_LATENCY", "true"),
+        ("PROFILER_UNTIL_VMIS_RUNNING", "3"),
+    ] {
+        let config = beside_destination(&[("PROFILER_COMPARE", "true"), with, fail]);
+        let compare = config.expect("a configuration").compare;
+        assert!(
+            compare.expect("it is compared").fail_on_regression,
+            "{with:?}"
+        );
+    }
+    let off = [
+        ("PROFILER_COMPARE", "false"),
+        ("PROFILER_FAIL_ON_REGRESSION", "false"),
+    ];
+    assert_eq!(
+        beside_destination(&off).expect("a configuration").compare,
+        None
+    );
+}

@@ -76,6 +76,30 @@ async fn a_manifest_that_is_refused_opens_the_gate_once_more() {
     assert_eq!(standin.starts(), 1);
 }
 
+/// By then the destination has a manifest of the same archive, which nobody can bring up to date.
+#[tokio::test]
+async fn a_last_manifest_that_is_refused_takes_the_run_to_the_fallback_too() {
+    let options = Options {
+        gate: false,
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let (before, bucket) = (standin.configuration(), bucket().await);
+    bucket.fault(Fault::always("PUT", ".json", denied()).after(1));
+    let place = or_directory(&bucket, &standin).with("PROFILER_FEATURE_GATE", "enable-and-restore");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.exit_code, 0, "{}", manifest.reason);
+    assert!(manifest.fallback_reason.is_some());
+    assert_eq!(standin.configuration(), before);
+    // What is there for good is found before what is not.
+    let again = place.run().await;
+    assert_eq!(again.code, 0, "{}", again.log);
+    assert!(again.log.contains("already there"), "{}", again.log);
+    assert_eq!(standin.starts(), 1);
+}
+
 #[tokio::test]
 async fn where_the_fallback_fails_too_both_are_named_and_nothing_is_lost() {
     let (standin, bucket) = (large().await, bucket().await);

@@ -61,9 +61,14 @@ impl Said {
     }
 }
 
-/// What `go tool pprof -raw` says.
+/// What `go tool pprof -raw` says of a golden profile.
 pub(crate) fn raw(name: &str) -> Said {
     let text = String::from_utf8(golden(&format!("{name}.raw"))).expect("UTF-8");
+    said(&text)
+}
+
+/// What it says in this text.
+pub(crate) fn said(text: &str) -> Said {
     let (head, rest) = text.split_once("Samples:\n").expect("samples");
     let (samples, rest) = rest.split_once("Locations\n").expect("locations");
     let (locations, _) = rest.split_once("Mappings\n").expect("mappings");

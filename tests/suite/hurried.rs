@@ -13,10 +13,10 @@ use cluster_profiler_job::proxy::Proxies;
 use rustix::process::Signal;
 use standin::{RouteAnswer, RouteFault, Times};
 
-use crate::harness::{Place, RUN_ID, send, standin};
+use crate::harness::{Place, RUN_ID, send, standin, until};
 use crate::lock::{killed, long_and_restoring, off, record};
 use crate::patience::{run, window_is_open};
-use crate::s3::{assert_shipped, bucket, into};
+use crate::s3::{assert_shipped, at, bucket, into};
 
 /// A list of unfinished uploads that is never answered, and a fallback that never says what it has.
 #[tokio::test]
@@ -78,6 +78,8 @@ async fn for_the_pods_that_a_dead_attempt_left() {
         signals.send(ExitCode::Terminated).await.expect("it runs");
     });
     assert_eq!(code.await, ExitCode::Terminated);
+    // How the pods are does not matter to a stop, and there may be no other attempt.
+    assert!(standin.profiling().is_empty());
     let left = record(&standin).expect("a record");
     assert_eq!(
         (&left["run_id"], &left["stage"]),
@@ -88,6 +90,32 @@ async fn for_the_pods_that_a_dead_attempt_left() {
     let manifest = place.shipped().manifest;
     assert!(manifest.pods.iter().all(|pod| pod.state == State::Complete));
     assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
+
+/// A bucket that takes nothing takes no time of the gate: neither where the archive is sent, nor where its manifest is.
+#[tokio::test]
+async fn for_a_destination_longer_than_the_gate_needs() {
+    for ending in ["tar.gz", ".json"] {
+        let (standin, bucket) = (off().await, bucket().await);
+        let before = standin.configuration();
+        bucket.fault(BucketFault::always("PUT", ending, Answer::Hangs));
+        let place = at(&bucket, long_and_restoring(&standin)).with("PROFILER_GRACE", "12s");
+        let child = place.spawn();
+        window_is_open(&place).await;
+        assert_eq!(place.run_with(&["stop"]).await.code, 0);
+        let is_sent = |seen: &bucket::Seen| {
+            seen.method == "PUT"
+                && seen
+                    .target
+                    .contains(&format!("test-run.{}", ending.trim_start_matches('.')))
+        };
+        until("what is sent", || bucket.seen().iter().any(is_sent)).await;
+        send(&child, Signal::TERM);
+        let ended = place.ended(child).await;
+        assert_eq!(ended.code, 143, "{ending}: {}", ended.log);
+        assert_eq!(standin.configuration(), before, "{ending}: {}", ended.log);
+        assert_eq!(bucket.uploads(), 0, "{ending}");
+    }
 }
 
 /// By a clock that goes on by itself where nothing is done: an API server that never answers takes a stop no longer

@@ -3,10 +3,11 @@
 
 use cluster_profiler_job::cluster::lease::{Journal, StartedPod};
 use cluster_profiler_job::outcome::ExitCode;
+use rustix::process::Signal;
 use standin::{RouteAnswer, RouteFault, Standin, Times};
 
 use crate::confirmed_stop::answered;
-use crate::harness::{Ended, Place};
+use crate::harness::{Ended, Place, send};
 use crate::lock::{LEASE, killed, long_and_restoring, off, record, run};
 use crate::patience::window_is_open;
 
@@ -85,6 +86,36 @@ async fn a_pod_that_comes_back_after_the_next_runs_stop_is_stopped_by_another() 
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(standin.profiling().is_empty() && !gate(&standin));
     assert_eq!(record(&standin), None);
+}
+
+/// It asks how that pod is, and is not answered, when it is told to stop.
+#[tokio::test]
+async fn a_run_that_asks_how_it_is_ends_when_it_is_told_to() {
+    let (reference, _) = left().await;
+    let before = reference.requests().len();
+    assert_eq!(another(&reference, "second").run().await.code, 5);
+    let requests = reference.requests().split_off(before);
+    let started = requests.iter();
+    let started = started.take_while(|seen| !seen.path.ends_with("/start-cluster-profiler"));
+    let lists = started.filter(|seen| seen.path.ends_with("/pods")).count();
+
+    let (standin, pod) = left().await;
+    let hangs = RouteFault::new("/pods", RouteAnswer::Hang, Times::Only(lists));
+    standin.route_fault(hangs);
+    let from = standin.arrived("pods");
+    let place = another(&standin, "second").with("PROFILER_GRACE", "6s");
+    let child = place.spawn();
+    standin
+        .wait_until(|state| state.arrived("pods") == from + lists)
+        .await;
+    let away = RouteFault::new("/pods", RouteAnswer::Status(503), Times::Always);
+    standin.route_fault(away);
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert_eq!(standin.starts(), 1);
+    assert!(standin.profiling().contains(&pod) && gate(&standin));
+    assert!(record(&standin).is_some(), "{}", ended.log);
 }
 
 #[tokio::test]

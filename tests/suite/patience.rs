@@ -390,6 +390,31 @@ async fn an_api_server_that_stays_away_in_mid_dump_ends_the_run_for_a_retry() {
     assert_eq!(standin.starts(), 1);
 }
 
+/// How the pods are does not matter to a stop. Their window ends with it, whenever the next attempt comes.
+#[tokio::test]
+async fn pods_that_cannot_be_listed_are_stopped_and_the_end_of_their_window_is_noted() {
+    let standin = standin().await;
+    let place = Place::new(&standin).with("PROFILER_SETTLE", "1h");
+    crate::lock::killed(&standin, &place).await;
+    let away = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new("/pods", away, Times::Always));
+    let (_signals, receiver) = mpsc::channel(1);
+    let limits = Limits {
+        outage: Duration::from_millis(100),
+        ..limits()
+    };
+    let code = run_with(place.variables(), receiver, limits, configured).await;
+    assert_eq!(code, ExitCode::Retry);
+    assert!(standin.profiling().is_empty());
+    let ended = record(&standin).expect("a record")["stopped"].clone();
+    assert!(ended.is_string(), "{ended}");
+    standin.clear_faults();
+    assert_eq!(run(&place, async |_signals| {}).await, ExitCode::Complete);
+    let stopped = place.shipped().manifest.window.stop;
+    assert_eq!(ended, stopped.to_string());
+    assert_eq!((standin.starts(), record(&standin)), (1, None));
+}
+
 /// The dump works meanwhile, and would bring no cpu profile.
 #[tokio::test]
 async fn the_stop_of_a_run_that_is_told_to_goes_before_its_dump() {

@@ -223,6 +223,13 @@ async fn a_name_of_100_mb_takes_no_memory_and_is_cut() {
     assert_eq!(refused[0].name, format!("{:x<100}…", ""));
     let longest = ended.log.lines().map(str::len).max();
     assert!(longest < Some(4096), "{longest:?}");
+    let (_, short) = with_files(&["x".to_owned()]).await;
+    let peak = |shipped: &Shipped| shipped.manifest.peak_memory_bytes.expect("Linux tells it");
+    let (with, without) = (peak(&shipped), peak(&short));
+    assert!(
+        with < without + (8 << 20),
+        "{with} bytes, and {without} with a short name"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! PROFILER_PUSH: a run that is shipped is pushed, and whatever becomes of that is a warning.
 
+use bucket::{Answer as BucketAnswer, Fault};
 use rustix::process::Signal;
 use standin::Standin;
 
@@ -7,6 +8,7 @@ use crate::harness::{Place, RUN_ID, send, until};
 use crate::lock::holder;
 use crate::push_command::{expected, kept_push};
 use crate::push_server::{Answer, PushServer};
+use crate::s3::{bucket, into};
 
 async fn standin() -> Standin {
     Standin::start(standin::Options::default())
@@ -57,6 +59,22 @@ async fn a_push_begins_once_all_is_done_and_a_signal_ends_it_first() {
     assert!(said["profiles"]["stored"].as_u64() > Some(0), "{said}");
     assert!(said["profiles"]["unknown"].as_u64() > Some(0), "{said}");
     assert!(said["pods_not_reached"].as_u64() > Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_the_look_for_an_earlier_push_too() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    bucket.fault(Fault::always("GET", "push.json", BucketAnswer::Hangs));
+    let server = PushServer::start([]).await;
+    let place = into(&bucket, &standin).with("PROFILER_PUSH", server.target("pyroscope"));
+    let child = place.spawn();
+    let is_looked_for =
+        |seen: &bucket::Seen| seen.method == "GET" && seen.target.contains("push.json");
+    until("the look", || bucket.seen().iter().any(is_looked_for)).await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "the run was whole: {}", ended.log);
+    assert!(server.received().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,17 +1,20 @@
 //! A server that profiles are pushed to: it answers as it is told, and keeps what it got.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cluster_profiler_job::pprof::{Header, ProfileReader};
+use flate2::read::MultiGzDecoder;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// What is done with a request.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub(crate) enum Answer {
     Cut,
     /// The connection ends.
     Vanish,
+    /// The same, and there will be no other.
+    Gone,
 }
 
 impl Answer {
@@ -51,12 +56,17 @@ pub(crate) struct Profile {
     pub(crate) samples: usize,
     /// Labels of its samples.
     pub(crate) sample_labels: usize,
+    /// Its size, unpacked.
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     answers: VecDeque<Answer>,
     received: Vec<Received>,
+    /// That there are to be no more connections, and that there can be none.
+    leaving: Arc<Notify>,
+    gone: Arc<Notify>,
 }
 
 /// The server; it ends with this value.
@@ -69,17 +79,55 @@ pub(crate) struct PushServer {
 impl PushServer {
     /// A server that answers so, and then that all is stored.
     pub(crate) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::start_with(answers, None).await
+    }
+
+    /// The same by TLS, and the certificate of the authority that a client has to trust.
+    pub(crate) async fn start_tls(answers: impl IntoIterator<Item = Answer>) -> (Self, String) {
+        let identity = standin::tls::identity().expect("an identity");
+        let mut config = (*identity.config).clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let server = Self::start_with(answers, Some(acceptor)).await;
+        (server, identity.ca_pem)
+    }
+
+    async fn start_with(
+        answers: impl IntoIterator<Item = Answer>,
+        acceptor: Option<TlsAcceptor>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State {
             answers: answers.into_iter().collect(),
-            received: Vec::new(),
+            ..State::default()
         }));
         let shared = Arc::clone(&state);
+        let (leaving, gone) = {
+            let state = shared.lock().expect("a lock");
+            (Arc::clone(&state.leaving), Arc::clone(&state.gone))
+        };
         let serving = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+            loop {
+                let stream = tokio::select! {
+                    accepted = listener.accept() => accepted.expect("a connection").0,
+                    () = leaving.notified() => break,
+                };
+                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    match acceptor {
+                        None => serve(stream, shared).await,
+                        // Who does not trust it hangs up.
+                        Some(acceptor) => {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                serve(stream, shared).await;
+                            }
+                        }
+                    }
+                });
             }
+            drop(listener);
+            gone.notify_one();
         });
         Self {
             address,
@@ -133,6 +181,9 @@ fn profile(series: &Value) -> Profile {
     assert_eq!(samples.len(), 1);
     let content = text(&samples[0]["rawProfile"]);
     let content = BASE64_STANDARD.decode(content).expect("base64");
+    let mut unpacked = Vec::new();
+    let unpacking = MultiGzDecoder::new(&*content).read_to_end(&mut unpacked);
+    unpacking.expect("a whole profile");
     let mut read = ProfileReader::open(Cursor::new(content)).expect("a profile");
     let (mut count, mut sample_labels) = (0, 0);
     let visited = read.each_sample(|sample| {
@@ -147,10 +198,11 @@ fn profile(series: &Value) -> Profile {
         header: read.header().clone(),
         samples: count,
         sample_labels,
+        bytes: unpacked.len(),
     }
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex<State>>) {
     while let Some(received) = request(&mut stream).await {
         let answer = {
             let mut state = state.lock().expect("a lock");
@@ -166,6 +218,15 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             Answer::Silence => std::future::pending().await,
             Answer::Cut => "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned(),
             Answer::Vanish => return,
+            Answer::Gone => {
+                let gone = {
+                    let state = state.lock().expect("a lock");
+                    state.leaving.notify_one();
+                    Arc::clone(&state.gone)
+                };
+                gone.notified().await;
+                return;
+            }
         };
         let written = stream.write_all(text.as_bytes()).await;
         if written.is_err() || text.ends_with("\r\n\r\n{") {
@@ -175,7 +236,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
 }
 
 /// Reads a request; `None` at the connection's end.
-async fn request(stream: &mut TcpStream) -> Option<Received> {
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);

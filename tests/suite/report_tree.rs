@@ -1,117 +1,91 @@
 //! What a report adds up by function is what `go tool pprof` says of the same profiles.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 
 use cluster_profiler_job::pprof::ProfileReader;
-use cluster_profiler_job::report::{Tree, tree};
+use cluster_profiler_job::report::{MergedTree, Tree, tree};
 use standin::KINDS;
 
+use crate::by_function::assert_is;
 use crate::goldens::packed;
-use crate::google_pprof::{Said, raw};
+use crate::google_pprof::raw;
+use crate::made_runs::profile;
 
-/// The functions of a stack from the outermost.
-type Stack = Vec<String>;
+fn open(name: &str) -> ProfileReader<Cursor<Vec<u8>>> {
+    ProfileReader::open(Cursor::new(packed(name))).expect("a profile")
+}
 
 fn read(name: &str) -> Tree {
-    let mut profile = ProfileReader::open(Cursor::new(packed(name))).expect("a profile");
-    tree(&mut profile).expect("samples")
-}
-
-/// What pprof says, by function.
-fn by_function(said: &Said) -> BTreeMap<Stack, Vec<i64>> {
-    let mut stacks = BTreeMap::<Stack, Vec<i64>>::new();
-    for ((frames, _), values) in &said.samples {
-        let function = |frame: &String| {
-            let (address, rest) = frame.split_once(' ').expect("an address");
-            let (function, _) = rest.rsplit_once(' ').expect("a place");
-            if function.is_empty() {
-                let address = u64::from_str_radix(&address[2..], 16).expect("a number");
-                return format!("{address:016x}");
-            }
-            function.to_owned()
-        };
-        let sums = stacks.entry(frames.iter().rev().map(function).collect());
-        let sums = sums.or_insert_with(|| vec![0; values.len()]);
-        sums.iter_mut()
-            .zip(values)
-            .for_each(|(sum, value)| *sum += value);
-    }
-    stacks.retain(|_, values| values.iter().any(|value| *value != 0));
-    stacks
-}
-
-/// What a tree says of the same.
-fn stacks(tree: &Tree) -> BTreeMap<Stack, Vec<i64>> {
-    let own: Vec<_> = (0..tree.types().len())
-        .map(|value| tree.own(value))
-        .collect();
-    let mut paths: Vec<Stack> = Vec::new();
-    let mut stacks = BTreeMap::new();
-    for (index, node) in tree.nodes().iter().enumerate() {
-        let mut path = Vec::new();
-        if index > 0 {
-            path.clone_from(&paths[node.caller as usize]);
-            path.push(tree.name(node.name).to_owned());
-        }
-        let values: Vec<_> = own.iter().map(|own| own[index]).collect();
-        if values.iter().any(|value| *value != 0) {
-            stacks.insert(path.clone(), values);
-        }
-        paths.push(path);
-    }
-    stacks
-}
-
-/// A function's own and cumulative value, as `-top` has them: a stack in which it recurs counts once.
-fn top(stacks: &BTreeMap<Stack, Vec<i64>>, value: usize) -> BTreeMap<&str, (i64, i64)> {
-    let mut top = BTreeMap::<_, (i64, i64)>::new();
-    for (stack, values) in stacks {
-        for function in stack.iter().collect::<BTreeSet<_>>() {
-            top.entry(function.as_str()).or_default().1 += values[value];
-        }
-        if let Some(innermost) = stack.last() {
-            top.entry(innermost).or_default().0 += values[value];
-        }
-    }
-    top
+    tree(&mut open(name)).expect("samples")
 }
 
 #[test]
 fn trees_and_tables_are_those_of_pprof() {
     for kind in KINDS {
         let one = |set: &str| read(&format!("{set}/{kind}.pb"));
-        let mut merged = one("small");
-        merged.absorb(&one("large"));
-        for (name, tree) in [
-            ("small", one("small")),
-            ("large", one("large")),
-            ("merged", merged),
-        ] {
-            let said = raw(&format!("{name}/{kind}"));
-            let what = format!("{name}/{kind}");
-            let expected = by_function(&said);
-            assert_eq!(tree.cut(), 0, "{what}");
-            assert_eq!(tree.totals(), said.totals(), "{what}");
-            assert!(stacks(&tree) == expected, "{what}: the stacks differ");
-            for value in 0..tree.types().len() {
-                let rows = tree.top(value, usize::MAX);
-                let rows = rows
-                    .iter()
-                    .map(|row| (row.name.as_str(), (row.own, row.cumulative)));
-                assert!(
-                    rows.collect::<BTreeMap<_, _>>() == top(&expected, value),
-                    "{what}"
-                );
-                let fifty = tree.top(value, 50);
-                let most = top(&expected, value)
-                    .into_values()
-                    .map(|(own, _)| own)
-                    .max();
-                assert_eq!(fifty.first().map(|row| row.own), most, "{what}");
+        let mut merged = MergedTree::new(one("small").types().to_vec());
+        for set in ["small", "large"] {
+            let mut profile = open(&format!("{set}/{kind}.pb"));
+            merged.add(&mut profile).expect("samples");
+            let alone = one(set);
+            assert_eq!(merged.totals_of_last(), alone.totals(), "{set}/{kind}");
+            for value in 0..alone.types().len() {
+                let of_last = merged.top_of_last(value, 10);
+                assert_eq!(of_last, Some(alone.top(value, 10)), "{set}/{kind}");
             }
         }
+        for (name, tree) in [
+            ("small", &one("small")),
+            ("large", &one("large")),
+            ("merged", merged.tree()),
+        ] {
+            let what = format!("{name}/{kind}");
+            assert_is(tree, &raw(&what), &what);
+        }
     }
+}
+
+#[test]
+fn a_profile_that_cannot_be_read_leaves_nothing_in_the_sums() {
+    let functions: Vec<_> = (0..9).map(|at| format!("example.com/x.f{at}")).collect();
+    let open = |stacks: &[[u64; 2]]| {
+        let stacks = stacks.iter().map(|stack| stack.iter().copied());
+        let profile = profile(&functions, stacks);
+        ProfileReader::open(Cursor::new(profile)).expect("tables")
+    };
+    let count = |merged: &MergedTree| (merged.tree().nodes().len(), merged.tree().top(0, 50));
+    let mut first = open(&[[2, 1], [3, 1]]);
+    let mut merged = MergedTree::new(first.header().sample_types.clone());
+    merged.add(&mut first).expect("samples");
+    let before = count(&merged);
+    // Its last sample has a location that is not there.
+    let damaged = merged.add(&mut open(&[[3, 1], [4, 1], [10, 1]]));
+    assert!(
+        damaged
+            .expect_err("it is damaged")
+            .to_string()
+            .contains("location 10")
+    );
+    assert_eq!(count(&merged), before);
+    assert_eq!(merged.totals_of_last(), [0]);
+    merged.add(&mut open(&[[5, 1], [3, 1]])).expect("samples");
+    let mut both = first;
+    let mut expected = MergedTree::new(both.header().sample_types.clone());
+    expected.add(&mut both).expect("samples");
+    expected.add(&mut open(&[[5, 1], [3, 1]])).expect("samples");
+    assert_eq!(count(&merged), count(&expected));
+    assert_eq!(merged.totals_of_last(), [2]);
+}
+
+#[test]
+fn a_function_that_calls_itself_counts_once() {
+    let functions = ["a", "b"].map(str::to_owned);
+    let stacks = [vec![1, 2, 1, 1], vec![1, 1], vec![2, 1, 2]];
+    let stacks = stacks.iter().map(|stack| stack.iter().copied());
+    let mut profile = ProfileReader::open(Cursor::new(profile(&functions, stacks))).expect("it");
+    let rows = tree(&mut profile).expect("samples").top(0, 2);
+    let rows = rows.iter().map(|row| (&*row.name, row.own, row.cumulative));
+    assert_eq!(rows.collect::<Vec<_>>(), [("a", 2, 3), ("b", 1, 2)]);
 }
 
 #[test]

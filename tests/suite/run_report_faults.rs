@@ -1,5 +1,6 @@
 //! What keeps a run from having a page, which costs it nothing else, and pages of several attempts.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::{Manifest, StoredFile};
 use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::run::report_shipping::make;
 use cluster_profiler_job::run::run_with;
 use rustix::process::Signal;
 use standin::Times;
@@ -82,6 +84,26 @@ async fn a_temporary_directory_that_takes_nothing_costs_the_page_alone() {
     assert_eq!(ended.code, 0, "{}", ended.log);
     without_page(&place.out(), "temporary");
     assert_warned(&ended);
+}
+
+/// The run goes on with the reason, as after every other.
+#[tokio::test]
+async fn a_defect_in_what_makes_a_page_is_a_reason_for_none() {
+    let made = make(|page| page.write_all(b"<html>")).await;
+    assert_eq!(made.as_deref(), Ok(&b"<html>"[..]));
+    let defect = make(|_| panic!("a page's defect")).await;
+    let why = defect.expect_err("it panicked");
+    assert!(why.contains("a defect in this program"), "{why}");
+    assert!(why.contains("a page's defect"), "{why}");
+    let endless = make(|page| while_it_can(|| page.write_all(&[b' '; 4096]))).await;
+    let why = endless.expect_err("there is no end");
+    assert!(why.contains("more than 16 MiB"), "{why}");
+}
+
+fn while_it_can(mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        write()?;
+    }
 }
 
 /// The manifest, and so the archive, does not wait for it for longer.

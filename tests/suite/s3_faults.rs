@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use standin::Standin;
 use tokio::process::Child;
 
-use crate::harness::{Place, send};
+use crate::harness::{Place, send, standin};
 use crate::s3::{assert_nothing, assert_says, assert_shipped, bucket, into, key, large};
 
 /// Faults in mid-upload that pass: the data arrive all the same, and whole.
@@ -109,6 +109,19 @@ async fn an_archive_that_was_confirmed_and_cannot_be_looked_at_is_shipped() {
         );
         assert_shipped(&bucket);
     }
+}
+
+/// One that never says how large it is gets no more time than it has for showing what it has.
+#[tokio::test]
+async fn an_archive_that_was_confirmed_and_is_never_told_of_is_shipped() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    // The first one looks for an earlier attempt's.
+    bucket.fault(Fault::always("HEAD", "tar.gz", Answer::Hangs).after(1));
+    let place = into(&bucket, &standin);
+    let ended = place.ended(place.spawn_small_bucket()).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("does not answer"), "{}", ended.log);
+    assert_shipped(&bucket);
 }
 
 /// A server that wants to be left alone for longer than there is patience is not asked again.

@@ -72,7 +72,7 @@ async fn secrets_are_told_to_nobody() {
 }
 
 /// Every file below a directory, as text.
-fn texts(directory: &Path) -> Vec<String> {
+pub(crate) fn texts(directory: &Path) -> Vec<String> {
     let below = |path: PathBuf| match path.is_dir() {
         true => texts(&path),
         false => vec![String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned()],

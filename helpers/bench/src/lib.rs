@@ -1,5 +1,7 @@
 //! The real binary, built and run against a stand-in control plane.
 
+mod push;
+
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,7 +14,9 @@ use cluster_profiler_job::pprof::Kind;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use standin::{Options, Standin, VmScript};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+
+pub use push::PushServer;
 
 /// The repository's root.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -98,8 +102,18 @@ pub async fn build(build: Build) -> Result<PathBuf> {
     path.context("cargo did not say where the binary is")
 }
 
-/// Runs the binary once against a stand-in, into a place that must not have the run yet, and returns the
-/// manifest. The log goes where ours goes.
+/// What a run left.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its manifest.
+    pub manifest: Value,
+    /// The most memory that it had, in bytes.
+    pub peak: u64,
+    /// How long it went on once its manifest was written.
+    pub after_manifest: Duration,
+}
+
+/// Runs the binary once against a stand-in, into a place that must not have the run yet. The log goes where ours goes.
 ///
 /// # Errors
 /// It did not exit with 0.
@@ -109,7 +123,7 @@ pub async fn run(
     settle: Duration,
     settings: &[(&str, &str)],
     options: Options,
-) -> Result<Value> {
+) -> Result<Ran> {
     let standin = Standin::start(options).await?;
     run_against(&standin, binary, place, settle, settings).await
 }
@@ -124,11 +138,11 @@ pub async fn run_against(
     place: &Place,
     settle: Duration,
     settings: &[(&str, &str)],
-) -> Result<Value> {
+) -> Result<Ran> {
     let scratch = tempfile::tempdir()?;
     let kubeconfig = scratch.path().join("kubeconfig");
     standin.write_kubeconfig(&kubeconfig)?;
-    let status = Command::new(binary)
+    let child = Command::new(binary)
         .envs(place.environment(scratch.path())?)
         .env("KUBECONFIG", kubeconfig)
         .env("TMPDIR", scratch.path())
@@ -136,11 +150,38 @@ pub async fn run_against(
         .env("PROFILER_SETTLE", format!("{}ms", settle.as_millis()))
         .env("PROFILER_LOG", "text")
         .envs(settings.iter().copied())
-        .status()
-        .await?;
-    ensure!(status.success(), "the run ended with {status}");
-    let manifest = std::fs::read(place.path(&format!("profile-{RUN_ID}.json")))?;
-    Ok(serde_json::from_slice(&manifest)?)
+        .spawn()?;
+    let peak = ended(child).await?;
+    let path = place.path(&format!("profile-{RUN_ID}.json"));
+    let after_manifest = std::fs::metadata(&path)?.modified()?.elapsed()?;
+    let manifest: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    Ok(Ran {
+        manifest,
+        peak,
+        after_manifest,
+    })
+}
+
+/// Waits for a process, and gives the most memory that it had, in bytes: its manifest says so before the push.
+async fn ended(mut child: Child) -> Result<u64> {
+    const EVERY: Duration = Duration::from_millis(10);
+    let status_file = format!("/proc/{}/status", child.id().context("a process")?);
+    let mut peak = 0;
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let status = status?;
+                ensure!(status.success(), "the run ended with {status}");
+                return Ok(peak);
+            }
+            () = tokio::time::sleep(EVERY) => {
+                let text = std::fs::read_to_string(&status_file).unwrap_or_default();
+                let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+                let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+                peak = peak.max(kibibytes.unwrap_or_default() * 1024);
+            }
+        }
+    }
 }
 
 /// The same, beside a workload: virtual machines that are created once the window is open, which ends when all of them
@@ -155,7 +196,7 @@ pub async fn run_beside_vms(
     settle: Duration,
     settings: &[(&str, &str)],
     vms: VmScript,
-) -> Result<Value> {
+) -> Result<Ran> {
     let scratch = tempfile::tempdir()?;
     let ready = scratch.path().join("ready");
     let (until, ready_file) = (vms.count.to_string(), ready.display().to_string());
@@ -173,7 +214,7 @@ pub async fn run_beside_vms(
         std::future::pending::<Infallible>().await
     };
     tokio::select! {
-        manifest = run_against(standin, binary, place, settle, &settings) => manifest,
+        ran = run_against(standin, binary, place, settle, &settings) => ran,
         never = workload => match never {},
     }
 }

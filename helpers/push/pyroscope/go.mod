@@ -268,4 +268,7 @@ replace (
 
 require github.com/grafana/pyroscope v1.8.0
 
-tool github.com/grafana/pyroscope/cmd/pyroscope
+tool (
+	github.com/grafana/pyroscope/cmd/profilecli
+	github.com/grafana/pyroscope/cmd/pyroscope
+)

@@ -43,10 +43,16 @@ func (s *store) add(labels map[string]string, p *profile.Profile) {
 }
 
 // pyroscope is the service whose stubs are Pyroscope's own.
-type pyroscope struct{ store }
+type pyroscope struct {
+	store
+	requests
+}
 
 // Push stores what it can, and names what it cannot, as Pyroscope 2 does.
 func (s *pyroscope) Push(_ context.Context, request *connect.Request[pushv1.PushRequest]) (*connect.Response[pushv1.PushResponse], error) {
+	if err := s.requests.add(request); err != nil {
+		return nil, connect.NewError(connect.CodeInvalidArgument, err)
+	}
 	size := 0
 	for _, series := range request.Msg.Series {
 		for _, sample := range series.Samples {
@@ -89,7 +95,7 @@ func (s *pyroscope) pushSeries(series *pushv1.RawProfileSeries) error {
 		if err != nil {
 			return err
 		}
-		s.add(labels, p)
+		s.store.add(labels, p)
 	}
 	return nil
 }
@@ -145,12 +151,16 @@ func (s *store) serveTotals(w http.ResponseWriter, _ *http.Request) {
 }
 
 func main() {
-	ofPyroscope := &pyroscope{store{totals: map[string]map[string]int64{}}}
-	ofParca := &parca{store{totals: map[string]map[string]int64{}}}
+	ofPyroscope := &pyroscope{
+		store:    store{totals: map[string]map[string]int64{}},
+		requests: requests{all: []seen{}},
+	}
+	ofParca := &parca{store: store{totals: map[string]map[string]int64{}}}
 	mux := http.NewServeMux()
 	mux.Handle(pushv1connect.NewPusherServiceHandler(ofPyroscope))
 	mux.Handle("POST /api/profiles/writeraw", ofParca)
 	mux.HandleFunc("GET /pyroscope/totals", ofPyroscope.serveTotals)
+	mux.Handle("GET /pyroscope/requests", &ofPyroscope.requests)
 	mux.HandleFunc("GET /parca/totals", ofParca.serveTotals)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -101,10 +101,26 @@ func checkedPyroscopeProfile(sample *pushv1.RawSample, labels map[string]string)
 	return p, nil
 }
 
-// checkParcaProfile checks that a profile has a time, and that it is a difference where it has a length.
+// checkParcaProfile checks that a profile has a time, that it is a difference where it has a length, and that what it
+// numbers is in order.
 func checkParcaProfile(p *profile.Profile) error {
 	if p.TimeNanos == 0 {
 		return errors.New("it has no time")
+	}
+	for i, mapping := range p.Mapping {
+		if mapping.ID != uint64(i+1) {
+			return errors.New("mapping id is not sequential")
+		}
+	}
+	for i, function := range p.Function {
+		if function.ID != uint64(i+1) {
+			return errors.New("function id is not sequential")
+		}
+	}
+	for i, location := range p.Location {
+		if location.ID != uint64(i+1) {
+			return errors.New("location id is not sequential")
+		}
 	}
 	for _, of := range p.SampleType {
 		isSnapshot := of.Type == "inuse_space" || of.Type == "goroutine" || of.Type == "threadcreate"

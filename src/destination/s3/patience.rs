@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error::RequestError;
 use super::objects::{Mark, Objects};
@@ -119,8 +119,8 @@ pub(super) async fn until_it_appears<F: Future<Output = Result<(), RequestError>
 }
 
 /// Checks that the object has as many bytes as were sent. A server that confirmed it may be some time in
-/// showing it, or show an earlier one meanwhile. If it does not answer, or the account may not ask, the server is
-/// believed.
+/// showing it, or show an earlier one meanwhile. If it does not answer in that time, or the account may not ask, the
+/// server is believed.
 pub(super) async fn check(
     objects: &Objects,
     key: &str,
@@ -136,10 +136,14 @@ pub(super) async fn check(
         }
     };
     loop {
-        let head = match patiently(objects, look).await {
-            Ok(Ok(head)) => head,
-            Ok(Err(error)) | Err(error) => {
+        let head = match timeout_at(end, patiently(objects, look)).await {
+            Ok(Ok(Ok(head))) => head,
+            Ok(Ok(Err(error)) | Err(error)) => {
                 tracing::warn!(%error, "the archive's size is not checked");
+                return Ok(());
+            }
+            Err(_) => {
+                tracing::warn!("the archive's size is not checked: the bucket does not answer");
                 return Ok(());
             }
         };

@@ -37,12 +37,7 @@ impl<'a> Sample<'a> {
     /// The frames of the stack from the innermost, inlined ones too.
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> {
         let locations = self.locations.iter();
-        locations.flat_map(|location| self.frames_of(*location))
-    }
-
-    /// The frames of one of its locations, from the innermost.
-    pub fn frames_of(&self, location: u32) -> impl Iterator<Item = Frame<'a>> + use<'a> {
-        self.tables.frames(location)
+        locations.flat_map(|location| self.tables.frames(*location))
     }
 
     /// The labels, in the order in which they stand in the sample.
@@ -67,7 +62,7 @@ impl<'a> Sample<'a> {
     }
 
     /// The locations from the innermost. A number means the same location in every sample of the profile.
-    pub fn locations(&self) -> &'a [u32] {
+    pub(crate) fn locations(&self) -> &'a [u32] {
         self.locations
     }
 

@@ -12,7 +12,7 @@ use crate::report::lead::Lead;
 use crate::report::top::TopRow;
 use crate::report::tree::Tree;
 
-use super::fold::{self, Folded, fold};
+use super::frames::{self, Frames, frames};
 use super::profiles;
 use super::text::{Origin, quoted, shown};
 
@@ -42,7 +42,7 @@ impl Budget {
             4000, 2800, 2000, 1400, 1000, 700, 500, 350, 250, 180, 120, 80,
         ];
         let budget = self.any + self.pod * pods;
-        let frames: Vec<_> = graphs.map(|of| fold::frames(of.tree, of.value)).collect();
+        let frames: Vec<_> = graphs.map(|of| frames::count(of.tree, of.value)).collect();
         let all = |most: usize| {
             frames
                 .iter()
@@ -166,15 +166,15 @@ impl Names {
         top: &[TopRow],
         rows: usize,
     ) -> Graph<'a> {
-        let folded = fold(tree, of.shown, most);
-        let names = self.of_frames(&folded);
-        let frames = folded.frames.iter();
+        let frames = frames(tree, of.shown, most);
+        let names = self.of_frames(&frames);
+        let all = frames.all.iter();
         Graph {
-            share: folded.share,
+            share: frames.share,
             cut: tree.cut(),
             names,
-            depths: frames.clone().map(|frame| frame.depth).collect(),
-            own: frames.map(|frame| frame.own).collect(),
+            depths: all.clone().map(|frame| frame.depth).collect(),
+            own: all.map(|frame| frame.own).collect(),
             ..self.table(of, top, rows)
         }
     }
@@ -204,10 +204,10 @@ impl Names {
         }
     }
 
-    fn of_frames(&mut self, folded: &Folded<'_>) -> Vec<usize> {
-        let frames = folded.frames.iter();
-        let names = frames.map(|frame| {
-            let name = folded.name(frame);
+    fn of_frames(&mut self, frames: &Frames<'_>) -> Vec<usize> {
+        let all = frames.all.iter();
+        let names = all.map(|frame| {
+            let name = frames.name(frame);
             if frame.is_function() {
                 self.function(&name)
             } else {

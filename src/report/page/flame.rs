@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::fold::{Folded, Frame};
+use super::frames::{Frame, Frames};
 use super::text::{Origin, short, shown};
 use crate::report::units::{self, Unit};
 
@@ -18,24 +18,24 @@ struct Placed<'a> {
     begin: i64,
 }
 
-/// The flame graph of a folded tree, for those who cannot run the page's script.
-pub(super) fn flame(folded: &Folded<'_>, unit: Unit, label: &str) -> Markup {
-    let whole = folded.whole();
-    let placed = place(folded);
+/// A flame graph, for those who cannot run the page's script.
+pub(super) fn flame(frames: &Frames<'_>, unit: Unit, label: &str) -> Markup {
+    let whole = frames.whole();
+    let placed = place(frames);
     let rows = placed.iter().map(|of| of.frame.depth + 1).max();
     let height = rows.unwrap_or_default() * ROW;
     html! {
         svg.flame width="100%" height=(height) role="img" aria-label=(label) {
-            @for of in placed.iter().filter(|of| of.frame.width > 0) { (box_of(folded, of, whole, unit)) }
+            @for of in placed.iter().filter(|of| of.frame.width > 0) { (box_of(frames, of, whole, unit)) }
         }
     }
 }
 
-fn place<'a>(folded: &'a Folded<'_>) -> Vec<Placed<'a>> {
+fn place<'a>(frames: &'a Frames<'_>) -> Vec<Placed<'a>> {
     // Where the next frame of each depth begins.
     let mut next = vec![0_i64];
-    let mut placed = Vec::with_capacity(folded.frames.len());
-    for frame in &folded.frames {
+    let mut placed = Vec::with_capacity(frames.all.len());
+    for frame in &frames.all {
         let depth = frame.depth as usize;
         let begin = next.get(depth).copied().unwrap_or_default();
         next.truncate(depth);
@@ -46,24 +46,24 @@ fn place<'a>(folded: &'a Folded<'_>) -> Vec<Placed<'a>> {
     placed
 }
 
-fn box_of(folded: &Folded<'_>, of: &Placed<'_>, whole: i64, unit: Unit) -> Markup {
+fn box_of(frames: &Frames<'_>, of: &Placed<'_>, whole: i64, unit: Unit) -> Markup {
     let frame = of.frame;
-    let name = shown(&folded.name(frame));
+    let name = shown(&frames.name(frame));
     let part = |value: i64| format!("{:.2}%", 100.0 * value as f64 / whole as f64);
     let is_named = frame.width as f64 >= whole as f64 * NAMED;
     html! {
         svg x=(part(of.begin)) y=(frame.depth * ROW) width=(part(frame.width)) height=(ROW - 1) {
             title { (name) ": " (unit.show(frame.cumulative)) ", " (units::percent(frame.cumulative as f64, whole as f64)) }
-            rect.(format!("o{}", origin(folded, frame).digit())) width="100%" height="100%" {}
+            rect.(format!("o{}", origin(frames, frame).digit())) width="100%" height="100%" {}
             @if is_named { text x="4" y="13" { (short(&name)) } }
         }
     }
 }
 
 /// Whose code a frame is.
-pub(super) fn origin(folded: &Folded<'_>, frame: &Frame) -> Origin {
+pub(super) fn origin(frames: &Frames<'_>, frame: &Frame) -> Origin {
     if frame.is_function() {
-        Origin::of(&folded.name(frame))
+        Origin::of(&frames.name(frame))
     } else {
         Origin::Folded
     }

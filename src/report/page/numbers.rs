@@ -7,9 +7,8 @@ use crate::manifest::{Manifest, Pod};
 use crate::pprof::Kind;
 use crate::report::findings::{Findings, Part, Profiled};
 use crate::report::lead::Lead;
-use crate::verdict::outliers;
-
 use crate::report::units;
+use crate::verdict::{median, outliers};
 
 /// What is compared between pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,17 +166,13 @@ impl<'a> ComponentNumbers<'a> {
 
     fn compare(&mut self, metric: Metric) {
         let at = metric as usize;
-        let mut values: Vec<i64> = self.values(metric).collect();
+        let values: Vec<i64> = self.values(metric).collect();
         let mut marks = outliers(&values).into_iter();
         for pod in self.pods.iter_mut().filter(|pod| pod.values[at].is_some()) {
             pod.is_outlier[at] = marks.next().unwrap_or_default();
         }
-        values.sort_unstable();
-        let upper = values.get(values.len() / 2).copied();
-        let lower = values.get(values.len().saturating_sub(1) / 2).copied();
-        self.medians[at] = upper
-            .zip(lower)
-            .map(|(upper, lower)| i64::midpoint(upper, lower));
+        let values: Vec<_> = values.iter().map(|value| *value as f64).collect();
+        self.medians[at] = median(&values).map(|median| median as i64);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::report::findings::{Findings, Part, Profiled};
 use crate::report::top::TopRow;
 
 use super::flame;
-use super::fold::fold;
+use super::frames::frames;
 use super::text::{foreign, shown};
 use crate::report::units::{self, Unit};
 
@@ -135,7 +135,7 @@ pub(super) fn component(
 }
 
 fn static_flame(findings: &Findings, of: &Profiled) -> Markup {
-    let folded = fold(&of.merged, of.shown, STATIC_FRAMES);
+    let frames = frames(&of.merged, of.shown, STATIC_FRAMES);
     let label = format!(
         "Flame graph of {}, {}",
         of.component,
@@ -146,9 +146,9 @@ fn static_flame(findings: &Findings, of: &Profiled) -> Markup {
             figcaption {
                 (title(of.kind, of.part)) ", " (unit(of).show(total(of))) " in " (coverage(&findings.manifest, of))
                 ". Each box is a function, as wide as its share, below the one that called it; frames below "
-                (units::percent(folded.share, 1.0)) " of the whole are folded together."
+                (units::percent(frames.share, 1.0)) " of the whole are folded together."
             }
-            (flame::flame(&folded, unit(of), &label))
+            (flame::flame(&frames, unit(of), &label))
             (flame::legend())
         }
     }

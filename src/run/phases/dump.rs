@@ -13,7 +13,7 @@ use crate::limits::REOPENINGS;
 use crate::run::archive_worth::{ShippedRun, Worth};
 use crate::run::archive_writer::{ArchiveWriter, cluster_json};
 use crate::run::context::{Context, Target};
-use crate::run::dump_pass::{Ended, pass};
+use crate::run::dump_pass::{ChosenEngine, Ended, pass};
 use crate::run::earlier_archive::EarlierArchive;
 use crate::run::judgement::Expectation;
 use crate::run::outcome::Fault;
@@ -21,7 +21,6 @@ use crate::run::phase_results::{Dumped, Stopped};
 use crate::run::pod_results::PodResults;
 use crate::run::profiler_switch;
 use crate::run::report_shipping;
-use crate::run::resume::ChosenEngine;
 use crate::run::snapshots;
 
 /// Dumps the expected pods into a new archive at the target. The stop of a run that was told to stop goes

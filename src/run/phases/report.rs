@@ -1,4 +1,4 @@
-//! Report: the run's page and then its manifest are written, and earlier runs that are not to be kept are removed.
+//! Report: the run is compared with those before it, its page and then its manifest are written, and earlier runs that are not to be kept are removed.
 
 use std::io;
 
@@ -8,6 +8,7 @@ use crate::config::RunId;
 use crate::destination::{Destination, Found};
 use crate::limits::ADVICE_WAIT;
 use crate::manifest::{Manifest, PhaseSeconds};
+use crate::run::comparing::{compare, finish_compared};
 use crate::run::context::{Context, Target};
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Finished, Restored, Stopped};
@@ -35,12 +36,15 @@ pub(in crate::run) async fn vouch(
     let finished = finish_later(context, stopped, dumped);
     let mut manifest = manifest(context, stopped, dumped.clone(), &finished, target, phases)?;
     manifest.gate.after = true;
-    let put = put(target.destination, &dumped.run_id, &manifest);
-    let written = Box::pin(context.shutdown.within(put)).await;
-    written.map_err(Fault::no_time_to_ship)?
+    let put = Box::pin(put(target.destination, &dumped.run_id, &manifest));
+    tokio::select! {
+        written = put => written,
+        // The gate needs the rest.
+        () = context.shutdown.share_is_over(2) => Ok(()),
+    }
 }
 
-/// Writes the page, if one is wanted and can be made, and then the manifest: from here on the archive can be trusted.
+/// Compares the run, if that is wanted, writes the page, if one is wanted and can be made, and then the manifest: from here on the archive can be trusted.
 /// Only then earlier runs are removed.
 ///
 /// # Errors
@@ -57,7 +61,9 @@ pub(in crate::run) async fn report(
     let run = restored.dumped.run_id.clone();
     let page = restored.dumped.page.clone();
     let may_have_stale_page = restored.dumped.may_have_stale_page;
-    let manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
+    let mut manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
+    let compared = Box::pin(compare(context, &manifest)).await;
+    let finished = finish_compared(context, finished, compared, &mut manifest);
     let destination = kept.as_ref().unwrap_or(target.destination);
     let mut manifest = report_shipping::ship(context, &page, destination, &run, manifest).await?;
     if kept.is_none() {
@@ -69,7 +75,13 @@ pub(in crate::run) async fn report(
     }
     let write = write(context, destination, &run, manifest, &page);
     let written = Box::pin(context.shutdown.within(write)).await;
-    written.map_err(Fault::no_time_to_ship)??;
+    match written.map_err(Fault::no_time_to_ship)? {
+        // The place that failed has more than there is at the fallback.
+        Err(fault) if kept.is_some() && target.fallback_reason.is_some() => {
+            tracing::warn!(%fault, "the manifest stays as an earlier attempt wrote it");
+        }
+        written => written?,
+    }
     if context.cluster.lease.is_held() {
         // The archive is whole without it, and a next attempt would do it.
         let removed = remove_unfinished(context, destination);

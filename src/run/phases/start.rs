@@ -36,7 +36,7 @@ pub(in crate::run) async fn start(context: &Context, pods: ReadyPods) -> Result<
         "ready to profile"
     );
     let started: Vec<_> = pods.ready.iter().map(|pod| pod.pod.clone()).collect();
-    let unstopped = unstopped(context, install).await?;
+    let unstopped = resume::unless_told(context, unstopped(context, install)).await?;
     let vmis = vmis::begin(context).await;
     let surroundings = surroundings::at_start(context, &pods.expected).await;
     let mut slot = context.stop_confirmation.lock().await;

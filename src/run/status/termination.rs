@@ -12,6 +12,7 @@ use crate::config::{RunId, Telling, TerminationLog};
 use crate::errors::plain_lines;
 use crate::file;
 use crate::limits::EVENT_LIMIT;
+use crate::manifest::RunComparison;
 use crate::outcome::{ExitCode, Message};
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
@@ -29,6 +30,7 @@ pub(in crate::run) fn tell(
         is_final: false,
         archive: None,
         workload_exit_code: None,
+        comparison: None,
     });
     let code = finished.code;
     let archive = finished.archive.as_ref();
@@ -41,6 +43,7 @@ pub(in crate::run) fn tell(
         bytes: archive.map(|archive| archive.bytes),
         sha256: archive.map(|archive| archive.sha256.to_string()),
         workload_exit_code: finished.workload_exit_code,
+        verdict: finished.comparison.as_ref().map(RunComparison::short),
     };
     log(&message);
     if let Some(log) = &telling.termination_log {
@@ -115,10 +118,16 @@ pub(in crate::run) async fn write_event(context: &Context, ended: &Result<Finish
     let Some(pod) = config.pod.as_ref().filter(|_| !config.dry_run) else {
         return;
     };
-    let (code, note) = match ended {
+    let (mut code, note) = match ended {
         Ok(finished) => (finished.code, plain_lines(&finished.reason)),
         Err(fault) => (fault.code, plain_lines(&fault.message)),
     };
+    let comparison = ended.as_ref().ok().and_then(|of| of.comparison.as_ref());
+    if code == ExitCode::Complete && comparison.is_some_and(RunComparison::is_confirmed_regression)
+    {
+        // Whoever watches Events is told, whatever the process exits with.
+        code = ExitCode::Regression;
+    }
     let connection = &context.cluster.connection;
     let write = event::write(
         connection,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bench::{Build, Place, Used};
+use bench::{Build, Place, PushServer, Used};
 use bucket::Bucket;
 use clap::Parser;
 use cluster_profiler_job::pprof::Kind;
@@ -47,6 +47,9 @@ struct Cli {
     /// Run each with a baseline, too
     #[arg(long)]
     baseline: bool,
+    /// Push each run to a server that answers at once
+    #[arg(long)]
+    push: bool,
     /// How long the window settles, in seconds
     #[arg(long, default_value_t = 1)]
     settle: u64,
@@ -85,7 +88,7 @@ async fn main() -> Result<ExitCode> {
         }
     }
     println!(
-        "\nbinary baseline  pods  text MiB  archive MiB   wall s   dump s    CPU s  (system)  MiB/CPU s  faults/pod  peak MiB"
+        "\nbinary baseline  pods  text MiB  archive MiB   wall s   dump s   push s    CPU s  (system)  MiB/CPU s  faults/pod  peak MiB"
     );
     rows.iter().for_each(|row| println!("{row}"));
     Ok(verdict(&cli, &peaks))
@@ -99,6 +102,8 @@ struct Measured {
     wall: f64,
     /// Of the baseline and the dump.
     dump: f64,
+    /// From the manifest to the end.
+    push: f64,
     used: Used,
     pods: usize,
 }
@@ -108,11 +113,12 @@ impl std::fmt::Display for Measured {
         let cpu = self.used.cpu();
         write!(
             f,
-            "{:>10.0}{:>13.1}{:>9.1}{:>9.1}{cpu:>9.1}{:>10.1}{:>11.0}{:>12.0}{:>10.1}",
+            "{:>10.0}{:>13.1}{:>9.1}{:>9.1}{:>9.2}{cpu:>9.1}{:>10.1}{:>11.0}{:>12.0}{:>10.1}",
             self.text,
             self.archive,
             self.wall,
             self.dump,
+            self.push,
             self.used.system,
             self.text / cpu,
             self.used.faults / self.pods as f64,
@@ -144,13 +150,19 @@ async fn measured(cli: &Cli, binary: &Path, pods: usize, baseline: &str) -> Resu
         Place::Directory(out.path().to_owned())
     };
     // Builds before it do not know the setting.
-    let settings = [("PROFILER_BASELINE", baseline)];
-    let settings = if cli.baseline { &settings[..] } else { &[] };
+    let mut settings = Vec::new();
+    if cli.baseline {
+        settings.push(("PROFILER_BASELINE", baseline));
+    }
+    let server = PushServer::start().await?;
+    if cli.push {
+        settings.push(("PROFILER_PUSH", server.target()));
+    }
     let (before, begin) = (Used::by_children()?, Instant::now());
     let standin = Standin::start(options).await?;
     let settle = Duration::from_secs(cli.settle);
-    let manifest = match cli.vms {
-        None => bench::run_against(&standin, binary, &place, settle, settings).await?,
+    let ran = match cli.vms {
+        None => bench::run_against(&standin, binary, &place, settle, &settings).await?,
         Some(count) => {
             let vms = VmScript {
                 count,
@@ -158,17 +170,19 @@ async fn measured(cli: &Cli, binary: &Path, pods: usize, baseline: &str) -> Resu
                 speed: VMS_SPEED,
                 ..VmScript::default()
             };
-            bench::run_beside_vms(&standin, binary, &place, settle, settings, vms).await?
+            bench::run_beside_vms(&standin, binary, &place, settle, &settings, vms).await?
         }
     };
+    let manifest = &ran.manifest;
     let (wall, after) = (begin.elapsed(), Used::by_children()?);
     let bytes = |value: &serde_json::Value| value.as_f64().map(|bytes| bytes / MIB);
     Ok(Measured {
-        text: text_bytes(&manifest) / MIB,
+        text: text_bytes(manifest) / MIB,
         archive: bytes(&manifest["archive"]["bytes"]).context("no archive")?,
-        peak: bytes(&manifest["peak_memory_bytes"]).context("no peak")?,
+        peak: ran.peak as f64 / MIB,
         wall: wall.as_secs_f64(),
-        dump: seconds_of(&manifest, &["baseline", "dump"]),
+        dump: seconds_of(manifest, &["baseline", "dump"]),
+        push: ran.after_manifest.as_secs_f64(),
         used: after.since(before),
         pods,
     })

@@ -44,7 +44,8 @@ async fn main() -> Result<()> {
         ..VmScript::default()
     };
     let settle = Duration::from_secs(2);
-    let manifest = bench::run_beside_vms(&standin, &binary, &place, settle, &settings, vms).await?;
+    let ran = bench::run_beside_vms(&standin, &binary, &place, settle, &settings, vms).await?;
+    let manifest = ran.manifest;
     ensure!(
         manifest["report"].is_object(),
         "the run has no page: {}",

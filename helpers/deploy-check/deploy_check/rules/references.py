@@ -3,8 +3,9 @@
 from ..pods import pods
 from ..render import title
 
-# A user makes the first, OpenShift or Kubernetes the others, the claim's controller the last two.
+# A user makes the first two, OpenShift or Kubernetes the others, the claim's controller the last two.
 MADE_BY_OTHERS = {
+    ("Secret", "cluster-profiler-push"),
     ("Secret", "cluster-profiler-s3"),
     ("ConfigMap", "kube-root-ca.crt"),
     ("ConfigMap", "openshift-service-ca.crt"),

@@ -1,4 +1,5 @@
-//! Trees of calls, with what is too small to be seen folded up, so that sums stay as they are.
+//! The frames by which a tree's value is shown, with what is too small to be seen in one frame, so that sums stay as they
+//! are.
 
 use crate::report::fold::DEEPEST;
 use crate::report::tree::Tree;
@@ -6,16 +7,16 @@ use crate::report::tree::Tree;
 /// The shares of the whole below which frames are folded: the first one that leaves few enough is taken.
 const SHARES: [f64; 9] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
 
-/// A tree's frames, each after the one that called it.
-pub(super) struct Folded<'a> {
+/// The frames of a value of a tree, each after the one that called it.
+pub(super) struct Frames<'a> {
     tree: &'a Tree,
     /// The share of the whole below which frames were folded.
     pub(super) share: f64,
-    /// The frames. The first one is the whole.
-    pub(super) frames: Vec<Frame>,
+    /// All of them. The first one is the whole.
+    pub(super) all: Vec<Frame>,
 }
 
-/// A frame of a folded tree.
+/// A frame.
 pub(super) struct Frame {
     /// How many frames are above it.
     pub(super) depth: u32,
@@ -59,7 +60,7 @@ enum Step {
 }
 
 /// The tree's value of this index in at most so many frames, roughly.
-pub(super) fn fold(tree: &Tree, value: usize, most: usize) -> Folded<'_> {
+pub(super) fn frames(tree: &Tree, value: usize, most: usize) -> Frames<'_> {
     let own = tree.own(value);
     let sums = Sums::of(tree, &own);
     let called = Called::of(tree, &sums);
@@ -72,16 +73,16 @@ pub(super) fn fold(tree: &Tree, value: usize, most: usize) -> Folded<'_> {
     };
     let share = SHARES.into_iter().find(|share| frames_of(*share) <= most);
     let share = share.unwrap_or(SHARES[SHARES.len() - 1]);
-    let mut folded = Folded {
+    let mut frames = Frames {
         tree,
         share,
-        frames: Vec::new(),
+        all: Vec::new(),
     };
     let mut steps = vec![Step::Enter(0, 0)];
     while let Some(step) = steps.pop() {
         match step {
             Step::Enter(node, depth) => {
-                folded.push(node, depth, &own, &sums);
+                frames.push(node, depth, &own, &sums);
                 let mut rest = Rest::default();
                 let (mut kept, is_deepest) = (Vec::new(), depth >= DEEPEST);
                 for node in called.by(node) {
@@ -95,14 +96,14 @@ pub(super) fn fold(tree: &Tree, value: usize, most: usize) -> Folded<'_> {
                 steps.push(Step::Rest(rest, depth + 1, is_deepest));
                 steps.extend(kept.into_iter().rev());
             }
-            Step::Rest(rest, depth, is_deepest) => folded.push_rest(&rest, depth, is_deepest),
+            Step::Rest(rest, depth, is_deepest) => frames.push_rest(&rest, depth, is_deepest),
         }
     }
-    folded
+    frames
 }
 
 /// How many frames the tree's value of this index has that are not too small to be seen.
-pub(super) fn frames(tree: &Tree, value: usize) -> usize {
+pub(super) fn count(tree: &Tree, value: usize) -> usize {
     let sums = Sums::of(tree, &tree.own(value));
     let least = sums.width(0) as f64 * SHARES[0];
     let nodes = 0..tree.nodes().len();
@@ -111,7 +112,7 @@ pub(super) fn frames(tree: &Tree, value: usize) -> usize {
         .count()
 }
 
-impl Folded<'_> {
+impl Frames<'_> {
     /// What a frame is called.
     pub(super) fn name(&self, frame: &Frame) -> String {
         match frame.what {
@@ -126,7 +127,7 @@ impl Folded<'_> {
 
     /// The width of the whole.
     pub(super) fn whole(&self) -> i64 {
-        self.frames.first().map_or(0, |frame| frame.width)
+        self.all.first().map_or(0, |frame| frame.width)
     }
 
     fn push(&mut self, node: usize, depth: u32, own: &[i64], sums: &Sums) {
@@ -136,7 +137,7 @@ impl Folded<'_> {
             0 => What::Function(of.name),
             frames => What::Small(u64::from(frames)),
         };
-        self.frames.push(Frame {
+        self.all.push(Frame {
             depth,
             what,
             own: own[node],
@@ -154,7 +155,7 @@ impl Folded<'_> {
         };
         for own in [rest.gained, rest.lost] {
             if own != 0 {
-                self.frames.push(Frame {
+                self.all.push(Frame {
                     depth,
                     what,
                     own,
