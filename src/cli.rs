@@ -200,12 +200,18 @@ pub(crate) struct DiffArguments {
     /// How many comparable runs before are looked at
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
     baseline: u8,
+    /// Read the archives, too, for the functions that changed: of the numbers that did, or of all if none did
+    #[arg(long)]
+    functions: bool,
     /// Exit with 7 for a regression that is only suspected, too
     #[arg(long, value_name = "WHAT", value_parser = ["confirmed", "suspected"], default_value = "confirmed")]
     fail_on: String,
     /// Write JUnit XML, too: a test for each number that is tested
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write what Orion can index, too: a line of JSON for each new run, with all its numbers
+    #[arg(long, value_name = "FILE")]
+    orion: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -224,8 +230,10 @@ impl DiffArguments {
         };
         Comparing {
             runs,
+            functions: self.functions,
             json: self.json,
             junit: self.junit,
+            orion: self.orion,
             fail_on_suspected: self.fail_on == "suspected",
         }
     }

@@ -16,6 +16,7 @@ pub mod diff;
 pub mod engine;
 pub mod errors;
 pub mod file;
+pub mod functions;
 pub mod limits;
 pub mod manifest;
 pub mod outcome;

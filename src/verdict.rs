@@ -3,8 +3,14 @@
 
 mod comparison;
 mod family;
+mod functions;
+mod outliers;
 mod statistics;
 
 pub use comparison::{Comparison, Series, Spread};
 pub use family::{Judgement, Rules, Verdict, judge};
-pub(crate) use statistics::{NORMAL_BY_MEDIAN_DEVIATION, median};
+pub use functions::{
+    FunctionChange, FunctionCost, Level, Scatter, ScatterOf, Totals, false_discovery,
+};
+pub use outliers::{OUTLIER_RULE, outliers};
+pub(crate) use statistics::median;

@@ -69,6 +69,14 @@ struct NodeMetadata {
 #[serde(default)]
 struct NodeStatus {
     allocatable: Allocatable,
+    #[serde(rename = "nodeInfo")]
+    info: NodeInfo,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct NodeInfo {
+    architecture: Option<String>,
 }
 
 /// Counts objects by a LIST of one, without its content: the API server says how many remain. `None` if it does not.
@@ -100,8 +108,11 @@ pub async fn each_node(
         let request = || Request::new(Counted::Nodes.path()).list(&params);
         let list = list::<NodeObject>(connection, Counted::Nodes, request).await?;
         for NodeObject { metadata, status } in list.items.into_iter().flatten() {
-            let allocatable = status.allocatable;
-            each(metadata.name, Node { allocatable });
+            let node = Node {
+                allocatable: status.allocatable,
+                architecture: status.info.architecture,
+            };
+            each(metadata.name, node);
         }
         if list.metadata.token.is_empty() {
             return Ok(());

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError};
-use crate::diff::{Diff, History, diff as compared, junit, newest, table, two};
+use crate::diff::{Diff, History, diff as compared, junit, newest, orion, table, two};
 use crate::file::write_whole;
+use crate::functions::add_functions;
 use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, print};
 use crate::verdict::Rules;
@@ -17,10 +18,14 @@ use crate::verdict::Rules;
 pub struct Comparing {
     /// The runs.
     pub runs: ComparedRuns,
+    /// Whether the archives are read for the functions that changed.
+    pub functions: bool,
     /// As JSON, and not as a table.
     pub json: bool,
     /// The file of JUnit XML to write, too.
     pub junit: Option<PathBuf>,
+    /// The file of documents for Orion to write, too.
+    pub orion: Option<PathBuf>,
     /// Whether a regression that is only suspected is a failure, too.
     pub fail_on_suspected: bool,
 }
@@ -52,6 +57,7 @@ pub async fn diff(
         Err(code) => return code,
     };
     let mut rules = Rules::default();
+    let mut everywhere = places.clone();
     let history = match &comparing.runs {
         ComparedRuns::Two(runs) => two_runs(&places, runs).await,
         ComparedRuns::Last {
@@ -67,6 +73,7 @@ pub async fn diff(
                 Err(code) => return code,
             };
             rules.most_earlier = *baseline;
+            everywhere.extend(before.iter().flatten().cloned());
             // The run before one that is new alone may confirm it, and is then no earlier one.
             newest(&places, *last, before.as_deref(), baseline + 1)
                 .await
@@ -85,7 +92,20 @@ pub async fn diff(
         complain("there is no complete run: cluster-profiler-job ls shows what is there");
         return ExitCode::Finding;
     }
-    tell(&compared(history, &rules), &comparing)
+    let new = history.new.clone();
+    let mut diff = compared(history, &rules);
+    if comparing.functions {
+        let temporary = std::env::temp_dir();
+        if let Err(error) = add_functions(&mut diff, &everywhere, &temporary, &rules).await {
+            return code_of(Err(error));
+        }
+    }
+    if let Some(path) = &comparing.orion
+        && let Err(error) = write_whole(path, orion(&diff, &new).as_bytes())
+    {
+        return cannot_write(path, &error);
+    }
+    tell(&diff, &comparing)
 }
 
 /// The environment with this destination alone.

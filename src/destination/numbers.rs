@@ -1,11 +1,11 @@
 //! The numbers of a run, out of its manifest: little memory, whatever lies there under a manifest's name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read};
 use std::marker::PhantomData;
 
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::summary::{LONGEST, PodCounts, newer, plain_text, read};
@@ -13,11 +13,15 @@ use crate::component::Component;
 use crate::config::RunId;
 use crate::errors::plain;
 use crate::manifest::{
-    Amount, ClusterState, ComponentNumbers, KubeVirt, Manifest, VmiLatencies, VmiQuantiles, Window,
+    Amount, ClusterState, ComponentNumbers, KubeVirt, Manifest, Node, Surroundings, VmiLatencies,
+    VmiQuantiles, Window,
 };
 
 /// Conditions of virtual machine instances that are kept; a run has some ten.
 const MOST_CONDITIONS: usize = 32;
+
+/// Architectures of nodes that are kept; a cluster has one or two.
+const MOST_ARCHITECTURES: usize = 8;
 
 /// What a run is compared by. Its texts have no control characters.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,12 +72,18 @@ pub struct WindowSums {
 }
 
 /// A sum over pods.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Sum {
     /// The sum.
     pub sum: i64,
     /// How many pods it is of.
     pub pods: usize,
+    /// The largest of one pod.
+    #[serde(default)]
+    pub largest: i64,
+    /// That pod.
+    #[serde(default)]
+    pub largest_pod: String,
 }
 
 /// The latencies of virtual machine instances that are compared.
@@ -103,6 +113,9 @@ pub struct BothEnds {
     /// Just after stop was sent.
     #[serde(default)]
     pub at_stop: Option<ClusterState>,
+    /// The architectures of the nodes that the pods run on, where they are known.
+    #[serde(default, rename = "nodes", deserialize_with = "architectures")]
+    pub architectures: BTreeSet<String>,
 }
 
 impl RunNumbers {
@@ -124,10 +137,7 @@ impl RunNumbers {
                 .map(|(component, numbers)| (*component, WindowSums::of(numbers)))
                 .collect(),
             vmi_latencies: manifest.vmi_latencies.as_ref().map(VmiNumbers::of),
-            surroundings: manifest.surroundings.as_ref().map(|of| BothEnds {
-                at_start: of.at_start.clone(),
-                at_stop: of.at_stop.clone(),
-            }),
+            surroundings: manifest.surroundings.as_ref().map(BothEnds::of),
         }
     }
 
@@ -158,13 +168,60 @@ impl RunNumbers {
     }
 }
 
+impl BothEnds {
+    fn of(surroundings: &Surroundings) -> Self {
+        let mut architectures = BTreeSet::new();
+        for node in surroundings.nodes.values() {
+            add_architecture(&mut architectures, node);
+        }
+        Self {
+            at_start: surroundings.at_start.clone(),
+            at_stop: surroundings.at_stop.clone(),
+            architectures,
+        }
+    }
+}
+
+fn add_architecture(all: &mut BTreeSet<String>, node: &Node) {
+    if let Some(architecture) = &node.architecture
+        && all.len() < MOST_ARCHITECTURES
+    {
+        all.insert(plain(architecture));
+    }
+}
+
+/// The architectures of nodes, by their names, which take no memory.
+fn architectures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
+    struct Architectures;
+
+    impl<'de> Visitor<'de> for Architectures {
+        type Value = BTreeSet<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("nodes by name")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut nodes: A) -> Result<BTreeSet<String>, A::Error> {
+            let mut all = BTreeSet::new();
+            while let Some((_, node)) = nodes.next_entry::<IgnoredAny, Node>()? {
+                add_architecture(&mut all, &node);
+            }
+            Ok(all)
+        }
+    }
+
+    deserializer.deserialize_map(Architectures)
+}
+
 impl WindowSums {
     fn of(numbers: &ComponentNumbers) -> Self {
         let sum = |name: &str| {
-            let Amount { sum, pods, .. } = numbers.amounts.get(name)?;
+            let amount: &Amount = numbers.amounts.get(name)?;
             Some(Sum {
-                sum: *sum,
-                pods: usize::try_from(*pods).ok()?,
+                sum: amount.sum,
+                pods: usize::try_from(amount.pods).ok()?,
+                largest: amount.largest,
+                largest_pod: amount.largest_pod.clone(),
             })
         };
         Self {

@@ -71,6 +71,7 @@ fn fields(run: &RunNumbers, other: &RunNumbers) -> Vec<Field> {
     let mut fields = vec![
         key(run, other),
         Field::same("components", components(run), components(other)),
+        architecture(run, other),
         Field::near("window seconds", Some(seconds(run)), Some(seconds(other))),
         Field::same("VMIs that count", counted(run), counted(other)),
         Field::near("VMIs created in the window", created(run), created(other)),
@@ -93,6 +94,18 @@ fn key(run: &RunNumbers, other: &RunNumbers) -> Field {
     let (one, other) = (run.kubevirt.uid.clone(), other.kubevirt.uid.clone());
     let mut field = Field::same("cluster", one, other);
     field.alike &= field.one.is_some();
+    field
+}
+
+/// The architecture of the nodes that the pods run on. One that is not known may be any.
+fn architecture(run: &RunNumbers, other: &RunNumbers) -> Field {
+    let of = |run: &RunNumbers| {
+        let all = &run.surroundings.as_ref()?.architectures;
+        let names: Vec<_> = all.iter().map(String::as_str).collect();
+        (!names.is_empty()).then(|| names.join(","))
+    };
+    let mut field = Field::same("architecture of nodes", of(run), of(other));
+    field.alike |= field.one.is_none() || field.other.is_none();
     field
 }
 

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::accepted::Accepted;
+use super::functions::NumberFunctions;
+use super::outliers::PodOutlier;
 use crate::component::Component;
 pub use crate::manifest::Word;
 
@@ -31,6 +33,14 @@ pub struct Diff {
     pub no_verdict: Option<String>,
     /// Each number, those that are tested first.
     pub numbers: Vec<Compared>,
+    /// Pods of the newest run that are far from the others of their component.
+    pub outliers: Vec<PodOutlier>,
+    /// The functions of the numbers that changed, or of all if none did, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Vec<NumberFunctions>>,
+    /// Runs whose profiles could not be read, or not all, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_read: Vec<PassedOver>,
     /// Runs that are not comparable with the newest, and in what they differ: those that were looked at, 50 at most.
     pub not_comparable: Vec<NotComparable>,
     /// Runs that were passed over, and why: 50 at most.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::accepted::Accepted;
 use super::comparable::{difference, incomplete};
 use super::document::{NotComparable, PassedOver};
+use super::outliers::{PodOutlier, of_run};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, RunNumbers};
 
@@ -26,6 +27,8 @@ pub struct History {
     pub not_comparable: Vec<NotComparable>,
     /// Runs that were passed over.
     pub passed_over: Vec<PassedOver>,
+    /// Pods of the newest run that are far from the others of their component.
+    pub outliers: Vec<PodOutlier>,
 }
 
 /// So many of the newest runs in these places, and at most so many comparable ones before them, in other places if there
@@ -60,6 +63,9 @@ pub async fn newest(
     history
         .find_earlier(listed_before, before, baseline)
         .await?;
+    if let Some(newest) = history.new.last() {
+        history.outliers = outliers(places, newest).await?;
+    }
     Ok(history)
 }
 
@@ -79,6 +85,25 @@ pub async fn before(
     let listed = listed(places).await?;
     history.find_earlier(listed, places, baseline).await?;
     Ok(history)
+}
+
+/// The outliers of a run in one of these places. Its whole manifest is read for them; there are none if that cannot be
+/// understood.
+async fn outliers(
+    places: &[Destination],
+    run: &RunNumbers,
+) -> Result<Vec<PodOutlier>, DestinationError> {
+    let Ok(id) = RunId::parse(&run.run_id) else {
+        return Ok(Vec::new());
+    };
+    for place in places {
+        match place.manifest(&id, run.pods.expected()).await {
+            Ok(manifest) => return Ok(of_run(&manifest)),
+            Err(error) if error.permanent => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// These two runs, whether they are comparable or not.
@@ -104,6 +129,7 @@ pub async fn two(
         None if history.passed_over.is_empty() => history.earlier.push(earlier),
         None => {}
     }
+    history.outliers = outliers(std::slice::from_ref(new_place), &new).await?;
     history.new.push(new);
     Ok(history)
 }

@@ -50,6 +50,9 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
         confirmed: gravest.is_some_and(|(_, confirmed)| confirmed),
         no_verdict: no_verdict(&history, &compared, rules),
         numbers: compared,
+        outliers: history.outliers,
+        functions: None,
+        not_read: Vec::new(),
         not_comparable: history.not_comparable,
         passed_over: history.passed_over,
     }

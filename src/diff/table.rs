@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::accepted::Accepted;
+use super::aligned::aligned;
 use super::document::{Compared, Diff, DiffRun, Word};
+use super::functions_table::functions_table;
+use super::outliers::PodOutlier;
 use super::quantity::{shown_name, shown_value};
 
 /// Runs that do not count are named up to so many.
@@ -35,6 +38,10 @@ pub fn table(diff: &Diff) -> String {
         text.push('\n');
         text += &aligned(&rows);
     }
+    text += &first_few(diff.outliers.iter().map(outlier).collect());
+    for functions in diff.functions.iter().flatten() {
+        let _ = write!(text, "\n{}", functions_table(functions));
+    }
     let differs = diff.not_comparable.iter().map(|run| {
         let (field, new, earlier) = (&run.field, &run.new, &run.earlier);
         format!(
@@ -46,6 +53,11 @@ pub fn table(diff: &Diff) -> String {
         .passed_over
         .iter()
         .map(|run| format!("{}: passed over: {}", run.run_id, run.why));
+    let not_read = diff
+        .not_read
+        .iter()
+        .map(|run| format!("{}: not read, or not all: {}", run.run_id, run.why));
+    text += &first_few(not_read.collect());
     text += &first_few(differs.collect());
     text += &first_few(passed.collect());
     text
@@ -165,6 +177,16 @@ fn runs(runs: &[DiffRun]) -> String {
     }
 }
 
+fn outlier(of: &PodOutlier) -> String {
+    let [value, median] = [of.value, of.median].map(|value| shown_value(of.name, value as f64));
+    format!(
+        "outlier: {} has {} {value}; the median of {} pods is {median}",
+        of.pod,
+        shown_name(of.name),
+        of.pods
+    )
+}
+
 fn first_few(lines: Vec<String>) -> String {
     let more = lines.len().saturating_sub(NAMED);
     let mut text: String = lines
@@ -176,21 +198,4 @@ fn first_few(lines: Vec<String>) -> String {
         let _ = writeln!(text, "and {more} more like that");
     }
     text
-}
-
-/// Rows as text, with columns as wide as they must be.
-fn aligned(rows: &[[String; 7]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..7)
-        .map(|column| width(column).unwrap_or_default())
-        .collect();
-    let line = |row: &[String; 7]| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
-        let cells: Vec<_> = cells.collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }

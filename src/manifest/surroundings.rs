@@ -43,6 +43,9 @@ pub struct ClusterState {
 pub struct Node {
     /// What its pods may have together.
     pub allocatable: Allocatable,
+    /// Its architecture, such as `amd64` or `arm64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
 }
 
 /// Resources of a node, as Kubernetes quantities.

@@ -7,12 +7,12 @@ use std::io;
 use super::findings::{Chosen, Part, PodStacks, PodTop, Profiled, Unread};
 use super::lead::Lead;
 use super::merged_tree::MergedTree;
-use super::outliers::outliers;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::top::TopRow;
 use crate::manifest::Manifest;
 use crate::pprof::Kind;
+use crate::verdict::outliers;
 
 /// How many functions a table has.
 const TOP: usize = 50;

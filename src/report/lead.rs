@@ -5,7 +5,7 @@ use crate::manifest::Manifest;
 
 /// When a pod led its component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lead {
+pub enum Lead {
     /// Whenever the run looked.
     Always,
     /// Just before the window, and another one just after it.
@@ -16,7 +16,7 @@ pub(super) enum Lead {
 
 impl Lead {
     /// When this pod led, if it did and anything tells it.
-    pub(super) fn of(manifest: &Manifest, component: Component, pod: &str) -> Option<Self> {
+    pub fn of(manifest: &Manifest, component: Component, pod: &str) -> Option<Self> {
         let surroundings = manifest.surroundings.as_ref()?;
         let [before, after] = [&surroundings.at_start, &surroundings.at_stop]
             .map(|state| Some(state.as_ref()?.leaders.get(&component)?.as_str()));

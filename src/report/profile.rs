@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek};
 
 use super::tree::Tree;
-use crate::pprof::{Header, ProfileReader, StackEnd, Stacks};
+use crate::pprof::{Header, ProfileReader, SampleType, StackEnd, Stacks};
 
 /// The index of the value that a viewer shows when none is asked for.
 pub(super) fn shown_first(header: &Header) -> usize {
@@ -21,6 +21,30 @@ pub(super) fn shown_first(header: &Header) -> usize {
 pub fn tree<R: Read + Seek>(profile: &mut ProfileReader<R>) -> io::Result<Tree> {
     let mut tree = Tree::new(profile.header().sample_types.clone());
     each_stack(profile, &mut tree, Tree::add_at)?;
+    Ok(tree)
+}
+
+/// Other values of a profile, which are worked out of each sample's, added up by function.
+///
+/// # Errors
+/// It cannot be read.
+pub fn tree_of<R: Read + Seek>(
+    profile: &mut ProfileReader<R>,
+    types: Vec<SampleType>,
+    work_out: impl Fn(&[i64], &mut Vec<i64>),
+) -> io::Result<Tree> {
+    let mut tree = Tree::new(types);
+    let (mut stacks, mut own) = (Stacks::default(), Vec::new());
+    profile.each_sample(|sample| {
+        own.clear();
+        work_out(sample.values, &mut own);
+        if own.iter().all(|value| *value == 0) {
+            return Ok(());
+        }
+        let end = tree.end_of(sample, &mut stacks);
+        tree.add_at(end, &own);
+        Ok(())
+    })?;
     Ok(tree)
 }
 

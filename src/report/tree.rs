@@ -1,5 +1,7 @@
 //! Profiles added up by function: a tree of calls.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
 
 use crate::pprof::{CallNode, Calls, CallsSize, Sample, SampleType, StackEnd, Stacks};
@@ -81,6 +83,33 @@ impl Tree {
             }
         }
         self.add_own(node, values);
+    }
+
+    /// Adds all of another tree, whose values mean the same.
+    pub fn absorb(&mut self, other: &Self) {
+        self.absorb_as(other, |name| name.into());
+    }
+
+    /// Adds all of another tree, whose functions have other names here.
+    pub fn absorb_as(&mut self, other: &Self, name: impl Fn(&str) -> Cow<'_, str>) {
+        self.cut += other.cut;
+        let names: Vec<_> = (0..other.names())
+            .map(|index| name(other.name(index as u32)))
+            .collect();
+        // Where each node stands here, and whether that is but a caller of it.
+        let mut here = vec![(0, false); other.nodes().len()];
+        for (index, node) in other.nodes().iter().enumerate() {
+            if index > 0 {
+                let (caller, is_cut) = here[node.caller as usize];
+                let name = names.get(node.name as usize).filter(|_| !is_cut);
+                let called = name.and_then(|name| self.called(caller, name));
+                here[index] = called.map_or((caller, true), |called| (called, false));
+            }
+            let (node, is_cut) = here[index];
+            let values = other.own_of(index);
+            self.cut += u64::from(is_cut && values.iter().any(|value| *value != 0));
+            self.add_own(node, values);
+        }
     }
 
     /// Where a sample's stack ends. Nodes that are new are added.

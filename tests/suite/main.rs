@@ -30,6 +30,8 @@ mod engines;
 mod fallback;
 mod fault_table;
 mod foreign_manifests;
+mod functions;
+mod functions_statistics;
 mod gate;
 mod gate_patch;
 mod hurried;

@@ -6,8 +6,9 @@ use cluster_profiler_job::component::Component;
 use cluster_profiler_job::manifest::Manifest;
 use cluster_profiler_job::pprof::{Kind, SampleType};
 use cluster_profiler_job::report::{
-    Chosen, Findings, Part, PodStacks, Profiled, SnapshotTotals, Tree, Unread, outliers,
+    Chosen, Findings, Part, PodStacks, Profiled, SnapshotTotals, Tree, Unread,
 };
+use cluster_profiler_job::verdict::outliers;
 use serde_json::{Value, json};
 
 /// What is to be in the findings.

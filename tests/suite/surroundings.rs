@@ -135,6 +135,8 @@ async fn the_cluster_is_described_as_it_was_at_both_ends_of_the_window() {
         told.nodes.keys().collect::<Vec<_>>(),
         Vec::from_iter(of_pods)
     );
+    let mut architectures = told.nodes.values().map(|node| &node.architecture);
+    assert!(architectures.all(|architecture| architecture.as_deref() == Some("amd64")));
     let sizes = told.nodes.values().map(|node| &node.allocatable);
     for size in sizes.clone() {
         assert!(

@@ -7,9 +7,8 @@ use crate::manifest::{Manifest, Pod};
 use crate::pprof::Kind;
 use crate::report::findings::{Findings, Part, Profiled};
 use crate::report::lead::Lead;
-use crate::report::outliers::outliers;
 use crate::report::units;
-use crate::verdict::median;
+use crate::verdict::{median, outliers};
 
 /// What is compared between pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

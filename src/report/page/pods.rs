@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use crate::component::Component;
 use crate::manifest::State;
 use crate::report::findings::Profiled;
-use crate::report::outliers::OUTLIER_RULE;
+use crate::verdict::OUTLIER_RULE;
 
 use super::head::state;
 use super::numbers::{ComponentNumbers, Metric, PodNumbers};

@@ -96,6 +96,7 @@ fn status(name: &str) -> Value {
             "memory": format!("{}Ki", 31_000_000 + number),
             "pods": "250",
         },
+        "nodeInfo": { "architecture": "amd64", "operatingSystem": "linux" },
         "images": (0..IMAGES).map(image).collect::<Vec<_>>(),
     })
 }

@@ -1,6 +1,6 @@
 //! Pods that are far from the others.
 
-use crate::verdict::{NORMAL_BY_MEDIAN_DEVIATION, median};
+use super::statistics::{NORMAL_BY_MEDIAN_DEVIATION, median};
 
 /// The rule by which a pod is an outlier, for whoever reads of one.
 pub const OUTLIER_RULE: &str = "A pod is an outlier if its value is farther from the median of its component's pods than 3.5 \
