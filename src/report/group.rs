@@ -113,10 +113,15 @@ impl Adding<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Option<Profiled> {
+    fn finish(mut self) -> Option<Profiled> {
+        let merged = self.merged.take().filter(|_| !self.pods.is_empty())?;
+        let whole = merged.tree();
+        let values = 0..whole.types().len();
+        let top = values.map(|value| whole.top(value, TOP)).collect();
+        let folded = whole.folded(NODES);
+        // The pods' own trees are made in its room.
+        drop(merged);
         let of_pods = self.stacks();
-        let merged = self.merged.filter(|_| !self.pods.is_empty())?;
-        let merged = merged.tree();
         let has_stacks: BTreeSet<_> = of_pods.iter().map(|of| of.pod.as_str()).collect();
         let mut tops = Vec::new();
         let (mut pods, mut totals) = (Vec::new(), Vec::new());
@@ -139,10 +144,8 @@ impl Adding<'_> {
             part: self.group.part,
             expected: expected.count(),
             shown: self.shown,
-            top: (0..merged.types().len())
-                .map(|value| merged.top(value, TOP))
-                .collect(),
-            merged: merged.folded(NODES),
+            top,
+            merged: folded,
             tops,
             of_pods,
             totals,
