@@ -60,10 +60,8 @@ fn main() -> std::io::Result<ExitCode> {
                 report,
                 output,
             };
-            runtime.block_on(commands::unless_told(
-                commands::get(environment, fetch),
-                signals,
-            ))
+            let get = commands::get(environment, fetch);
+            runtime.block_on(commands::unless_told(get, signals))
         }
         Some(Command::Report {
             run,
