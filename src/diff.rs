@@ -1,7 +1,6 @@
 //! `diff`: the numbers of runs against those of comparable runs before, with a verdict where there are enough.
 
 mod accepted;
-mod aligned;
 mod comparable;
 mod document;
 mod functions;

@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod push;
 pub mod report;
 pub mod run;
+pub mod table;
 pub mod trust;
 pub mod verdict;
 pub mod window;

@@ -9,6 +9,7 @@ use crate::destination::{Destination, DestinationError, Found, Listed, Summary};
 use crate::limits::BucketLimits;
 use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, print};
+use crate::table::aligned;
 
 const HEADER: [&str; 8] = [
     "RUN ID", "STATE", "FINISHED", "PODS", "BYTES", "ARCHIVE", "CLUSTER", "ACCEPTED",
@@ -76,7 +77,7 @@ async fn print_runs(destinations: &[Destination]) -> Result<ExitCode, Destinatio
             Err(error) => result = Err(error),
         }
     }
-    match print(&table(&rows)) {
+    match print(&aligned(&rows)) {
         Ok(()) => result,
         Err(error) => {
             complain(format_args!("the list cannot be written: {error}"));
@@ -136,23 +137,6 @@ fn row_of_manifest(manifest: Summary, listed: &Listed) -> Row {
         cluster.chars().take(LONGEST_UID).collect(),
         accepted.unwrap_or_else(|| "-".to_owned()),
     ]
-}
-
-/// Rows as text, with columns as wide as they must be.
-fn table(rows: &[Row]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..HEADER.len())
-        .map(|column| width(column).unwrap_or_default())
-        .collect();
-    let line = |row: &Row| {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }
 
 /// Why there is no whole run, for a person.

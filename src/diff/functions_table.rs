@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::aligned::aligned;
 use super::functions::{ChangedFunction, FunctionShare, NumberFunctions, ScatterWord};
 use super::quantity::shown_name;
+use crate::table::aligned;
 
 /// The functions of a number: what they are of, and each that changed.
 pub(super) fn functions_table(of: &NumberFunctions) -> String {

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::accepted::Accepted;
-use super::aligned::aligned;
 use super::document::{Compared, Diff, DiffRun, Word};
 use super::functions_table::functions_table;
 use super::outliers::PodOutlier;
 use super::quantity::{shown_name, shown_value};
+use crate::table::aligned;
 
 /// Runs that do not count are named up to so many.
 const NAMED: usize = 5;

@@ -1,7 +1,7 @@
-//! Tables for a terminal.
+//! Tables as text, for a terminal.
 
 /// Rows as text, with columns as wide as they must be.
-pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+pub fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..COLUMNS)
         .map(|column| width(column).unwrap_or_default())
