@@ -3,6 +3,7 @@
 //! Its JSON Schema is `docs/manifest.schema.json`, generated from these types.
 
 mod comparison;
+mod lead;
 mod mem_stats;
 mod pod;
 mod surroundings;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use comparison::{ChangedNumber, RunComparison, Word};
+pub use lead::Lead;
 pub use mem_stats::{MemStats, Stat};
 pub use pod::{
     ContainerBounds, ExpectedPod, File, Partial, Pod, Sha256, State, Uncounted, UnexpectedName,
@@ -110,6 +112,13 @@ pub struct Manifest {
     pub exit_code: u8,
     /// Why, for a person.
     pub reason: String,
+}
+
+impl Manifest {
+    /// When this pod led its component, if it did and anything tells it.
+    pub fn lead(&self, component: Component, pod: &str) -> Option<Lead> {
+        Lead::of(self.surroundings.as_ref()?, component, pod)
+    }
 }
 
 /// The KubeVirt installation.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::component::Component;
 use crate::manifest::{Manifest, Pod, WindowNumbers};
-use crate::verdict::outliers;
+use crate::verdict::{median, outliers};
 
 /// A pod that is far from the others of its component.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -43,7 +43,7 @@ pub(super) fn of_run(manifest: &Manifest) -> Vec<PodOutlier> {
         let pods = manifest.pods.iter();
         let pods: Vec<_> = pods
             .filter(|pod| pod.pod.component == component)
-            .filter(|pod| !leads(manifest, pod))
+            .filter(|pod| manifest.lead(component, &pod.pod.name).is_none())
             .collect();
         NUMBERS
             .iter()
@@ -66,11 +66,8 @@ fn of_number(
     let mut with_it: Vec<_> = with_it.collect();
     with_it.sort_by_key(|(pod, value)| (*value, &pod.pod.name));
     let values: Vec<_> = with_it.iter().map(|(_, value)| *value).collect();
-    let middle = |at: usize| values.get(at).copied().unwrap_or_default();
-    let median = i64::midpoint(
-        middle(values.len() / 2),
-        middle(values.len().saturating_sub(1) / 2),
-    );
+    let all: Vec<_> = values.iter().map(|value| *value as f64).collect();
+    let median = median(&all).unwrap_or_default() as i64;
     let far = outliers(&values);
     let marked = with_it.iter().zip(far).rev().filter(|(_, is_far)| *is_far);
     let outlier = marked.map(|((pod, value), _)| PodOutlier {
@@ -82,16 +79,4 @@ fn of_number(
         pods: values.len(),
     });
     outlier.collect()
-}
-
-/// Whether the pod led its component just before or just after the window.
-fn leads(manifest: &Manifest, pod: &Pod) -> bool {
-    let surroundings = manifest.surroundings.as_ref();
-    let states = surroundings
-        .into_iter()
-        .flat_map(|of| [&of.at_start, &of.at_stop]);
-    let mut leaders = states
-        .flatten()
-        .filter_map(|state| state.leaders.get(&pod.pod.component));
-    leaders.any(|leader| *leader == pod.pod.name)
 }

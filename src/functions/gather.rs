@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::measured::Measured;
 use super::name::compared;
 use crate::manifest::Manifest;
-use crate::report::{Lead, ProfileStore, Tree};
+use crate::report::{ProfileStore, Tree};
 use crate::verdict::{FunctionCost, Scatter, Totals};
 
 /// What the functions of all wanted numbers cost.
@@ -103,7 +103,7 @@ impl OfNumber {
                 Ok(tree) => {
                     let mut of_pod = empty();
                     of_pod.absorb_as(&tree, compared);
-                    let leads = Lead::of(manifest, measured.component, pod).is_some();
+                    let leads = manifest.lead(measured.component, pod).is_some();
                     alike[usize::from(leads)].add(&of_pod);
                     run.absorb(&of_pod);
                 }

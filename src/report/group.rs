@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::findings::{Chosen, Part, PodStacks, PodTop, Profiled, Unread};
-use super::lead::Lead;
 use super::merged_tree::MergedTree;
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
@@ -159,7 +158,7 @@ impl Adding<'_> {
         let values: Vec<_> = self.pods.iter().map(value).collect();
         let far = outliers(&values);
         let component = self.group.component;
-        let leads = |pod: &PodOfGroup| Lead::of(self.manifest, component, &pod.name).is_some();
+        let leads = |pod: &PodOfGroup| self.manifest.lead(component, &pod.name).is_some();
         let leads: Vec<_> = self.pods.iter().map(leads).collect();
         let mut order: Vec<_> = (0..self.pods.len()).collect();
         order.sort_by_key(|at| (!leads[*at], !far[*at], Reverse(values[*at])));

@@ -6,9 +6,8 @@ use hashbrown::HashMap;
 use indexmap::IndexSet;
 use serde::Serialize;
 
-use crate::manifest::Manifest;
+use crate::manifest::{Lead, Manifest};
 use crate::report::findings::{Part, Profiled};
-use crate::report::lead::Lead;
 use crate::report::top::TopRow;
 use crate::report::tree::Tree;
 
@@ -113,7 +112,7 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
     let shown_pods: Vec<_> = pods
         .clone()
         .map(|pod| {
-            let lead = Lead::of(manifest, pod.component, &pod.name);
+            let lead = manifest.lead(pod.component, &pod.name);
             (
                 pod.component.name(),
                 shown(&pod.name),

@@ -3,10 +3,9 @@
 use hashbrown::HashMap;
 
 use crate::component::Component;
-use crate::manifest::{Manifest, Pod};
+use crate::manifest::{Lead, Manifest, Pod};
 use crate::pprof::Kind;
 use crate::report::findings::{Findings, Part, Profiled};
-use crate::report::lead::Lead;
 use crate::report::units;
 use crate::verdict::{median, outliers};
 
@@ -252,7 +251,7 @@ impl<'a> Sources<'a> {
                 goroutines,
             ],
             is_outlier: [false; 4],
-            lead: Lead::of(self.manifest, self.component, name),
+            lead: self.manifest.lead(self.component, name),
         }
     }
 }

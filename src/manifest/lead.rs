@@ -1,7 +1,7 @@
 //! Pods that lead their component: of those that elect a leader, only it works.
 
+use super::surroundings::Surroundings;
 use crate::component::Component;
-use crate::manifest::Manifest;
 
 /// When a pod led its component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +16,7 @@ pub enum Lead {
 
 impl Lead {
     /// When this pod led, if it did and anything tells it.
-    pub fn of(manifest: &Manifest, component: Component, pod: &str) -> Option<Self> {
-        let surroundings = manifest.surroundings.as_ref()?;
+    pub(super) fn of(surroundings: &Surroundings, component: Component, pod: &str) -> Option<Self> {
         let [before, after] = [&surroundings.at_start, &surroundings.at_stop]
             .map(|state| Some(state.as_ref()?.leaders.get(&component)?.as_str()));
         match (before, after) {
@@ -33,7 +32,7 @@ impl Lead {
     }
 
     /// What a pod is that led then.
-    pub(super) fn label(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Always => "leader",
             Self::Before => "leader at the start",
