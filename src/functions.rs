@@ -19,6 +19,7 @@ use measured::Measured;
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found};
 use crate::diff::{Diff, DiffRun, PassedOver};
+use crate::errors::joined;
 use crate::limits::REPORT_PROFILES;
 use crate::report::{self, ProfileStore, Wanted};
 use crate::verdict::Rules;
@@ -46,15 +47,15 @@ pub async fn add_functions(
     // Without comparable runs before there is nothing to read.
     let all = earlier.chain(new).filter(|_| !diff.earlier.is_empty());
     for (run, is_new) in all {
-        let read = read(run, is_new, &wanted, places, temporary, gathered).await?;
-        gathered = read.0;
-        unread.extend(read.1);
+        let why;
+        (gathered, why) = read(run, is_new, &wanted, places, temporary, gathered).await?;
+        unread.extend(why);
     }
     let functions = tokio::task::spawn_blocking({
         let fewest = rules.fewest_earlier;
         move || found(&gathered, fewest)
     });
-    diff.functions = Some(crate::errors::joined(functions.await));
+    diff.functions = Some(joined(functions.await));
     diff.not_read = unread;
     Ok(())
 }
@@ -96,7 +97,7 @@ async fn read(
         let faults = gathered.add(&manifest, &store, is_new);
         (gathered, faults)
     });
-    let (gathered, fault) = crate::errors::joined(added.await);
+    let (gathered, fault) = joined(added.await);
     Ok((gathered, fault.and_then(not_read)))
 }
 

@@ -59,6 +59,14 @@ impl RunFile {
     }
 }
 
+/// Whether the manifest of a run with this id would have the name of another file of another run.
+fn names_another_file(id: &str) -> bool {
+    let manifest = RunFile::Manifest.extension();
+    let names = RunFile::ALL.map(RunFile::extension).into_iter();
+    let mut before_it = names.filter_map(|name| name.strip_suffix(manifest));
+    before_it.any(|name| !name.is_empty() && id.ends_with(name))
+}
+
 impl RunId {
     /// The beginning of the names of all runs' files.
     pub const FILE_PREFIX: &str = "profile-";
@@ -72,9 +80,7 @@ impl RunId {
         let good = id.len() <= MAX_LENGTH
             && !id.starts_with(['.', '-'])
             && !id.is_empty()
-            // Its manifest would have the name of what is said of another run.
-            && !id.ends_with(".push")
-            && !id.ends_with(".accepted")
+            && !names_another_file(id)
             && id.chars().all(inner);
         good.then(|| Self(id.to_owned())).ok_or_else(|| {
             format!(

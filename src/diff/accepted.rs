@@ -46,10 +46,20 @@ impl Accepted {
     /// The level of this run, accepted now.
     pub fn new(run: &RunId, at: Timestamp, by: Option<&str>, why: Option<&str>) -> Self {
         Self {
-            run_id: run.to_string(),
             at: Some(at),
             by: by.map(short),
             why: why.map(short),
+            ..Self::untold(run)
+        }
+    }
+
+    /// The level of this run, of which nothing else is known.
+    fn untold(run: &RunId) -> Self {
+        Self {
+            run_id: run.to_string(),
+            at: None,
+            by: None,
+            why: None,
         }
     }
 
@@ -85,15 +95,14 @@ impl Accepted {
         };
         let file =
             content.and_then(|content| serde_json::from_slice::<AcceptedFile>(&content).ok());
-        let told = file.map(|file| file.accepted);
+        let Some(AcceptedFile { accepted: told, .. }) = file else {
+            return Ok(Self::untold(run));
+        };
         Ok(Self {
             run_id: run.to_string(),
-            at: told.as_ref().and_then(|told| told.at),
-            by: told.as_ref().and_then(|told| told.by.as_deref()).map(short),
-            why: told
-                .as_ref()
-                .and_then(|told| told.why.as_deref())
-                .map(short),
+            at: told.at,
+            by: told.by.as_deref().map(short),
+            why: told.why.as_deref().map(short),
         })
     }
 }

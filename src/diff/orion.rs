@@ -9,17 +9,15 @@ use crate::destination::RunNumbers;
 /// The `metricName` of the documents, by which Orion's configuration finds them.
 const METRIC: &str = "clusterProfilerJob";
 
-/// Numbers that KubeVirt's perfscale-audit has, too, by its name, and by how much its unit is larger.
-const PERFSCALE: [(&str, &str, f64); 2] = [
+/// Latencies that KubeVirt's perfscale-audit has, too, by its name, in seconds.
+const PERFSCALE: [(&str, &str); 2] = [
     (
         "VMIRunning_P50_milliseconds",
         "vmiCreationToRunningSecondsP50",
-        1e3,
     ),
     (
         "VMIRunning_P95_milliseconds",
         "vmiCreationToRunningSecondsP95",
-        1e3,
     ),
 ];
 
@@ -42,7 +40,7 @@ fn document(run: &RunNumbers) -> Map<String, Value> {
     let at_stop = surroundings.and_then(|of| of.at_stop.as_ref());
     let architectures = surroundings.map(|of| &of.architectures);
     let created = run.vmi_latencies.as_ref().map(|vmis| vmis.created);
-    let mut document = json!({
+    let document = json!({
         "uuid": run.run_id,
         "timestamp": run.window.stop.strftime("%FT%TZ").to_string(),
         "metricName": METRIC,
@@ -55,10 +53,9 @@ fn document(run: &RunNumbers) -> Map<String, Value> {
         "virtualMachineInstancesCreated": created,
         "architecture": architectures.map(|all| all.iter().cloned().collect::<Vec<_>>().join(",")),
     });
-    let mut fields = document
-        .as_object_mut()
-        .map(std::mem::take)
-        .unwrap_or_default();
+    let Value::Object(mut fields) = document else {
+        return Map::new();
+    };
     fields.retain(|_, value| !value.is_null());
     for number in Number::all() {
         let Some(value) = number.of(run) else {
@@ -70,8 +67,8 @@ fn document(run: &RunNumbers) -> Map<String, Value> {
             None => name.to_owned(),
         };
         fields.insert(key, json!(value));
-        for (_, theirs, unit) in PERFSCALE.into_iter().filter(|(ours, _, _)| *ours == name) {
-            fields.insert(theirs.to_owned(), json!(value / unit));
+        for (_, theirs) in PERFSCALE.into_iter().filter(|(ours, _)| *ours == name) {
+            fields.insert(theirs.to_owned(), json!(value / 1e3));
         }
     }
     fields

@@ -1,4 +1,5 @@
-//! Report: the run is compared with those before it, its page and then its manifest are written, and earlier runs that are not to be kept are removed.
+//! Report: the run is compared with those before it, its page and then its manifest are written, and earlier runs that
+//! are not to be kept are removed.
 
 use std::io;
 
@@ -44,8 +45,8 @@ pub(in crate::run) async fn vouch(
     }
 }
 
-/// Compares the run, if that is wanted, writes the page, if one is wanted and can be made, and then the manifest: from here on the archive can be trusted.
-/// Only then earlier runs are removed.
+/// Compares the run, if that is wanted, writes the page, if one is wanted and can be made, and then the manifest: from
+/// here on the archive can be trusted. Only then earlier runs are removed.
 ///
 /// # Errors
 /// The destination failed, or the run was told to stop and has no time left.
