@@ -83,13 +83,18 @@ impl Suite {
 pub(crate) fn build_example(name: &str) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--example", name]);
-    // What cargo tells a test of its package would have it build half of the dependencies anew.
+    forget_package(&mut cargo);
+    let status = cargo.status().expect("cargo starts");
+    assert!(status.success(), "{name} is not built");
+}
+
+/// Keeps from a command what cargo tells a test of its package, which would have cargo build half of the dependencies
+/// anew.
+pub(crate) fn forget_package(command: &mut Command) {
     for (variable, _) in std::env::vars_os() {
         let told = |of: &str| variable.to_string_lossy().starts_with(of);
         if told("CARGO_PKG_") || told("CARGO_MANIFEST_") {
-            cargo.env_remove(&variable);
+            command.env_remove(&variable);
         }
     }
-    let status = cargo.status().expect("cargo starts");
-    assert!(status.success(), "{name} is not built");
 }
