@@ -99,6 +99,12 @@ pub(crate) enum Command {
         /// the page says so. Its file is profile-RUN_ID-redacted.html, if nothing else is said.
         #[arg(long)]
         redact: bool,
+        /// Compare it with the comparable runs before, or with this one
+        ///
+        /// As `diff` does. The page gets the verdict on each number, and the flame graphs of what differs from the
+        /// newest of those runs, or from the one that is named.
+        #[arg(long, value_name = "RUN_ID", num_args = 0..=1, require_equals = true, value_parser = RunId::parse)]
+        compare: Option<Option<RunId>>,
     },
     /// Print the functions that have the most of a run's profiles
     ///

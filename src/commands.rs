@@ -6,6 +6,8 @@ mod diff;
 mod get;
 mod kept_profiles;
 mod kept_runs;
+mod opened_run;
+mod report;
 mod signal_files;
 mod undo;
 
@@ -22,8 +24,9 @@ pub use convert::Bounds;
 use convert::Meter;
 pub use diff::{ComparedRuns, Comparing, diff};
 pub use get::{Fetch, get};
-pub use kept_profiles::{export, push, report, top};
+pub use kept_profiles::{export, push, top};
 pub use kept_runs::ls;
+pub use report::{Against, Reporting, report};
 pub use signal_files::{ready, stop};
 pub use undo::{undo, undo_until_told};
 

@@ -24,4 +24,5 @@ pub use junit::junit;
 pub use note::note;
 pub use orion::orion;
 pub use outliers::PodOutlier;
-pub use table::table;
+pub use quantity::{shown_name, shown_value};
+pub use table::{headline, table, word};

@@ -1,14 +1,13 @@
 //! Which functions changed in the runs that `diff` compares, by the profiles in their archives.
 //!
-//! `functions/gather.rs` reads one archive after another and adds up what each function cost, `functions/name.rs` says which
-//! names mean the same function, `functions/found.rs` asks `verdict` what changed, and `functions/moved.rs` tells cost
-//! that came from what only moved.
+//! `functions/gather.rs` reads one archive after another and adds up what each function cost, by names that mean the same
+//! function in every run (`report/compared_name.rs`), `functions/found.rs` asks `verdict` what changed, and
+//! `functions/moved.rs` tells cost that came from what only moved.
 
 mod found;
 mod gather;
 mod measured;
 mod moved;
-mod name;
 
 use std::path::Path;
 

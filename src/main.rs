@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use cluster_profiler_job::commands::{Accepting, Bounds, Fetch};
+use cluster_profiler_job::commands::{Accepting, Against, Bounds, Fetch, Reporting};
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::report::Wanted;
 use cluster_profiler_job::{commands, outcome, run};
@@ -67,9 +67,15 @@ fn main() -> std::io::Result<ExitCode> {
             run,
             output,
             redact,
+            compare,
         }) => {
             let signals = signals(&runtime)?;
-            let report = commands::report(environment, run, output, redact);
+            let reporting = Reporting {
+                output,
+                redact,
+                against: compare.map(|run| run.map_or(Against::RunsBefore, Against::Run)),
+            };
+            let report = commands::report(environment, run, reporting);
             runtime.block_on(commands::unless_told(report, signals))
         }
         Some(Command::Top {

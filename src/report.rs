@@ -2,11 +2,13 @@
 //!
 //! `report/store.rs` keeps the profiles of an archive that is read (`report/archive.rs`), and `report/collect.rs`
 //! makes [`Findings`] of them, which is what the page (`report/page.rs`) shows, without names that tell which cluster
-//! they are of if `report/redact.rs` is asked. `report/tree.rs` adds profiles up by
+//! they are of if `report/redact.rs` is asked. `report/difference.rs` holds a run's profiles against those of an earlier one. `report/tree.rs` adds profiles up by
 //! function.
 
 mod archive;
 mod collect;
+mod compared_name;
+mod difference;
 mod download;
 mod findings;
 mod fold;
@@ -25,8 +27,13 @@ mod units;
 
 pub use archive::read_archive;
 pub use collect::collect;
+pub use compared_name::{compared, package};
+pub use difference::differences;
 pub use download::download;
-pub use findings::{Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, Unread};
+pub use findings::{
+    Chosen, Difference, Differences, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals,
+    Unread,
+};
 pub use merged_tree::MergedTree;
 pub use page::page;
 pub use path::Wanted;

@@ -135,6 +135,29 @@ const CASES = {
     return { page, faults };
   },
 
+  async "a difference to an earlier run is of what that had"() {
+    const { page, faults } = await open("normal");
+    assert.match(await text(page, "#comparison .verdict"), /^regression, confirmed: virt-controller live heap/);
+    const labels = await page.$$eval("#comparison svg", (all) => all.map((svg) => svg.getAttribute("aria-label")));
+    assert.equal(labels[0], "ratio 1.32, between 1.19 and 1.47");
+    assert.match(labels[1], /^13 runs before, median 295.6 MiB, this one 391.0 MiB; without a change between/);
+    await page.select("#component", "virt-controller");
+    await page.select("#profile", "cpu/difference");
+    assert.match(await text(page, "#about"), /^Change of CPU time: \+2.44 s in 2 pods with 18.8 s, and 2 pods of run/);
+    assert.deepEqual((await frames(page)).slice(0, 3), [
+      "all, +2.44 s, 14.9 %",
+      "main.main, +2.44 s, 14.9 %",
+      "kubevirt.io/kubevirt/pkg/virt-controller/watch/vmi.(*Controller).execute, +3.80 s, 23.2 %",
+    ]);
+    const classes = await page.$$eval(".frame", (all) => all.map((frame) => frame.className.split(" ")[2]));
+    assert.equal(classes.filter((change) => change === "less").length, 2);
+    await (await page.$$(".frame"))[2].hover();
+    assert.match(await text(page, "#hover"), /of what the earlier run had/);
+    const first = await page.$eval("#functions tbody tr", (row) => [...row.cells].map((cell) => cell.textContent));
+    assert.deepEqual(first.slice(0, 2), ["+1.60 s", "9.8 %"]);
+    return { page, faults };
+  },
+
   async "a redacted page has short names"() {
     const { page, faults } = await open("redacted");
     await page.select("#component", "virt-handler");

@@ -1,63 +1,23 @@
-//! `report`, `top`, `export` and `push`: what the profiles of a kept run say.
+//! `top`, `export` and `push`: what the profiles of a kept run say.
 
 mod export;
 mod table;
 
 use std::ffi::OsString;
-use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
-use crate::config::{DestinationConfig, PushTarget, RunFile, RunId, push_access};
-use crate::destination::{Destination, Found};
+use super::kept_runs::cannot_write;
+use super::opened_run::{open, with_profiles};
+use crate::config::{PushTarget, push_access};
 use crate::errors::plain;
-use crate::file::temporary_beside;
-use crate::limits::{BucketLimits, Limits, REPORT_PROFILES};
-use crate::manifest::{Manifest, SCHEMA_VERSION};
+use crate::limits::Limits;
 use crate::outcome::ExitCode;
 use crate::push::{self, PushTime, PushedRun};
-use crate::report::{self, ProfileStore, Wanted};
+use crate::report::{self, Wanted};
 use crate::run::status::log::{complain, print, say};
-
-/// The most pods of a run whose archive is damaged: its manifest is read without a look at it before.
-const MOST_PODS: usize = 2000;
-
-/// `report`: writes the page of a run, with the names in it replaced if that is asked for.
-pub async fn report(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    run: String,
-    output: Option<PathBuf>,
-    redact: bool,
-) -> ExitCode {
-    with_profiles(
-        environment,
-        &run,
-        Wanted::default(),
-        move |manifest, store| {
-            let mut findings = report::collect(manifest, store);
-            if redact {
-                report::redact(&mut findings);
-            }
-            let suffix = if redact { "-redacted" } else { "" };
-            let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
-            let output = output.unwrap_or_else(|| name.into());
-            write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
-            if let Some(first) = findings.unread.first() {
-                complain(format_args!(
-                    "not all of the archive could be read, as the page says: {}: {}",
-                    plain(&first.path),
-                    plain(&first.why)
-                ));
-            }
-            say(format_args!("{}", output.display()));
-            Ok(())
-        },
-    )
-    .await
-}
 
 /// `top`: prints the functions that have the most, as a table or as JSON.
 pub async fn top(
@@ -66,8 +26,8 @@ pub async fn top(
     wanted: Wanted,
     as_json: bool,
 ) -> ExitCode {
-    with_profiles(environment, run, wanted, move |manifest, store| {
-        let findings = report::collect(manifest, store);
+    with_profiles(environment, run, wanted, move |manifest, mut store| {
+        let findings = report::collect(manifest, &mut store);
         let text = if as_json {
             table::json(&findings)
         } else {
@@ -169,132 +129,4 @@ pub async fn push(
     } else {
         ExitCode::Finding
     })
-}
-
-/// A run's profiles, and where they are from.
-struct Opened {
-    place: Destination,
-    run: RunId,
-    manifest: Arc<Manifest>,
-    store: ProfileStore,
-}
-
-/// Reads a run's profiles, and does with them what is to be done.
-async fn with_profiles(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    run: &str,
-    wanted: Wanted,
-    work: impl FnOnce(Arc<Manifest>, ProfileStore) -> Result<(), ExitCode> + Send + 'static,
-) -> ExitCode {
-    let opened = match open(environment, run, wanted).await {
-        Ok(opened) => opened,
-        Err(code) => return code,
-    };
-    let Opened {
-        manifest, store, ..
-    } = opened;
-    let worked = tokio::task::spawn_blocking(move || work(manifest, store)).await;
-    match crate::errors::joined(worked) {
-        Ok(()) => ExitCode::Complete,
-        Err(code) => code,
-    }
-}
-
-/// Reads a run's profiles. A fault is printed, and the exit code comes back.
-async fn open(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    run: &str,
-    wanted: Wanted,
-) -> Result<Opened, ExitCode> {
-    let (places, run) = place_of(environment, run)?;
-    let found = match Destination::find_among(&places, &run).await {
-        Ok((Found::Complete(summary), Some(place))) => {
-            let manifest = place.manifest(&run, summary.pods.expected()).await;
-            manifest.map(|manifest| (manifest, place))
-        }
-        Ok((found, _)) => match damaged(&places, &run, &found).await {
-            Some(damaged) => Ok(damaged),
-            None => {
-                complain(format_args!("{}", why_missing(&run, &found)));
-                return Err(ExitCode::Finding);
-            }
-        },
-        Err(error) => Err(error),
-    };
-    let (manifest, place) = found.map_err(|error| code_of(Err(error)))?;
-    let temporary = std::env::temp_dir();
-    let store = ProfileStore::new(&temporary, wanted, REPORT_PROFILES);
-    let store = store.map_err(|error| cannot_write(&temporary, &error))?;
-    let store = report::download(place, &run, &manifest.archive, store).await;
-    Ok(Opened {
-        place: place.clone(),
-        run,
-        manifest: Arc::new(*manifest),
-        store: store.map_err(|error| code_of(Err(error)))?,
-    })
-}
-
-/// A run whose archive is not what its manifest says, such as one that was cut: what is whole in it can be read.
-async fn damaged<'a>(
-    places: &'a [Destination],
-    run: &RunId,
-    found: &Found,
-) -> Option<(Box<Manifest>, &'a Destination)> {
-    if !matches!(found, Found::Invalid(_)) {
-        return None;
-    }
-    for place in places {
-        let Ok(manifest) = place.manifest(run, MOST_PODS).await else {
-            continue;
-        };
-        let is_of_run = manifest.run_id == run.as_str();
-        let is_understood = manifest.schema_version <= SCHEMA_VERSION;
-        if is_of_run && is_understood && place.open(run, RunFile::Archive).await.is_ok() {
-            return Some((manifest, place));
-        }
-    }
-    None
-}
-
-/// Where a run is looked for: a path stands for the directory that it is in.
-fn place_of(
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    run: &str,
-) -> Result<(Vec<Destination>, RunId), ExitCode> {
-    if !run.contains('/') && !run.ends_with(RunFile::Archive.extension()) {
-        let run = RunId::parse(run).map_err(|fault| {
-            complain(format_args!("{run}: a run's id is {fault}"));
-            ExitCode::Usage
-        })?;
-        return Ok((destinations(environment)?, run));
-    }
-    let path = Path::new(run);
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    let Some((run, _)) = name.as_deref().and_then(RunId::from_file_name) else {
-        complain(format_args!(
-            "{run}: an archive is named {}, with its manifest beside it",
-            "profile-RUN_ID.tar.gz"
-        ));
-        return Err(ExitCode::Usage);
-    };
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) | None => ".".into(),
-    };
-    let place = DestinationConfig::Directory(directory);
-    Ok((
-        vec![Destination::new(&place, &BucketLimits::default())],
-        run,
-    ))
-}
-
-/// Writes the page under a temporary name, so that it appears whole.
-fn write_page(findings: &report::Findings, output: &Path) -> io::Result<()> {
-    let mut out = BufWriter::new(temporary_beside(output)?);
-    report::page(findings, &mut out)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.persist(output)?;
-    Ok(())
 }

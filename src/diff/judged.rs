@@ -26,7 +26,9 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
     let each = numbers.iter().zip(first).zip(judgements);
     let compared: Vec<_> = each
         .filter_map(|((number, comparison), judgement)| {
-            Some(document(*number, &comparison?, judgement))
+            let before = with_it(*number, earlier, rules);
+            let before = before.into_iter().map(|(_, value)| value).collect();
+            Some(document(*number, &comparison?, before, judgement))
         })
         .collect();
     let gravest = compared
@@ -87,11 +89,7 @@ fn compare(
     let each = numbers.iter().map(|number| {
         let new: Option<Vec<_>> = new.iter().map(|run| number.of(run)).collect();
         let new = new?;
-        let with_it: Vec<_> = earlier
-            .iter()
-            .filter_map(|run| Some((run, number.of(run)?)))
-            .collect();
-        let with_it = newest_of(&with_it, rules.most_earlier);
+        let with_it = with_it(*number, earlier, rules);
         let before: Vec<_> = with_it.iter().map(|(_, value)| *value).collect();
         let (run, value) = with_it.last()?;
         let series = Series {
@@ -102,6 +100,19 @@ fn compare(
         series.compare(rules.fewest_earlier)
     });
     each.collect()
+}
+
+/// The newest of the earlier runs that have a number, and their values.
+fn with_it<'a>(
+    number: Number,
+    earlier: &'a [RunNumbers],
+    rules: &Rules,
+) -> Vec<(&'a RunNumbers, f64)> {
+    let newest_first = earlier.iter().rev();
+    let with_it = newest_first.filter_map(|run| Some((run, number.of(run)?)));
+    let mut with_it: Vec<_> = with_it.take(rules.most_earlier).collect();
+    with_it.reverse();
+    with_it
 }
 
 /// The comparisons of those that are tested, at their places.
@@ -116,13 +127,19 @@ fn newest_of<T>(earlier: &[T], most: usize) -> &[T] {
     &earlier[earlier.len().saturating_sub(most)..]
 }
 
-fn document(number: Number, comparison: &Comparison, judgement: Option<Judgement>) -> Compared {
+fn document(
+    number: Number,
+    comparison: &Comparison,
+    before: Vec<f64>,
+    judgement: Option<Judgement>,
+) -> Compared {
     Compared {
         component: number.component,
         name: number.quantity.name(),
         new: comparison.new,
         earlier: comparison.earlier,
         ratio: comparison.ratio,
+        before,
         runs: comparison.runs,
         interval: comparison.spread.map(|spread| [spread.low, spread.high]),
         p: judgement.map(|judgement| judgement.p),

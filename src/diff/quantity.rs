@@ -158,7 +158,7 @@ impl Quantity {
 }
 
 /// A number by its name in JSON, for people: what it is, and its value.
-pub(super) fn shown_name(name: &str) -> String {
+pub fn shown_name(name: &str) -> String {
     let units = ["_milliseconds", "_nanoseconds", "_bytes"];
     let mut short = units.iter().filter_map(|unit| name.strip_suffix(unit));
     let name = short.next().unwrap_or(name);
@@ -168,7 +168,7 @@ pub(super) fn shown_name(name: &str) -> String {
 }
 
 /// A value of the number with this name, for people.
-pub(super) fn shown_value(name: &str, value: f64) -> String {
+pub fn shown_value(name: &str, value: f64) -> String {
     if name.contains("bytes") {
         return ByteSize::b(value as u64).display().iec().to_string();
     }

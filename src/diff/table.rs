@@ -64,7 +64,7 @@ pub fn table(diff: &Diff) -> String {
 }
 
 /// The verdict in one line.
-pub(super) fn headline(diff: &Diff) -> String {
+pub fn headline(diff: &Diff) -> String {
     if diff.earlier.is_empty() && diff.accepted.is_none() {
         let Some(first) = diff.not_comparable.first() else {
             return "not-comparable: there is no complete run before".to_owned();
@@ -120,7 +120,7 @@ fn is_change(number: &Compared) -> bool {
 }
 
 /// The verdict, with what is to be known beside it.
-pub(super) fn word(number: &Compared) -> String {
+pub fn word(number: &Compared) -> String {
     let Some(verdict) = number.verdict else {
         return String::new();
     };

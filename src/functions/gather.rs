@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::measured::Measured;
-use super::name::compared;
 use crate::manifest::Manifest;
-use crate::report::{ProfileStore, Tree};
+use crate::report::{ProfileStore, Tree, compared};
 use crate::verdict::{FunctionCost, Scatter, Totals};
 
 /// What the functions of all wanted numbers cost.

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::gather::OfNumber;
-use super::name::package;
 use crate::diff::{ChangedFunction, Moved};
-use crate::report::Tree;
+use crate::report::{Tree, package};
 use crate::verdict::Level;
 
 /// What has changed by less than this share of what a function gained did not change with it.

@@ -17,21 +17,23 @@ use crate::manifest::{Manifest, Pod};
 const AT_ONCE: usize = 2;
 
 /// Makes findings of a run's manifest and its profiles.
-pub fn collect(manifest: Arc<Manifest>, mut store: ProfileStore) -> Findings {
+pub fn collect(manifest: Arc<Manifest>, store: &mut ProfileStore) -> Findings {
     let mut profiles = Vec::new();
     let mut unread = Vec::new();
-    for added in all_groups(&manifest, &store) {
+    for added in all_groups(&manifest, store) {
         profiles.extend(added.profiled);
         unread.extend(added.unread);
     }
-    let snapshots = snapshots(&store, &mut unread);
+    let snapshots = snapshots(store, &mut unread);
     for Unread { path, why } in unread {
         store.note_unread(&path, why);
     }
     Findings {
         profiles,
         snapshots,
-        unread: contradictions(&manifest, &store)
+        comparison: None,
+        differences: None,
+        unread: contradictions(&manifest, store)
             .into_iter()
             .chain(store.unread())
             .collect(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::top::TopRow;
 use super::tree::Tree;
 use crate::component::Component;
+use crate::diff::Diff;
 use crate::manifest::Manifest;
 use crate::pprof::{Kind, SampleType};
 
@@ -19,6 +20,10 @@ pub struct Findings {
     pub profiles: Vec<Profiled>,
     /// What the snapshots of the window add up to, in their order.
     pub snapshots: Vec<SnapshotTotals>,
+    /// How the run's numbers compare with those of the runs before it, where that was asked for.
+    pub comparison: Option<Diff>,
+    /// What it has more, or less, than one of those runs, where that was asked for.
+    pub differences: Option<Differences>,
     /// What of the archive could not be read.
     pub unread: Vec<Unread>,
     /// Whether names are replaced ([`redact`](super::redact())).
@@ -113,6 +118,40 @@ pub struct PodTop {
     pub pod: String,
     /// They.
     pub rows: Vec<TopRow>,
+}
+
+/// What a run has more, or less, than an earlier one.
+#[derive(Debug)]
+pub struct Differences {
+    /// The earlier run's id.
+    pub run_id: String,
+    /// How long its window was, in seconds.
+    pub seconds: f64,
+    /// Each profile that both runs have, in the order of a run's profiles.
+    pub profiles: Vec<Difference>,
+}
+
+/// What a component has more, or less, of a profile than in an earlier run.
+#[derive(Debug)]
+pub struct Difference {
+    /// The component.
+    pub component: Component,
+    /// The profile.
+    pub kind: Kind,
+    /// Which part of it.
+    pub part: Part,
+    /// The unit of the value that is compared.
+    pub unit: String,
+    /// How many pods were added up, of the earlier run and of this one.
+    pub pods: [usize; 2],
+    /// What they have in all, each run by itself.
+    pub totals: [i64; 2],
+    /// By what the earlier run's values are multiplied, so that they are of a window as long as this run's.
+    pub factor: f64,
+    /// The differences, of one value. Functions have the names by which they are compared.
+    pub merged: Tree,
+    /// The functions that differ by the most.
+    pub top: Vec<TopRow>,
 }
 
 /// What a component's pods have of a profile in one snapshot.

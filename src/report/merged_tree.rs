@@ -61,6 +61,11 @@ impl MergedTree {
         &self.tree
     }
 
+    /// All profiles together, to which none is added any more.
+    pub fn into_tree(self) -> Tree {
+        self.tree
+    }
+
     /// The sum of each value of the last profile.
     pub fn totals_of_last(&self) -> Vec<i64> {
         let mut totals = vec![0_i64; self.last.types];

@@ -1,11 +1,14 @@
 //! A run's findings as one page of HTML that needs nothing else: no network, and no script for what matters most.
 
 mod commands;
+mod comparison;
 mod components;
 mod data;
+mod difference;
 mod flame;
 mod frames;
 mod head;
+mod interval;
 mod numbers;
 mod pods;
 mod profiles;
@@ -55,6 +58,9 @@ pub fn page(findings: &Findings, mut out: impl Write) -> io::Result<()> {
         write(missing)?;
     }
     write(components::components(findings, &components))?;
+    if let Some(section) = comparison::comparison(findings) {
+        write(section)?;
+    }
     write(
         html! { (PreEscaped("<section id=\"profiles\">")) h2 { "Where it went" } (viewer::viewer()) },
     )?;
@@ -89,7 +95,7 @@ fn write_data(findings: &Findings, profiles: &[&Profiled], out: impl Write) -> i
     let packed = GzEncoder::new(letters, Compression::default());
     // The data are written in small pieces.
     let mut packed = BufWriter::new(packed);
-    data::write(&findings.manifest, profiles, &mut packed)?;
+    data::write(findings, profiles, &mut packed)?;
     let packed = packed.into_inner().map_err(|error| error.into_error())?;
     packed.finish()?.finish()?;
     Ok(())

@@ -10,6 +10,7 @@ use names::Names;
 use super::findings::Findings;
 use crate::component::Component;
 use crate::config::RunId;
+use crate::diff::Diff;
 use crate::manifest::{
     ExpectedPod, Gate, KubeVirt, Manifest, Pod, StoredFile, Surroundings, UnexpectedName,
     WindowNumbers,
@@ -36,6 +37,12 @@ pub fn redact(findings: &mut Findings) {
     for unread in &mut findings.unread {
         unread.path = names.text(&unread.path);
         unread.why = names.text(&unread.why);
+    }
+    if let Some(diff) = &mut findings.comparison {
+        rewrite_comparison(diff, &mut names);
+    }
+    if let Some(differences) = &mut findings.differences {
+        differences.run_id = names.run(&differences.run_id);
     }
     findings.is_redacted = true;
 }
@@ -70,12 +77,8 @@ fn learn(manifest: &Manifest, names: &mut Names) {
     for pod in manifest.unstopped.iter().chain(uncounted).chain(others) {
         names.pod(pod);
     }
-    // An id that nobody chose tells no more than when the run began.
     let run = &manifest.run_id;
-    if RunId::parse(run).is_ok_and(|run| run.is_generated()) {
-        names.replace(run.clone(), run.clone());
-    }
-    let short = names.of("run", run);
+    let short = names.run(run);
     let stem = |run: &str| format!("{}{run}", RunId::FILE_PREFIX);
     names.replace(stem(run), stem(&short));
 }
@@ -171,11 +174,33 @@ fn rewrite(manifest: &mut Manifest, names: &mut Names) {
     rewrite_texts(reasons.chain(no_report).chain(not_compared), names);
     if let Some(comparison) = comparison {
         if let Some(accepted) = &mut comparison.accepted {
-            *accepted = names.of("run", accepted);
+            *accepted = names.run(accepted);
         }
         rewrite_texts([&mut comparison.summary], names);
     }
     rewrite_texts(warnings.iter_mut().chain([reason]), names);
+}
+
+fn rewrite_comparison(diff: &mut Diff, names: &mut Names) {
+    for run in diff.new.iter_mut().chain(&mut diff.earlier) {
+        run.run_id = names.run(&run.run_id);
+    }
+    if let Some(accepted) = &mut diff.accepted {
+        accepted.run_id = names.run(&accepted.run_id);
+        accepted.by = accepted.by.as_deref().map(|who| names.of("person", who));
+        rewrite_texts(&mut accepted.why, names);
+    }
+    for outlier in &mut diff.outliers {
+        outlier.pod = names.pod(&outlier.pod);
+    }
+    for run in &mut diff.not_comparable {
+        run.run_id = names.run(&run.run_id);
+        rewrite_texts([&mut run.new, &mut run.earlier], names);
+    }
+    for run in diff.passed_over.iter_mut().chain(&mut diff.not_read) {
+        run.run_id = names.run(&run.run_id);
+        rewrite_texts([&mut run.why], names);
+    }
 }
 
 fn rewrite_texts<'a>(texts: impl IntoIterator<Item = &'a mut String>, names: &mut Names) {

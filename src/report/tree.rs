@@ -92,6 +92,16 @@ impl Tree {
 
     /// Adds all of another tree, whose functions have other names here.
     pub fn absorb_as(&mut self, other: &Self, name: impl Fn(&str) -> Cow<'_, str>) {
+        self.absorb_with(other, name, |tree, node, values| tree.add_own(node, values));
+    }
+
+    /// Visits all of another tree, whose functions have other names here: the node of each here, and its own values.
+    pub(super) fn absorb_with(
+        &mut self,
+        other: &Self,
+        name: impl Fn(&str) -> Cow<'_, str>,
+        mut visit: impl FnMut(&mut Self, u32, &[i64]),
+    ) {
         self.cut += other.cut;
         let names: Vec<_> = (0..other.names())
             .map(|index| name(other.name(index as u32)))
@@ -108,7 +118,7 @@ impl Tree {
             let (node, is_cut) = here[index];
             let values = other.own_of(index);
             self.cut += u64::from(is_cut && values.iter().any(|value| *value != 0));
-            self.add_own(node, values);
+            visit(self, node, values);
         }
     }
 

@@ -10,12 +10,12 @@ use super::context::Context;
 use super::outcome::after_comparison;
 use super::phase_results::Finished;
 use crate::destination::{Destination, RunNumbers};
-use crate::diff::{before, diff, incomplete, note};
-use crate::manifest::{Manifest, RunComparison};
+use crate::diff::{Diff, before, diff, incomplete, note};
+use crate::manifest::Manifest;
 use crate::verdict::Rules;
 
 /// What became of the comparison that a run was asked for.
-pub(super) type Compared = Result<RunComparison, String>;
+pub(super) type Compared = Result<Diff, String>;
 
 /// Compares a run with those before it, by its manifest as it is so far, for as long as there is time and nobody tells
 /// the run to stop. `None` where that was not asked for.
@@ -31,7 +31,7 @@ pub(super) async fn compare(context: &Context, manifest: &Manifest) -> Option<Co
             compared.unwrap_or_else(|_| Err("a defect in this program".to_owned()))
         }
     };
-    match &compared {
+    match compared.as_ref().map(note) {
         Ok(of) if of.is_confirmed_regression() => {
             tracing::warn!(earlier_runs = of.earlier_runs, "compared: {}", of.summary);
         }
@@ -51,20 +51,20 @@ async fn try_to_compare(context: &Context, manifest: &Manifest) -> Compared {
     // The run before may confirm what this one shows, and is then no earlier one.
     let history = before(&places, new, rules.most_earlier + 1).await;
     let history = history.map_err(|error| error.to_string())?;
-    Ok(note(&diff(history, &rules)))
+    Ok(diff(history, &rules))
 }
 
 /// How a run ends that was compared with those before it, which its manifest says.
 pub(super) fn finish_compared(
     context: &Context,
     finished: Finished,
-    compared: Option<Compared>,
+    compared: Option<&Compared>,
     manifest: &mut Manifest,
 ) -> Finished {
     let comparison = match compared {
-        Some(Ok(comparison)) => comparison,
+        Some(Ok(diff)) => note(diff),
         Some(Err(why)) => {
-            manifest.not_compared = Some(why);
+            manifest.not_compared = Some(why.clone());
             return finished;
         }
         None => return finished,

@@ -11,6 +11,7 @@ use super::outcome::Fault;
 use super::report_page::ReportPage;
 use crate::config::RunId;
 use crate::destination::Destination;
+use crate::diff::Diff;
 use crate::limits::REMOVAL_GRACE;
 use crate::manifest::{Manifest, StoredFile};
 use crate::report::{self, ProfileStore};
@@ -39,11 +40,13 @@ pub(super) async fn ship(
     destination: &Destination,
     run: &RunId,
     manifest: Manifest,
+    comparison: Option<Diff>,
 ) -> Result<Manifest, Fault> {
     let manifest = Arc::new(manifest);
     if let Some(store) = page.take_profiles() {
         let of = Arc::clone(&manifest);
-        page.note(try_to_ship(context, destination, run, of, store).await?);
+        let page_of = move |out: &mut dyn Write| write_page(of, store, comparison, out);
+        page.note(try_to_ship(context, destination, run, page_of).await?);
     }
     let mut manifest = Arc::unwrap_or_clone(manifest);
     page.tell(&mut manifest);
@@ -71,8 +74,7 @@ async fn try_to_ship(
     context: &Context,
     destination: &Destination,
     run: &RunId,
-    manifest: Arc<Manifest>,
-    store: ProfileStore,
+    page_of: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 ) -> Result<Result<StoredFile, String>, Fault> {
     if let Some(request) = context.shutdown.request() {
         return Ok(Err(request.why().to_owned()));
@@ -82,8 +84,7 @@ async fn try_to_ship(
         if let Some(why) = note_begun(context).await? {
             return Ok(Err(why));
         }
-        let made = make(move |page| report::page(&report::collect(manifest, store), page));
-        let page = match made.await {
+        let page = match make(page_of).await {
             Ok(page) => page,
             Err(why) => return Ok(Err(why)),
         };
@@ -109,6 +110,17 @@ async fn try_to_ship(
         );
     }
     Ok(shipped)
+}
+
+fn write_page(
+    manifest: Arc<Manifest>,
+    mut store: ProfileStore,
+    comparison: Option<Diff>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut findings = report::collect(manifest, &mut store);
+    findings.comparison = comparison;
+    report::page(&findings, out)
 }
 
 /// Makes a page in a thread of its own, which a defect in what makes it ends, and not the run.

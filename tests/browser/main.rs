@@ -4,6 +4,8 @@
 //! `cargo e2e` runs it. With BLESS=1 it writes the README's picture anew. Pictures of every page are in the
 //! folder `browser` of the build's.
 
+#[path = "../suite/compared_findings.rs"]
+mod compared_findings;
 #[path = "../suite/report_findings.rs"]
 mod report_findings;
 
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use cluster_profiler_job::report::{page, redact};
+use compared_findings::compare;
 use report_findings::{Scene, findings};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -21,6 +24,9 @@ fn main() -> ExitCode {
     for (name, scene) in scenes() {
         let file = std::fs::File::create(to.join(format!("{name}.html"))).expect("a file");
         let mut findings = findings(&scene);
+        if name != "many" && name != "missing" {
+            compare(&mut findings, scene.attacks);
+        }
         if name == "redacted" {
             redact(&mut findings);
         }

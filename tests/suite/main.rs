@@ -13,6 +13,7 @@ mod baseline;
 mod beside;
 mod better_archive;
 mod by_function;
+mod compared_findings;
 mod compared_run;
 mod complete_run;
 mod completeness;

@@ -84,6 +84,8 @@ pub(crate) fn findings(scene: &Scene) -> Findings {
         manifest: Arc::new(manifest),
         profiles,
         snapshots: snapshots(),
+        comparison: None,
+        differences: None,
         unread: unread.into_iter().collect(),
         is_redacted: false,
     }

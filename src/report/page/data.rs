@@ -6,11 +6,13 @@ use hashbrown::HashMap;
 use indexmap::IndexSet;
 use serde::Serialize;
 
-use crate::manifest::{Lead, Manifest};
-use crate::report::findings::{Part, Profiled};
+use crate::manifest::Lead;
+use crate::report::findings::{Difference, Differences, Findings, Part, Profiled};
 use crate::report::top::TopRow;
 use crate::report::tree::Tree;
+use crate::report::units::Unit;
 
+use super::difference;
 use super::frames::{self, Frames, frames};
 use super::profiles;
 use super::text::{Origin, quoted, shown};
@@ -68,6 +70,9 @@ struct Graph<'a> {
     unit: &'a str,
     /// Whether values say how much more there was, or less.
     grows: bool,
+    /// What shares are of, if not of the whole graph.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<i64>,
     /// The pod that it is of; all of them if it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pod: Option<usize>,
@@ -93,13 +98,20 @@ struct Names {
 }
 
 /// Writes the data: pods, graphs, and the names in them.
-pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write) -> io::Result<()> {
+pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write) -> io::Result<()> {
+    let manifest = &findings.manifest;
     let pods = manifest.pods.iter().map(|pod| &pod.pod);
     let graphs = run.iter().filter(|of| profiles::has_flame(of.kind));
     let merged = graphs.clone().map(|of| Shown {
         tree: &of.merged,
         value: of.shown,
     });
+    let differences = findings.differences.iter();
+    let differences = differences.flat_map(|all| all.profiles.iter().map(move |of| (all, of)));
+    let merged = merged.chain(differences.clone().map(|(_, of)| Shown {
+        tree: &of.merged,
+        value: 0,
+    }));
     let single = graphs.clone().flat_map(|of| {
         of.of_pods.iter().map(|stacks| Shown {
             tree: &stacks.tree,
@@ -129,14 +141,16 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
     let mut comma = "";
     for of in graphs {
         let top = of.top.get(of.shown).map_or(&[][..], Vec::as_slice);
-        let mut graph = names.graph(of, &of.merged, most_merged, top, usize::MAX);
+        let table = names.table(of, top, usize::MAX);
+        let mut graph = names.graph(table, &of.merged, of.shown, most_merged);
         graph.coverage = Some(profiles::coverage(manifest, of));
         write!(out, "{comma}")?;
         serde_json::to_writer(&mut out, &graph)?;
         comma = ",";
         for stacks in &of.of_pods {
             if let Some(pod) = pods.get(stacks.pod.as_str()) {
-                let mut graph = names.graph(of, &stacks.tree, most, &stacks.top, POD_ROWS);
+                let table = names.table(of, &stacks.top, POD_ROWS);
+                let mut graph = names.graph(table, &stacks.tree, of.shown, most);
                 graph.pod = Some(*pod);
                 write!(out, ",")?;
                 serde_json::to_writer(&mut out, &graph)?;
@@ -151,21 +165,21 @@ pub(super) fn write(manifest: &Manifest, run: &[&Profiled], mut out: impl Write)
             }
         }
     }
+    for (all, of) in differences {
+        let table = names.difference(all, of);
+        let graph = names.graph(table, &of.merged, 0, most_merged);
+        write!(out, "{comma}")?;
+        serde_json::to_writer(&mut out, &graph)?;
+        comma = ",";
+    }
     write!(out, "],\"names\":")?;
     serde_json::to_writer(&mut out, &names.names.iter().collect::<Vec<_>>())?;
     write!(out, ",\"origins\":\"{}\"}}", names.origins)
 }
 
 impl Names {
-    fn graph<'a>(
-        &mut self,
-        of: &'a Profiled,
-        tree: &Tree,
-        most: usize,
-        top: &[TopRow],
-        rows: usize,
-    ) -> Graph<'a> {
-        let frames = frames(tree, of.shown, most);
+    fn graph<'a>(&mut self, table: Graph<'a>, tree: &Tree, value: usize, most: usize) -> Graph<'a> {
+        let frames = frames(tree, value, most);
         let names = self.of_frames(&frames);
         let all = frames.all.iter();
         Graph {
@@ -174,7 +188,7 @@ impl Names {
             names,
             depths: all.clone().map(|frame| frame.depth).collect(),
             own: all.map(|frame| frame.own).collect(),
-            ..self.table(of, top, rows)
+            ..table
         }
     }
 
@@ -192,6 +206,7 @@ impl Names {
             title: profiles::title(of.kind, of.part),
             unit: profiles::unit(of).name(),
             grows: of.part == Part::Growth,
+            base: None,
             pod: None,
             coverage: None,
             share: 0.0,
@@ -200,6 +215,26 @@ impl Names {
             depths: Vec::new(),
             own: Vec::new(),
             top: self.rows(top, rows),
+        }
+    }
+
+    /// The functions of what a run has more, or less, than an earlier one.
+    fn difference<'a>(&mut self, all: &Differences, of: &'a Difference) -> Graph<'a> {
+        Graph {
+            component: of.component.name(),
+            profile: format!("{}/difference", of.kind.name()),
+            title: difference::title(of.kind),
+            unit: Unit::of(&of.unit).name(),
+            grows: true,
+            base: Some(difference::before(of)),
+            pod: None,
+            coverage: Some(difference::coverage(all, of)),
+            share: 0.0,
+            cut: 0,
+            names: Vec::new(),
+            depths: Vec::new(),
+            own: Vec::new(),
+            top: self.rows(&of.top, usize::MAX),
         }
     }
 

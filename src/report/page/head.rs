@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use crate::diff::headline;
 use crate::manifest::{EndedBy, Manifest, Pod, State};
 use crate::report::findings::Findings;
 
@@ -30,6 +31,9 @@ pub(super) fn head(findings: &Findings, components: &[ComponentNumbers<'_>]) -> 
             dl.facts {
                 (window(findings))
                 (end(manifest))
+                @if let Some(diff) = &findings.comparison {
+                    (fact("Against the runs before", html! { a href="#comparison" { (foreign(&headline(diff))) } }))
+                }
                 (pods(manifest))
                 (cluster(manifest))
                 @if !manifest.labels.is_empty() { (labels(manifest)) }

@@ -191,10 +191,14 @@ function isHit(of) {
   return state.query !== "" && of.origin !== "5" && of.name.toLowerCase().includes(state.query);
 }
 
-function said(of) {
+/** What shares are of. */
+function whole() {
   const { graph, root } = state;
-  const share = percent(of.total, graph.grows ? root.width : root.total);
-  return `${amount(of.total, graph)}, ${share}`;
+  return graph.base ?? (graph.grows ? root?.width : root?.total) ?? 0;
+}
+
+function said(of) {
+  return `${amount(of.total, state.graph)}, ${percent(of.total, whole())}`;
 }
 
 function box(of, x, depth) {
@@ -286,9 +290,10 @@ function back() {
 }
 
 function hover(of) {
-  const { graph, zoom: whole } = state;
-  const parts = [foreign(of.name), element("strong", {}, ` ${said(of)} of the whole`)];
-  if (whole.caller) parts.push(`, ${percent(of.width, whole.width)} of what is shown`);
+  const { graph, zoom: shown } = state;
+  const all = graph.base === undefined ? "the whole" : "what the earlier run had";
+  const parts = [foreign(of.name), element("strong", {}, ` ${said(of)} of ${all}`)];
+  if (shown.caller) parts.push(`, ${percent(of.width, shown.width)} of what is shown`);
   if (at("view").value === "callees" && of.origin !== "5") parts.push(`; itself ${amount(of.own, graph)}`);
   at("hover").replaceChildren(...parts);
 }
@@ -318,7 +323,6 @@ function search() {
 
 function fillTable() {
   const { graph, data } = state;
-  const whole = state.root?.total ?? 0;
   const rows = [];
   let hidden = 0;
   for (let index = 0; index < graph.top.length; index += 3) {
@@ -337,9 +341,9 @@ function fillTable() {
         "tr",
         {},
         element("td", {}, amount(own, graph)),
-        element("td", {}, percent(own, whole)),
+        element("td", {}, percent(own, whole())),
         element("td", {}, amount(total, graph)),
-        element("td", {}, percent(total, whole)),
+        element("td", {}, percent(total, whole())),
         element("th", { scope: "row" }, find),
       ),
     );

@@ -163,10 +163,21 @@ pub(super) fn total(of: &Profiled) -> i64 {
         .unwrap_or_default()
 }
 
+/// What grew and what shrank, added up.
+fn changed(of: &Profiled) -> f64 {
+    let own = of.merged.own(of.shown);
+    own.into_iter().map(|own| own.unsigned_abs() as f64).sum()
+}
+
 fn top_table(of: &Profiled, most: usize) -> Markup {
     let all = of.top.get(of.shown).map_or(&[][..], Vec::as_slice);
     let rows = largest(all, most);
-    let (unit, whole) = (unit(of), total(of) as f64);
+    let unit = unit(of);
+    let whole = if of.part == Part::Growth {
+        changed(of)
+    } else {
+        total(of) as f64
+    };
     let label = format!("{}: {}", of.component, title(of.kind, of.part));
     html! {
         div.scroll role="region" aria-label=(label) tabindex="0" {

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use hashbrown::{HashMap, HashSet};
 
 use crate::component::Component;
+use crate::config::RunId;
 use crate::report::path::component_of;
 
 /// The most names of several words; a message in a report with more is left out.
@@ -71,6 +72,14 @@ impl Names {
     /// What stands for a pod's name. It begins with the component, too.
     pub(super) fn pod(&mut self, name: &str) -> String {
         self.of(component_of(name).map_or("pod", Component::name), name)
+    }
+
+    /// What stands for a run's id. One that nobody chose tells no more than when the run began, and stays.
+    pub(super) fn run(&mut self, run: &str) -> String {
+        if RunId::parse(run).is_ok_and(|run| run.is_generated()) {
+            self.replace(run.to_owned(), run.to_owned());
+        }
+        self.of("run", run)
     }
 
     /// What stands for a name, if anything does.

@@ -64,9 +64,11 @@ pub(in crate::run) async fn report(
     let may_have_stale_page = restored.dumped.may_have_stale_page;
     let mut manifest = manifest(context, stopped, restored.dumped, &finished, target, phases)?;
     let compared = Box::pin(compare(context, &manifest)).await;
-    let finished = finish_compared(context, finished, compared, &mut manifest);
+    let finished = finish_compared(context, finished, compared.as_ref(), &mut manifest);
     let destination = kept.as_ref().unwrap_or(target.destination);
-    let mut manifest = report_shipping::ship(context, &page, destination, &run, manifest).await?;
+    let comparison = compared.and_then(Result::ok);
+    let shipping = report_shipping::ship(context, &page, destination, &run, manifest, comparison);
+    let mut manifest = shipping.await?;
     if kept.is_none() {
         manifest.peak_memory_bytes = peak_memory();
     }

@@ -10,7 +10,7 @@ const NAMELESS: [&str; 3] = ["func", "gowrap", "deferwrap"];
 
 /// The name without what another version changes: a module's major version (`/v2`, `.v3`, `@v1.2.3`), type arguments,
 /// and the numbers of closures.
-pub(super) fn compared(name: &str) -> Cow<'_, str> {
+pub fn compared(name: &str) -> Cow<'_, str> {
     let known = plain(&without_brackets(name));
     let (directory, rest) = known.rsplit_once('/').unwrap_or(("", &known));
     let mut elements = directory.split('/').filter_map(of_path);
@@ -40,7 +40,7 @@ pub(super) fn compared(name: &str) -> Cow<'_, str> {
 }
 
 /// The package that a compared name is of.
-pub(super) fn package(compared: &str) -> &str {
+pub fn package(compared: &str) -> &str {
     let directory = compared.rfind('/').map_or(0, |at| at + 1);
     let dot = compared[directory..].find('.');
     dot.map_or(compared, |dot| &compared[..directory + dot])

@@ -1,0 +1,142 @@
+//! `report`: the page of a kept run.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::kept_runs::{cannot_write, code_of, why_missing};
+use super::opened_run::{Opened, open, open_at};
+use crate::config::RunId;
+use crate::destination::{Destination, RunNumbers};
+use crate::diff::{Diff, before, diff, incomplete, two};
+use crate::errors::{joined, plain};
+use crate::file::temporary_beside;
+use crate::outcome::ExitCode;
+use crate::report::{self, Findings, Wanted};
+use crate::run::status::log::{complain, say};
+use crate::verdict::Rules;
+
+/// What a page is to be like.
+#[derive(Debug)]
+pub struct Reporting {
+    /// Its file, if it is to have another name than usual.
+    pub output: Option<PathBuf>,
+    /// Whether the names in it are replaced.
+    pub redact: bool,
+    /// What the run is compared with, if with anything.
+    pub against: Option<Against>,
+}
+
+/// What a run is compared with.
+#[derive(Debug)]
+pub enum Against {
+    /// The comparable runs before it.
+    RunsBefore,
+    /// This run.
+    Run(RunId),
+}
+
+/// A comparison, and the profiles of one of the earlier runs.
+#[derive(Default)]
+struct Comparison {
+    diff: Option<Diff>,
+    earlier: Option<Opened>,
+}
+
+/// `report`: writes the page of a run.
+pub async fn report(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    run: String,
+    reporting: Reporting,
+) -> ExitCode {
+    let made = async {
+        let opened = open(environment, &run, Wanted::default()).await?;
+        let comparison = match &reporting.against {
+            Some(against) => compare(&opened, against).await?,
+            None => Comparison::default(),
+        };
+        let making = move || make(opened, comparison, reporting);
+        joined(tokio::task::spawn_blocking(making).await)
+    };
+    made.await.err().unwrap_or(ExitCode::Complete)
+}
+
+fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Result<(), ExitCode> {
+    let mut findings = report::collect(Arc::clone(&opened.manifest), &mut opened.store);
+    findings.comparison = comparison.diff;
+    if let Some(earlier) = comparison.earlier {
+        report::differences(
+            &mut findings,
+            &opened.store,
+            &earlier.manifest,
+            &earlier.store,
+        );
+    }
+    if reporting.redact {
+        report::redact(&mut findings);
+    }
+    let suffix = if reporting.redact { "-redacted" } else { "" };
+    let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
+    let output = reporting.output.unwrap_or_else(|| name.into());
+    write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
+    if let Some(first) = findings.unread.first() {
+        complain(format_args!(
+            "not all of the archive could be read, as the page says: {}: {}",
+            plain(&first.path),
+            plain(&first.why)
+        ));
+    }
+    say(format_args!("{}", output.display()));
+    Ok(())
+}
+
+/// Compares a run, and opens the earlier run whose profiles its own are held against: the one that was named, or else the
+/// newest of those that are comparable.
+async fn compare(opened: &Opened, against: &Against) -> Result<Comparison, ExitCode> {
+    let rules = Rules::default();
+    let (history, earlier) = match against {
+        Against::RunsBefore => {
+            let new = RunNumbers::of(&opened.manifest);
+            if let Some(why) = incomplete(&new) {
+                complain(format_args!("not compared with the runs before: {why}"));
+                return Ok(Comparison::default());
+            }
+            // The run before may confirm what this one shows, and is then no earlier one.
+            let history = before(&opened.places, new, rules.most_earlier + 1).await;
+            let history = history.map_err(|error| code_of(Err(error)))?;
+            let earlier = history.earlier.last().map(|run| RunId::parse(&run.run_id));
+            (history, earlier.and_then(Result::ok))
+        }
+        Against::Run(run) => {
+            let found = Destination::find_among(&opened.places, run).await;
+            let (found, place) = found.map_err(|error| code_of(Err(error)))?;
+            let Some(place) = place else {
+                complain(why_missing(run, &found));
+                return Err(ExitCode::Finding);
+            };
+            let history = two(place, run, &opened.place, &opened.run).await;
+            (
+                history.map_err(|error| code_of(Err(error)))?,
+                Some(run.clone()),
+            )
+        }
+    };
+    let earlier = match earlier {
+        Some(run) => Some(open_at(opened.places.clone(), run, Wanted::WITHOUT_SNAPSHOTS).await?),
+        None => None,
+    };
+    Ok(Comparison {
+        diff: Some(diff(history, &rules)),
+        earlier,
+    })
+}
+
+/// Writes the page under a temporary name, so that it appears whole.
+fn write_page(findings: &Findings, output: &Path) -> io::Result<()> {
+    let mut out = BufWriter::new(temporary_beside(output)?);
+    report::page(findings, &mut out)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.persist(output)?;
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! How the run's numbers compare with those of the runs before it.
+
+use maud::{Markup, html};
+
+use crate::diff::{Compared, Diff, DiffRun, Word, headline, shown_name, shown_value, word};
+use crate::report::findings::Findings;
+
+use super::difference;
+use super::interval::{Axis, interval, runs_before};
+use super::text::foreign;
+
+/// How many runs that do not count are named.
+const NAMED: usize = 5;
+
+/// The verdict, each number with its interval and the runs before, and what differs function by function; nothing if the
+/// run was not compared.
+pub(super) fn comparison(findings: &Findings) -> Option<Markup> {
+    let diff = findings.comparison.as_ref();
+    let not_compared = findings.manifest.not_compared.as_ref();
+    let not_compared = not_compared.filter(|_| diff.is_none());
+    if diff.is_none() && not_compared.is_none() {
+        return None;
+    }
+    Some(html! {
+        section id="comparison" {
+            h2 { "Against the runs before" }
+            @if let Some(why) = not_compared { p { "The run was not compared with those before it: " (foreign(why)) "." } }
+            @if let Some(diff) = diff {
+                p.verdict { (foreign(&headline(diff))) }
+                (earlier(diff))
+                (numbers(diff))
+                (others(diff))
+            }
+            @if let Some(differences) = &findings.differences { (difference::tables(differences)) }
+        }
+    })
+}
+
+/// The runs that count.
+fn earlier(diff: &Diff) -> Markup {
+    html! {
+        p {
+            @match diff.earlier.as_slice() {
+                [] => "No run before it counts.",
+                [run] => { "One run before it counts: " (named(run)) "." }
+                [first, .., last] => {
+                    (diff.earlier.len()) " comparable runs before it count, from " (named(first)) " to " (named(last)) "."
+                }
+            }
+            @if let Some(accepted) = &diff.accepted {
+                " They begin with " (foreign(&accepted.run_id)) ", whose level was accepted as the new normal"
+                @if let Some(who) = &accepted.by { " by " (foreign(who)) }
+                @if let Some(why) = &accepted.why { ": " (foreign(why)) }
+                "."
+            }
+        }
+    }
+}
+
+fn named(run: &DiffRun) -> Markup {
+    html! {
+        (foreign(&run.run_id))
+        @if let Some(version) = &run.kubevirt_version { " (KubeVirt " (foreign(version)) ")" }
+    }
+}
+
+/// The numbers that are tested in one table, and the others in another.
+fn numbers(diff: &Diff) -> Markup {
+    let (tested, others): (Vec<_>, Vec<_>) = diff
+        .numbers
+        .iter()
+        .partition(|number| number.verdict.is_some());
+    let axis = Axis::of(if tested.is_empty() { &others } else { &tested });
+    html! {
+        @if !tested.is_empty() {
+            (table("Numbers with a verdict", &tested, &axis))
+            p.note {
+                "The interval is that in which the ratio of this run to the median of those before lies with 95 %, drawn from "
+                (axis.shown()) ". Within the shaded band a change is less than 5 % and does not matter. In the line of runs, the \
+                 band is where a run without any change lies with 95 %. A change is confirmed once two runs show it."
+            }
+        }
+        @if !others.is_empty() {
+            details open[tested.is_empty()] {
+                summary { "Numbers without a verdict" small { (others.len()) } }
+                (table("Numbers without a verdict", &others, &axis))
+            }
+        }
+    }
+}
+
+fn table(label: &str, numbers: &[&Compared], axis: &Axis) -> Markup {
+    html! {
+        div.scroll role="region" aria-label=(label) tabindex="0" {
+            table.compared {
+                thead {
+                    tr {
+                        th scope="col" { "Number" }
+                        @for name in ["Before", "This run", "Change"] { th.number scope="col" { (name) } }
+                        th scope="col" { "Verdict" }
+                        th scope="col" { "Interval" small { (axis.shown()) } }
+                        th scope="col" { "Runs before, and this one" }
+                    }
+                }
+                tbody { @for number in numbers { (row(number, axis)) } }
+            }
+        }
+    }
+}
+
+fn row(number: &Compared, axis: &Axis) -> Markup {
+    let of = number
+        .component
+        .map_or("VMIs", |component| component.name());
+    html! {
+        tr {
+            th scope="row" { (of) " " (shown_name(number.name)) }
+            td.number { (shown_value(number.name, number.earlier)) }
+            td.number { (shown_value(number.name, number.new)) }
+            td.number { (change(number.ratio)) }
+            td.(tone(number)) { (mark(number)) (word(number)) }
+            td { (interval(number, axis)) }
+            td { (runs_before(number)) }
+        }
+    }
+}
+
+/// A ratio as a change.
+fn change(ratio: f64) -> String {
+    let percent = (ratio - 1.0) * 100.0;
+    let size = percent.abs();
+    let sign = if size < 0.05 {
+        ""
+    } else if percent > 0.0 {
+        "+"
+    } else {
+        "−"
+    };
+    if size < 100.0 {
+        format!("{sign}{size:.1} %")
+    } else {
+        format!("{sign}{size:.0} %")
+    }
+}
+
+/// The class of a verdict's words.
+fn tone(number: &Compared) -> &'static str {
+    match number.verdict {
+        Some(Word::Regression) => "bad",
+        Some(Word::Improvement) => "good",
+        Some(Word::Unchanged | Word::Inconclusive | Word::NotComparable) | None => "plain-verdict",
+    }
+}
+
+/// A sign that says the same without its colour.
+fn mark(number: &Compared) -> &'static str {
+    match number.verdict {
+        Some(Word::Regression) => "▲ ",
+        Some(Word::Improvement) => "▼ ",
+        Some(Word::Unchanged | Word::Inconclusive | Word::NotComparable) | None => "",
+    }
+}
+
+/// Runs that do not count, and why.
+fn others(diff: &Diff) -> Markup {
+    let differs = diff.not_comparable.iter().map(|run| {
+        html! {
+            (foreign(&run.run_id)) " is not comparable: " (foreign(&run.field)) ": " (foreign(&run.earlier)) ", and here "
+            (foreign(&run.new))
+        }
+    });
+    let passed = diff.passed_over.iter();
+    let passed =
+        passed.map(|run| html! { (foreign(&run.run_id)) " was passed over: " (foreign(&run.why)) });
+    let all: Vec<_> = differs.chain(passed).collect();
+    let more = all.len().saturating_sub(NAMED);
+    html! {
+        @if !all.is_empty() {
+            ul.plain {
+                @for run in all.iter().take(NAMED) { li { (run) } }
+                @if more > 0 { li { "and " (more) " more like that" } }
+            }
+        }
+    }
+}

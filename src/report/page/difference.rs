@@ -1,0 +1,102 @@
+//! What the run has more, or less, than an earlier one, function by function.
+
+use maud::{Markup, html};
+
+use crate::pprof::Kind;
+use crate::report::findings::{Difference, Differences};
+use crate::report::units::{self, Unit};
+
+use super::text::{foreign, shown};
+
+/// The rows of a table.
+const ROWS: usize = 20;
+
+/// What a difference is called.
+pub(super) fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Cpu => "Change of CPU time",
+        Kind::Allocs => "Change of what was allocated",
+        Kind::Heap => "Change of the live heap",
+        Kind::Goroutine => "Change of goroutines",
+        Kind::Block | Kind::Mutex | Kind::Threadcreate => "Change",
+    }
+}
+
+/// How many pods were added up in both runs, and what they have.
+pub(super) fn coverage(all: &Differences, of: &Difference) -> String {
+    let unit = Unit::of(&of.unit);
+    let [earlier_pods, pods] = of.pods;
+    let [earlier, new] = of.totals.map(|total| unit.show(total));
+    let run = shown(&all.run_id);
+    format!(
+        "{pods} pods with {new}, and {earlier_pods} pods of run {run} with {earlier}{}",
+        scaled(of)
+    )
+}
+
+/// By what the earlier run's values are multiplied, and why; nothing if they stay as they are.
+fn scaled(of: &Difference) -> String {
+    if (of.factor - 1.0).abs() < 0.0005 {
+        return String::new();
+    }
+    let length = if of.factor > 1.0 { "shorter" } else { "longer" };
+    let factor = units::three_digits(of.factor);
+    format!(", times {factor} because its window was {length}")
+}
+
+/// What the earlier run had in all, as it is compared.
+pub(super) fn before(of: &Difference) -> i64 {
+    (of.totals[0] as f64 * of.factor).round() as i64
+}
+
+/// The functions that differ by the most, for each profile that both runs have.
+pub(super) fn tables(all: &Differences) -> Markup {
+    html! {
+        h3 { "Functions that differ from run " (foreign(&all.run_id)) }
+        @if all.profiles.is_empty() { p { "The two runs have no profile in common." } }
+        @for of in &all.profiles {
+            details {
+                summary {
+                    (of.component.name()) ": " (title(of.kind))
+                    small { (foreign(&coverage(all, of))) }
+                }
+                (table(of))
+            }
+        }
+        p.note {
+            "Names are compared without versions of modules and numbers of closures. The flame graphs of the same are below, \
+             among the profiles of each component."
+        }
+    }
+}
+
+fn table(of: &Difference) -> Markup {
+    let unit = Unit::of(&of.unit);
+    let before = before(of) as f64;
+    let label = format!("{}: {}", of.component, title(of.kind));
+    html! {
+        @if of.top.is_empty() { p { "No function differs." } } @else {
+            div.scroll role="region" aria-label=(label) tabindex="0" {
+                table.top.sortable {
+                    caption { "Functions that differ by the most; shares are of what the earlier run had in all" }
+                    thead {
+                        tr {
+                            th scope="col" { "Self" } th scope="col" { "Self %" }
+                            th scope="col" { "Total" } th scope="col" { "Total %" }
+                            th scope="col" { "Function" }
+                        }
+                    }
+                    tbody {
+                        @for row in super::profiles::largest(&of.top, ROWS) {
+                            tr {
+                                td { (unit.show_growth(row.own)) } td { (units::percent(row.own as f64, before)) }
+                                td { (unit.show_growth(row.cumulative)) } td { (units::percent(row.cumulative as f64, before)) }
+                                th scope="row" { (foreign(&row.name)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
