@@ -6,6 +6,7 @@ mod harness;
 mod in_phase;
 mod made_runs;
 mod proto_reader;
+mod report_comparison;
 mod report_findings;
 
 mod accepted;

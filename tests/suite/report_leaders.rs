@@ -29,7 +29,7 @@ fn a_leader_has_its_own_graph_among_many_pods_that_are_alike() {
         "at_stop": { "leaders": { "virt-controller": pod(29) } },
     });
     let manifest = serde_json::from_value(run.manifest).expect("a manifest");
-    let findings = collect(Arc::new(manifest), store);
+    let findings = collect(Arc::new(manifest), &mut store);
     let [cpu] = findings.profiles.as_slice() else {
         panic!("{} profiles", findings.profiles.len());
     };

@@ -1,0 +1,253 @@
+//! A report that compares a run with others: `report --compare`, and a run that compares itself.
+
+use std::collections::BTreeMap;
+
+use cluster_profiler_job::manifest::Manifest;
+use cluster_profiler_job::pprof::Kind;
+use cluster_profiler_job::report::{ProfileStore, Wanted, collect, compared, differences, redact};
+use standin::Standin;
+
+use crate::by_function::{by_function, top};
+use crate::compared_findings::{EARLIER, compare};
+use crate::compared_run::{comparing, id, keep, nights, steady_and};
+use crate::goldens::packed;
+use crate::google_pprof::raw;
+use crate::harness::{Place, RUN_ID};
+use crate::made_runs::bare_manifest;
+use crate::profile_difference::{DIFFERENCES, columns, name};
+use crate::report_findings::{ATTACKS, Scene, findings};
+use crate::report_page::text;
+
+const POD: &str = "virt-api-7d9f-abcde";
+
+/// A run's manifest, with a window of so many seconds.
+fn manifest(run: &str, seconds: u32) -> Manifest {
+    let mut manifest = bare_manifest(run);
+    let stop = format!(
+        "2026-11-28T21:{:02}:{:02}Z",
+        51 + seconds / 60,
+        seconds % 60
+    );
+    manifest["window"]["stop"] = stop.into();
+    serde_json::from_value(manifest).expect("a manifest")
+}
+
+/// One pod's profiles at this moment of the goldens' window.
+fn store(when: &str) -> ProfileStore {
+    let mut store =
+        ProfileStore::new(&std::env::temp_dir(), Wanted::default(), 1 << 30).expect("a file");
+    for kind in ["heap", "goroutine", "allocs"] {
+        let folder = if kind == "allocs" { "delta/" } else { "" };
+        let profile = packed(&format!("window/{when}/{kind}.pb"));
+        let kept = store.keep(
+            &format!("profile-x/{POD}/{folder}{kind}.pprof"),
+            profile.as_slice(),
+        );
+        kept.expect("it is kept");
+    }
+    store
+}
+
+#[test]
+fn a_difference_has_the_totals_and_functions_of_pprof() {
+    let (mut new, earlier) = (store("after"), store("before"));
+    let mut found = collect(manifest("b", 60).into(), &mut new);
+    differences(&mut found, &new, &manifest("a", 60), &earlier);
+    let all = found.differences.expect("differences");
+    assert_eq!(all.run_id, "a");
+    assert_eq!(all.profiles.len(), 3);
+    for (kind, from, names) in DIFFERENCES {
+        let Some(of) = all.profiles.iter().find(|of| of.kind == kind) else {
+            assert!(
+                matches!(kind, Kind::Block | Kind::Mutex | Kind::Threadcreate),
+                "{kind:?}"
+            );
+            continue;
+        };
+        let said = columns(raw(&format!("window/{}", name(kind))), from, names);
+        let value = names.len() - 1;
+        assert_eq!(of.merged.totals(), [said.totals()[value]], "{kind:?}");
+        assert_eq!(
+            of.totals[1] - of.totals[0],
+            said.totals()[value],
+            "{kind:?}"
+        );
+        let mut stacks = BTreeMap::<Vec<String>, Vec<i64>>::new();
+        for (stack, values) in by_function(&said) {
+            let stack = stack.iter().map(|function| compared(function).into_owned());
+            let sums = stacks
+                .entry(stack.collect())
+                .or_insert_with(|| vec![0; values.len()]);
+            sums.iter_mut()
+                .zip(values)
+                .for_each(|(sum, value)| *sum += value);
+        }
+        let expected = top(&stacks, value);
+        assert!(!of.top.is_empty(), "{kind:?}");
+        for row in &of.top {
+            assert_eq!(
+                expected.get(row.name.as_str()),
+                Some(&(row.own, row.cumulative)),
+                "{kind:?}: {}",
+                row.name
+            );
+        }
+        let most = |own: i64| own.unsigned_abs();
+        let largest = expected.values().map(|(own, _)| most(*own)).max();
+        assert_eq!(of.top.first().map(|row| most(row.own)), largest, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_grows_with_the_window_is_compared_by_its_length() {
+    let (mut new, earlier) = (store("after"), store("before"));
+    let mut found = collect(manifest("b", 60).into(), &mut new);
+    differences(&mut found, &new, &manifest("a", 40), &earlier);
+    for of in &found.differences.expect("differences").profiles {
+        let grows = of.kind == Kind::Allocs;
+        let factor = if grows { 1.5 } else { 1.0 };
+        assert!((of.factor - factor).abs() < 1e-9, "{:?}", of.kind);
+        let expected = of.totals[1] as f64 - of.totals[0] as f64 * factor;
+        let off = (of.merged.totals()[0] as f64 - expected).abs();
+        // Each node is rounded by itself.
+        assert!(
+            off <= of.merged.nodes().len() as f64,
+            "{:?}: {off}",
+            of.kind
+        );
+    }
+}
+
+/// What a page says, without its tags.
+fn words(html: &str) -> String {
+    let pieces = html
+        .split('<')
+        .map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    pieces.collect()
+}
+
+/// The stand-in's pods, profiled twice into one place. A slow machine makes one window longer, so the first run is said to
+/// have had the second one's length.
+async fn two_runs() -> (Place, Standin) {
+    let standin = nights().await;
+    let place = Place::new(&standin)
+        .with("PROFILER_BASELINE", "true")
+        .with("PROFILER_COMPARE_KEY", "nightly")
+        .with("PROFILER_RUN_ID", "before");
+    assert_eq!(place.run().await.code, 0);
+    let place = place.with("PROFILER_RUN_ID", RUN_ID);
+    assert_eq!(place.run().await.code, 0);
+    let path = |run: &str| place.out().join(format!("profile-{run}.json"));
+    let read = |run: &str| serde_json::from_slice(&std::fs::read(path(run)).expect("a manifest"));
+    let new: Manifest = read(RUN_ID).expect("a manifest");
+    let mut before: Manifest = read("before").expect("a manifest");
+    let length = new.window.stop.duration_since(new.window.start);
+    before.window.stop = before.window.start + length;
+    let json = serde_json::to_vec(&before).expect("JSON");
+    std::fs::write(path("before"), json).expect("it is written");
+    (place, standin)
+}
+
+async fn page(place: &Place, arguments: &[&str]) -> (String, String) {
+    let output = place.path("page.html");
+    let output = output.to_str().expect("a path");
+    let ended = place
+        .run_with(&[&["report", RUN_ID, "-o", output], arguments].concat())
+        .await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    (std::fs::read_to_string(output).expect("a page"), ended.log)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_compared_with_one_or_with_those_before() {
+    let (place, _standin) = two_runs().await;
+    let (plain, _) = page(&place, &[]).await;
+    assert!(!plain.contains("id=\"comparison\""));
+    for arguments in ["--compare", "--compare=before"] {
+        let (html, log) = page(&place, &[arguments]).await;
+        let said = words(&html);
+        let has = |words: &str| {
+            assert!(
+                said.contains(words),
+                "{arguments}: no {words:?} in the page; {log}"
+            )
+        };
+        has("Against the runs before");
+        has("no verdict: 1 comparable runs before");
+        has("One run before it counts: before");
+        has("virt-api live heap");
+        has("Functions that differ from run before");
+        has("virt-controller: Change of CPU time");
+        has("virt-handler: Change of the live heap");
+        assert!(html.contains("class=\"nights\""), "{arguments}");
+    }
+    // The other way round nothing is before it.
+    let ended = place
+        .run_with(&["report", "before", "--compare", "-o", "/dev/null"])
+        .await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    for (run, words) in [("absent", "absent"), ("a/b", "'a/b' for '--compare")] {
+        let ended = place
+            .run_with(&["report", RUN_ID, &format!("--compare={run}")])
+            .await;
+        assert_ne!(ended.code, 0, "{run}");
+        assert!(ended.log.contains(words), "{run}: {}", ended.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_compares_itself_says_so_in_its_page() {
+    let standin = nights().await;
+    let place = Place::new(&standin);
+    keep(&place.out(), &steady_and(&[]));
+    let place = comparing(place).with("PROFILER_REPORT", "true");
+    assert_eq!(place.run().await.code, 0);
+    let html = std::fs::read_to_string(place.out().join(format!("profile-{RUN_ID}.html")))
+        .expect("a page");
+    let said = words(&html);
+    for words in [
+        "regression, suspected: virt-api live heap".to_owned(),
+        format!(
+            "6 comparable runs before it count, from {} (KubeVirt",
+            id(0)
+        ),
+        "▲ regression, suspected".to_owned(),
+    ] {
+        assert!(said.contains(&words), "no {words:?}");
+    }
+    assert!(
+        !said.contains("Functions that differ"),
+        "no archive of an earlier run was read"
+    );
+}
+
+#[test]
+fn a_comparison_of_others_names_is_harmless_and_can_be_redacted() {
+    let mut found = findings(&Scene {
+        attacks: true,
+        ..Scene::default()
+    });
+    compare(&mut found, true);
+    let html = text(&found);
+    let section = html.split("id=\"comparison\"").nth(1).expect("a section");
+    let section = section.split("</section>").next().expect("its end");
+    for attack in ATTACKS.iter().filter(|attack| attack.contains('<')) {
+        assert!(!section.contains(*attack), "{attack}");
+    }
+
+    let mut found = findings(&Scene::default());
+    compare(&mut found, false);
+    let diff = found.comparison.as_mut().expect("a comparison");
+    diff.earlier[0].run_id = "zebra-nightly".to_owned();
+    diff.not_comparable[0].run_id = "zebra-other".to_owned();
+    diff.passed_over[0].why = "zebra1.example.com is away".to_owned();
+    redact(&mut found);
+    let html = text(&found);
+    assert!(!html.contains("zebra"));
+    assert!(
+        !html.contains("6cb96aa5-5dc3-4cd7-8f08-8e3f3e2ff1a2"),
+        "the other cluster"
+    );
+    // A run's id that nobody chose says when it began, and no more.
+    assert!(html.contains(EARLIER));
+}
