@@ -76,7 +76,7 @@ pub(crate) enum Command {
         /// The run's id, as `ls` shows it
         #[arg(value_parser = RunId::parse)]
         run_id: RunId,
-        /// The page that says what the run found, which PROFILER_REPORT put beside the archive
+        /// The page that says what the run found, which the run put beside the archive
         #[arg(long)]
         report: bool,
         /// A file to write instead, which appears only if it is what the manifest says

@@ -93,7 +93,7 @@ async fn fetch_from(
 fn page_of(summary: Summary) -> Result<StoredFile, String> {
     let (run, why) = (summary.run_id, summary.no_report);
     summary.report.ok_or_else(|| {
-        let why = why.unwrap_or_else(|| "none was asked for (PROFILER_REPORT)".to_owned());
+        let why = why.unwrap_or_else(|| "none was wanted (PROFILER_REPORT)".to_owned());
         format!(
             "run {run} has no page: {why}; cluster-profiler-job report {run} makes one of its archive"
         )

@@ -120,7 +120,7 @@ variables! {
         default "heap,goroutine",
         "comma list of the kinds of profile that such a dump keeps: allocs, block, goroutine, heap, mutex, threadcreate";
     report: bool, boolean,
-        default "false",
+        default "true",
         "whether a run puts a page beside its archive that says what it found; one that cannot be made costs nothing but itself";
     push: Vec<PushTarget>, targets,
         unset "none",

@@ -92,6 +92,8 @@ impl Place {
         place.set("PROFILER_SETTLE", "50ms");
         place.set("PROFILER_PREFLIGHT_RETRY", "0s");
         place.set("PROFILER_STOP_WAIT", "20s");
+        // Tests of the page ask for it: it is one more file, and one more request.
+        place.set("PROFILER_REPORT", "false");
         place
     }
 

@@ -17,6 +17,7 @@ use crate::made_runs::bare_manifest;
 use crate::profile_difference::{DIFFERENCES, columns, name};
 use crate::report_findings::{ATTACKS, Scene, findings};
 use crate::report_page::text;
+use crate::run_report::paged;
 
 const POD: &str = "virt-api-7d9f-abcde";
 
@@ -200,7 +201,7 @@ async fn a_run_that_compares_itself_says_so_in_its_page() {
     let standin = nights().await;
     let place = Place::new(&standin);
     keep(&place.out(), &steady_and(&[]));
-    let place = comparing(place).with("PROFILER_REPORT", "true");
+    let place = paged(comparing(place));
     assert_eq!(place.run().await.code, 0);
     let html = std::fs::read_to_string(place.out().join(format!("profile-{RUN_ID}.html")))
         .expect("a page");

@@ -10,9 +10,9 @@ use standin::{Options, Profiles, Standin};
 use crate::harness::{Place, RUN_ID, digest, file_name, listing, standin};
 use crate::s3::{bucket, into, key};
 
-/// A run that makes a page.
+/// A run that makes a page, as one does if nothing is said.
 pub(crate) fn paged(place: Place) -> Place {
-    place.with("PROFILER_REPORT", "true")
+    place.with("PROFILER_REPORT", "")
 }
 
 /// A place in a directory and one in a bucket, each with the directory that has what is shipped.
@@ -128,7 +128,7 @@ async fn a_run_without_a_page_leaves_none_and_says_how_to_make_one() {
     );
     let place = place
         .with("PROFILER_DRY_RUN", "")
-        .with("PROFILER_REPORT", "");
+        .with("PROFILER_REPORT", "false");
     assert_eq!(place.run().await.code, 0);
     let manifest = manifest(&place.out());
     assert_eq!((&manifest.report, &manifest.no_report), (&None, &None));

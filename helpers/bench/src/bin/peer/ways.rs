@@ -98,6 +98,8 @@ pub(crate) async fn by_run(
         ("PROFILER_DESTINATION", format!("s3://{BUCKET}")),
         ("PROFILER_RUN_ID", format!("{engine}-{id}")),
         ("PROFILER_SETTLE", format!("{WINDOW}s")),
+        // By hand there is none.
+        ("PROFILER_REPORT", "false".to_owned()),
         ("PROFILER_ENGINE", engine.to_owned()),
         ("PROFILER_PROGRAM", tools.upstream.display().to_string()),
     ]);
