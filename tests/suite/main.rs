@@ -36,6 +36,7 @@ mod functions;
 mod functions_statistics;
 mod gate;
 mod gate_patch;
+mod heavier;
 mod hurried;
 mod journal;
 mod kept;

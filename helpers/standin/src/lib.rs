@@ -14,6 +14,7 @@ mod cpu;
 mod damage;
 mod edits;
 mod fault;
+mod heavier;
 mod hyperconverged;
 mod json_patch_errors;
 mod kubevirt;
@@ -49,6 +50,7 @@ mod vm_object;
 mod vms;
 
 pub use fault::{Damage, Fault, RouteAnswer, RouteFault, Times};
+pub use heavier::Heavier;
 pub use log::Seen;
 pub use names::component_of;
 pub use options::{Denied, HyperConvergedApi, KubeVirt, Options, Profiles};

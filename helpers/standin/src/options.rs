@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::{Fault, RouteFault};
+use crate::heavier::Heavier;
 
 /// How a stand-in is set up.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Options {
     pub hyperconverged_delay: Duration,
     /// The profiles every pod serves.
     pub profiles: Profiles,
+    /// A function that allocates more than the profiles say, if there is one.
+    pub heavier: Option<Heavier>,
     /// Whether the window's own start and length are written into the cpu profile, as a real one
     /// has them; else the golden file is served byte for byte.
     pub stamp_cpu: bool,
@@ -75,6 +78,7 @@ impl Default for Options {
             observe_delay: Duration::ZERO,
             hyperconverged_delay: Duration::ZERO,
             profiles: Profiles::default(),
+            heavier: None,
             stamp_cpu: true,
             cpu_padding: 0,
             pod_latency: Duration::ZERO,

@@ -11,6 +11,7 @@ use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 
 use crate::{
     cpu,
+    heavier::Heavier,
     options::{Options, Profiles},
     page::Content,
     profiler::{Cpu, Window},
@@ -89,6 +90,8 @@ pub(crate) struct Encoded {
     texts: Vec<(&'static str, Bytes)>,
     /// The same of a pod that has had no window, where they differ.
     texts_before: Option<Vec<(&'static str, Bytes)>>,
+    /// The heap after a window of pods in which a function is heavier, and what their names begin with.
+    heavier: Option<(String, Bytes)>,
     /// The golden cpu profile as it is.
     golden_cpu: Bytes,
     /// The same, decompressed, to be stamped with a window's times; nothing if it is not to be.
@@ -103,12 +106,16 @@ impl Encoded {
         let (profiles, stamp_cpu) = (options.profiles, options.stamp_cpu);
         let (texts, golden_cpu) = (encode(after(profiles))?, cpu_of(after(profiles)));
         let texts_before = before(profiles).map(encode).transpose()?;
+        let heavier = options.heavier.as_ref();
+        let heavier =
+            heavier.map(|of| Ok::<_, io::Error>((of.pods.clone(), heavier_heap(of, profiles)?)));
         let mut raw_cpu = Vec::new();
         MultiGzDecoder::new(golden_cpu).read_to_end(&mut raw_cpu)?;
         cpu::pad(&mut raw_cpu, options.cpu_padding);
         Ok(Self {
             texts,
             texts_before,
+            heavier: heavier.transpose()?,
             golden_cpu: BASE64_STANDARD.encode(golden_cpu).into(),
             raw_cpu: stamp_cpu.then_some(raw_cpu),
             stamped: Mutex::new(None),
@@ -116,12 +123,17 @@ impl Encoded {
     }
 
     /// A pod's files, in order.
-    pub(crate) fn files(&self, cpu: Cpu) -> Vec<(String, Content)> {
-        let texts = match (cpu, &self.texts_before) {
-            (Cpu::LeftOut | Cpu::Empty, Some(before)) => before,
-            (_, Some(_) | None) => &self.texts,
+    pub(crate) fn files(&self, cpu: Cpu, pod: &str) -> Vec<(String, Content)> {
+        let (texts, is_after) = match (cpu, &self.texts_before) {
+            (Cpu::LeftOut | Cpu::Empty, Some(before)) => (before, false),
+            (_, Some(_) | None) => (&self.texts, true),
         };
-        let texts = texts.iter().map(|(kind, text)| (*kind, text.clone()));
+        let heavier = self.heavier.as_ref();
+        let heavier = heavier.filter(|(pods, _)| is_after && pod.starts_with(pods.as_str()));
+        let texts = texts.iter().map(|(kind, text)| match heavier {
+            Some((_, heap)) if *kind == "heap" => (*kind, heap.clone()),
+            Some(_) | None => (*kind, text.clone()),
+        });
         let mut files: Vec<_> = texts
             .chain(self.cpu(cpu).map(|text| ("cpu", text)))
             .collect();
@@ -156,6 +168,17 @@ impl Encoded {
             }
         }
     }
+}
+
+/// The heap after a window, with a function that is heavier.
+fn heavier_heap(heavier: &Heavier, profiles: Profiles) -> io::Result<Bytes> {
+    let mut kinds = KINDS.into_iter().zip(after(profiles));
+    let heap = kinds.find(|(kind, _)| *kind == "heap");
+    let mut text = String::new();
+    if let Some((_, golden)) = heap {
+        MultiGzDecoder::new(golden).read_to_string(&mut text)?;
+    }
+    Ok(BASE64_STANDARD.encode(heavier.apply(&text)).into())
 }
 
 /// Decompresses into base64 without holding the text in between.

@@ -215,7 +215,7 @@ fn outcome(shared: &Shared, pod: &Pod, answer: Answer, call: Call) -> Result<Vec
         Outcome::Done(cpu, damages) => {
             let entry = Entry {
                 pod: pod.name.clone(),
-                files: shared.profiles.files(cpu),
+                files: shared.profiles.files(cpu, &pod.name),
                 left_open: false,
             };
             Ok(damage::apply(entry, &damages))
