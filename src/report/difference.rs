@@ -57,9 +57,11 @@ pub fn differences(
         let old = sum_of(earlier_store, group, &mut failed);
         unread.extend(failed.into_iter().map(of_earlier));
         if let (Some(new), Some(old)) = (new, old) {
-            let factor = match group.kind {
-                Kind::Cpu | Kind::Allocs if seconds > 0.0 => new_seconds / seconds,
-                _ => 1.0,
+            let grows_with_window = matches!(group.kind, Kind::Cpu | Kind::Allocs);
+            let factor = if grows_with_window && seconds > 0.0 {
+                new_seconds / seconds
+            } else {
+                1.0
             };
             profiles.extend(difference(group, &new, &old, factor));
         }
