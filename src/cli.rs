@@ -1,11 +1,13 @@
 //! The command line.
 
+mod arguments;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arguments::{DiffArguments, ReportArguments};
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
-use cluster_profiler_job::commands::{ComparedRuns, Comparing};
 use cluster_profiler_job::component::Component;
 use cluster_profiler_job::config::{PushTarget, RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
@@ -87,25 +89,7 @@ pub(crate) enum Command {
     ///
     /// With the pods that stand out, and where their time and memory went. The page needs no network and nothing
     /// beside it. The run is at PROFILER_DESTINATION or PROFILER_FALLBACK, or is an archive's path.
-    Report {
-        /// The run's id, or the path of its archive with the manifest beside it
-        run: String,
-        /// The page's file [default: profile-RUN_ID.html]
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Replace whatever names the cluster by short names, for a page that others get
-        ///
-        /// Pods, nodes, namespaces, the values of labels, and what is named in messages. Numbers stay as they are, and
-        /// the page says so. Its file is profile-RUN_ID-redacted.html, if nothing else is said.
-        #[arg(long)]
-        redact: bool,
-        /// Compare it with the comparable runs before, or with this one
-        ///
-        /// As `diff` does. The page gets the verdict on each number, and the flame graphs of what differs from the
-        /// newest of those runs, or from the one that is named.
-        #[arg(long, value_name = "RUN_ID", num_args = 0..=1, require_equals = true, value_parser = RunId::parse)]
-        compare: Option<Option<RunId>>,
-    },
+    Report(ReportArguments),
     /// Print the functions that have the most of a run's profiles
     ///
     /// Of each component all pods together, in tables with the values of `go tool pprof -top`.
@@ -189,60 +173,6 @@ pub(crate) enum Command {
         #[arg(long, value_parser = humantime::parse_duration)]
         wait: Option<Duration>,
     },
-}
-
-/// The arguments of `diff`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DiffArguments {
-    /// The ids of an earlier and a new run [default: the newest run against those before]
-    #[arg(num_args = 2, value_names = ["EARLIER", "NEW"], value_parser = RunId::parse, conflicts_with_all = ["last", "against", "baseline"])]
-    runs: Vec<RunId>,
-    /// How many of the newest runs are new: several together show smaller changes
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10))]
-    last: u8,
-    /// Where the earlier runs are, as in PROFILER_DESTINATION, if that is elsewhere
-    #[arg(long, value_name = "DESTINATION")]
-    against: Option<String>,
-    /// How many comparable runs before are looked at
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
-    baseline: u8,
-    /// Read the archives, too, for the functions that changed: of the numbers that did, or of all if none did
-    #[arg(long)]
-    functions: bool,
-    /// Exit with 7 for a regression that is only suspected, too
-    #[arg(long, value_name = "WHAT", value_parser = ["confirmed", "suspected"], default_value = "confirmed")]
-    fail_on: String,
-    /// Write JUnit XML, too: a test for each number that is tested
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Write what Orion can index, too: a line of JSON for each new run, with all its numbers
-    #[arg(long, value_name = "FILE")]
-    orion: Option<PathBuf>,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl DiffArguments {
-    /// What is to be compared.
-    pub(crate) fn comparing(self) -> Comparing {
-        let runs = match <[_; 2]>::try_from(self.runs) {
-            Ok(two) => ComparedRuns::Two(two),
-            Err(_) => ComparedRuns::Last {
-                last: self.last.into(),
-                against: self.against,
-                baseline: self.baseline.into(),
-            },
-        };
-        Comparing {
-            runs,
-            functions: self.functions,
-            json: self.json,
-            junit: self.junit,
-            orion: self.orion,
-            fail_on_suspected: self.fail_on == "suspected",
-        }
-    }
 }
 
 fn component(name: &str) -> Result<Component, String> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use cluster_profiler_job::commands::{Accepting, Against, Bounds, Fetch, Reporting};
+use cluster_profiler_job::commands::{Accepting, Bounds, Fetch};
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::report::Wanted;
 use cluster_profiler_job::{commands, outcome, run};
@@ -63,18 +63,9 @@ fn main() -> std::io::Result<ExitCode> {
             let get = commands::get(environment, fetch);
             runtime.block_on(commands::unless_told(get, signals))
         }
-        Some(Command::Report {
-            run,
-            output,
-            redact,
-            compare,
-        }) => {
+        Some(Command::Report(arguments)) => {
             let signals = signals(&runtime)?;
-            let reporting = Reporting {
-                output,
-                redact,
-                against: compare.map(|run| run.map_or(Against::RunsBefore, Against::Run)),
-            };
+            let (run, reporting) = arguments.reporting();
             let report = commands::report(environment, run, reporting);
             runtime.block_on(commands::unless_told(report, signals))
         }
