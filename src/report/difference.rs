@@ -135,8 +135,6 @@ fn difference(group: Group, new: &Sum, old: &Sum, factor: f64) -> Option<Differe
             .copied()
             .unwrap_or_default()
     };
-    let mut top = tree.top(0, TOP);
-    top.retain(|row| row.own != 0 || row.cumulative != 0);
     Some(Difference {
         component: group.component,
         kind: group.kind,
@@ -145,7 +143,7 @@ fn difference(group: Group, new: &Sum, old: &Sum, factor: f64) -> Option<Differe
         pods: [old.pods, new.pods],
         totals: [total(old), total(new)],
         factor,
+        top: tree.top(0, TOP),
         merged: tree.folded(NODES),
-        top,
     })
 }

@@ -23,6 +23,13 @@ struct Sums {
     is_function: bool,
 }
 
+impl Sums {
+    /// Whether it is a function that has anything, as pprof's tables have it: what grew and shrank by the same is nothing.
+    fn is_shown(self) -> bool {
+        self.is_function && (self.own != 0 || self.cumulative != 0)
+    }
+}
+
 impl Tree {
     /// The functions that have the most of a value: so many by their own, and so many with what they called. The one
     /// with the most of its own is the first.
@@ -40,7 +47,7 @@ impl Tree {
             cumulative: sums[index].cumulative,
         };
         let mut all: Vec<_> = (0..sums.len())
-            .filter(|index| sums[*index].is_function)
+            .filter(|index| sums[*index].is_shown())
             .collect();
         let name = |index: usize| self.name(index as u32);
         let order = |a: &usize, b: &usize, keys: fn(&Sums) -> [u64; 2]| {
