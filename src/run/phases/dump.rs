@@ -112,7 +112,7 @@ async fn ship(
         results.note_missing(&failed.pod, failed.why.clone());
         pods.retain(|expected| expected.name != failed.pod);
     }
-    let earlier = EarlierArchive::find(context, target).await?;
+    let earlier = EarlierArchive::find(context, target, stopped.expected.len()).await?;
     earlier.remove_left_uploads(context, target).await;
     let upload = target.destination.begin(earlier.new_run_id()).await?;
     let page = report_shipping::begin(context);
