@@ -9,6 +9,7 @@ mod dry_run;
 mod dump_pass;
 mod earlier_archive;
 mod judgement;
+mod late_manifest;
 mod outcome;
 pub mod phase;
 pub(crate) mod phase_results;
@@ -160,9 +161,8 @@ async fn supervised(
         }
     });
     let undo = async |step: Undo| rollback::undo(&context, step).await;
-    let work = work(Arc::clone(&context), clock);
     let lost = async { Fault::may_pass(context.cluster.lease.lost().await) };
-    let ended = supervisor::supervise(work, &phase, lost, undo).await;
+    let ended = supervisor::supervise(work(Arc::clone(&context), clock), &phase, lost, undo).await;
     let ended = ended.map_err(|fault| fault.of_told(context.shutdown.request()));
     if ended.is_err() {
         rollback::remove_own(&context).await;

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::outcome::ExitCode;
 use crate::run::Fault;
 use crate::run::context::LockedCluster;
-use crate::run::phases::lock::{clean_up, take_lease};
+use crate::run::phases::lock::clean_up;
 use crate::run::run_lease::RunLease;
 use crate::run::status::log::{self, complain, say};
 
@@ -125,7 +125,7 @@ async fn lock(config: UndoConfig, limits: Limits) -> Result<Locked, Fault> {
         enable_policy: EnablePolicy::EnableAndRestore,
         stop_wait: config.stop_wait,
     };
-    let taken = take_lease(&cluster, &install, config.lock_wait).await?;
+    let taken = cluster.take_lease(&install, config.lock_wait).await?;
     let Some(journal) = taken.left else {
         cluster.lease.release(false, pending()).await?;
         return Ok(Locked::Nothing(namespace));

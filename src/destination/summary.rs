@@ -148,8 +148,8 @@ impl Summary {
         is_whole || ExitCode::from_number(self.exit_code).is_none_or(ExitCode::is_final)
     }
 
-    /// Whether the attempt that wrote it was told to stop, and may have had something left to undo.
-    pub fn was_told_to_stop(&self) -> bool {
+    /// Whether the attempt that wrote it was told to stop, or died, and may have had something left to undo.
+    pub fn is_unended(&self) -> bool {
         ExitCode::from_number(self.exit_code).is_some_and(|code| !code.is_final())
     }
 

@@ -56,14 +56,17 @@ impl Upload {
         }
     }
 
-    /// Gives the archive its name, after all of it is safely stored.
+    /// Gives the archive its name, after all of it is safely stored. `hurry` ends the look at what a bucket has confirmed.
     ///
     /// # Errors
     /// The archive cannot be written; nothing has its name then.
-    pub async fn finish(self) -> Result<StoredFile, DestinationError> {
+    pub async fn finish(
+        self,
+        hurry: impl Future<Output = ()>,
+    ) -> Result<StoredFile, DestinationError> {
         match self {
             Self::Directory(upload) => upload.finish().await,
-            Self::Bucket(upload) => upload.finish().await,
+            Self::Bucket(upload) => upload.finish(hurry).await,
         }
     }
 }

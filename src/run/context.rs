@@ -4,6 +4,7 @@ use std::sync::{MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::archive_worth::ShippedRun;
 use super::outcome::Fault;
@@ -13,6 +14,7 @@ use super::status::progress::Progress;
 use crate::archive::{Baseline, Snapshots, Spool};
 use crate::cluster::call::Connection;
 use crate::cluster::install::Install;
+use crate::cluster::lease::{self, Acquired, Journal, LeaseError};
 use crate::cluster::profiler_switch::Change;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::component::Component;
@@ -57,6 +59,15 @@ pub(crate) struct LockedCluster {
     pub(crate) stop_wait: Duration,
 }
 
+/// A Lease that was taken.
+pub(crate) struct Taken {
+    /// The journal of its last holder, if there is anything in it to deal with. It stays in the Lease
+    /// until somebody has.
+    pub(crate) left: Option<Journal>,
+    /// Whether there was a holder to wait for.
+    pub(crate) waited: bool,
+}
+
 /// One of the places where a run may go.
 #[derive(Debug)]
 pub(super) struct Target<'a> {
@@ -82,6 +93,28 @@ impl LockedCluster {
     /// The last change of what turns the profiler on that is to be put back.
     pub(super) fn last_change(&self) -> Option<Change> {
         self.lease.journal()?.changes.last().copied()
+    }
+
+    /// Takes the Lease, waiting that long for a live holder, and holds it from now on.
+    ///
+    /// # Errors
+    /// A live run keeps it, or the API server failed.
+    pub(crate) async fn take_lease(
+        &self,
+        install: &Install,
+        wait: Duration,
+    ) -> Result<Taken, LeaseError> {
+        let run_id = self.run_id.clone();
+        let until = Instant::now() + wait;
+        let Acquired {
+            lease,
+            left,
+            waited,
+        } = lease::acquire(&self.connection, &install.namespace, &run_id, until).await?;
+        let left = left.filter(Journal::is_open);
+        let journal = left.clone().unwrap_or_else(|| Journal::new(run_id));
+        self.lease.hold(lease, journal);
+        Ok(Taken { left, waited })
     }
 }
 

@@ -4,18 +4,13 @@ use std::future::pending;
 
 use tokio::time::{sleep, timeout};
 
-use super::archive_worth::{ShippedRun, Worth};
+use super::archive_worth::{ShippedRun, Worth, most_pods};
 use super::context::{Context, Target};
 use super::destination_patience::insist;
 use super::outcome::Fault;
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, Found};
 use crate::limits::{ADVICE_WAIT, TOLD_LOOK};
-use crate::manifest::Pod;
-
-/// The most pods that an earlier archive may have: its manifest is in memory beside the dump. Kubernetes is made for 5,000
-/// nodes, each of which has one virt-handler.
-const MOST_PODS: usize = 10_000;
 
 /// What earlier attempts have left at the destinations.
 #[derive(Debug)]
@@ -51,18 +46,23 @@ struct Earlier {
 impl EarlierArchive {
     /// Looks for it where the new archive goes, and at the run's other places, as far as those can be read. Each
     /// manifest is read now, whole: once the pods are dumped, none that cannot be read may stand in the way. What
-    /// cannot be understood is not overwritten, and nobody knows what it is worth: the new archive goes beside it.
+    /// cannot be understood, or is of many more pods than this attempt expects, is not overwritten, and nobody knows what
+    /// it is worth: the new archive goes beside it.
     ///
     /// # Errors
     /// The target cannot be read now, or cannot be understood beside the run's name, too.
     pub(super) async fn find(
         context: &Context,
         target: &Target<'_>,
+        expected: usize,
     ) -> Result<Self, DestinationError> {
         let place = target.destination;
         let run_id = &context.config.run_id;
-        let (here, elsewhere) =
-            tokio::join!(look(place, run_id, context), look_elsewhere(context, place));
+        let most = most_pods(expected);
+        let (here, elsewhere) = tokio::join!(
+            look(place, run_id, context, most),
+            look_elsewhere(context, place, most)
+        );
         let found = |run_id: &RunId, why_beside, here| Self {
             run_id: run_id.clone(),
             why_beside,
@@ -75,7 +75,7 @@ impl EarlierArchive {
             here => return Ok(found(run_id, None, here?)),
         };
         let run_id = run_id.beside();
-        let Ok(here) = look(place, &run_id, context).await else {
+        let Ok(here) = look(place, &run_id, context, most).await else {
             return Err(error);
         };
         let why = format!("the run is shipped under the id {run_id}: {error}");
@@ -180,9 +180,10 @@ async fn look(
     place: &Destination,
     run_id: &RunId,
     context: &Context,
+    most_pods: usize,
 ) -> Result<Here, DestinationError> {
     let is_unknown = |here: &Here| matches!(here, Here::Unknown);
-    let look = || look_once(place, run_id, context.cluster_uid());
+    let look = || look_once(place, run_id, context.cluster_uid(), most_pods);
     // Without this look nothing is shipped, even where the dump's time is over at once.
     let given_up = async {
         context.shutdown.dump_time_is_over().await;
@@ -199,7 +200,7 @@ async fn look(
 }
 
 /// Looks at the run's other places, shortly: what cannot be read there does not stand in the way.
-async fn look_elsewhere(context: &Context, here: &Destination) -> Vec<Earlier> {
+async fn look_elsewhere(context: &Context, here: &Destination, most_pods: usize) -> Vec<Earlier> {
     let run_id = &context.config.run_id;
     let mut found = Vec::new();
     for place in context.other_destinations(here) {
@@ -208,7 +209,7 @@ async fn look_elsewhere(context: &Context, here: &Destination) -> Vec<Earlier> {
             sleep(TOLD_LOOK).await;
         };
         let looked = tokio::select! {
-            looked = timeout(ADVICE_WAIT, look(place, run_id, context)) => looked,
+            looked = timeout(ADVICE_WAIT, look(place, run_id, context, most_pods)) => looked,
             () = hurried => continue,
         };
         if let Ok(Ok(Here::Manifest(earlier))) = looked {
@@ -218,40 +219,21 @@ async fn look_elsewhere(context: &Context, here: &Destination) -> Vec<Earlier> {
     found
 }
 
-/// Looks under a run's name, for a cluster.
+/// Looks under a run's name, for a cluster and so many pods at most.
 async fn look_once(
     place: &Destination,
     run_id: &RunId,
     cluster: Option<&str>,
+    most_pods: usize,
 ) -> Result<Here, DestinationError> {
     match place.find(run_id).await?.of_cluster(cluster) {
         Found::Absent => Ok(Here::Nothing),
         Found::Unfinished(_) => Ok(Here::Unfinished),
         Found::Invalid(error) | Found::Mismatched(error) => Err(error),
         Found::Unknown => Ok(Here::Unknown),
-        Found::Complete(summary) if summary.pods.expected() > MOST_PODS => Err(DestinationError {
-            action: "take the manifest of",
-            object: run_id.to_string(),
-            detail: format!("it has {} pods", summary.pods.expected()),
-            permanent: true,
-        }),
         Found::Complete(summary) => {
-            let manifest = place.manifest(run_id, summary.pods.expected()).await?;
-            let has_snapshots = |pod: &Pod| !pod.snapshots.is_empty();
-            let worth = Worth::new(
-                &summary.pods,
-                manifest.pods.iter(),
-                manifest.pods.iter().any(has_snapshots),
-                manifest.vmi_latencies.as_ref(),
-            );
-            Ok(Here::Manifest(Earlier {
-                worth,
-                shipped: ShippedRun {
-                    place: place.clone(),
-                    run_id: run_id.clone(),
-                    manifest,
-                },
-            }))
+            let (worth, shipped) = ShippedRun::read(place, run_id, &summary, most_pods).await?;
+            Ok(Here::Manifest(Earlier { worth, shipped }))
         }
     }
 }

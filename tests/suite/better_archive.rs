@@ -21,7 +21,7 @@ pub(crate) fn complete(manifest: &Manifest) -> usize {
 }
 
 /// A run that was told to stop and shipped all pods but one, whose dump fails.
-async fn shipped_but_one() -> (Standin, Place) {
+pub(crate) async fn shipped_but_one() -> (Standin, Place) {
     let standin = standin().await;
     standin.pod_fault(&standin.pods()[0], Fault::DumpFails(Times::Always));
     let place = Place::new(&standin)
@@ -99,8 +99,82 @@ async fn an_attempt_that_dies_putting_the_gate_back_has_shipped() {
     standin.remove_pod(&standin.pods()[0]);
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
-    assert_eq!(complete(&place.shipped().manifest), 8);
     assert_eq!((standin.configuration(), record(&standin)), (before, None));
+    assert_is_up_to_date(&place, &first);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// The manifest says what the run has come to, and all else that the attempt has said which died.
+fn assert_is_up_to_date(place: &Place, first: &Manifest) {
+    let last = place.shipped().manifest;
+    assert_eq!((last.exit_code, last.gate.after), (0, false), "{last:?}");
+    assert!(
+        last.reason.starts_with("all 8 pods are complete"),
+        "{}",
+        last.reason
+    );
+    let expected = Manifest {
+        exit_code: last.exit_code,
+        reason: last.reason.clone(),
+        gate: last.gate.clone(),
+        ..first.clone()
+    };
+    let json = |manifest: &Manifest| serde_json::to_value(manifest).expect("JSON");
+    assert_eq!(json(&last), json(&expected));
+}
+
+/// It writes its manifest itself when it has put the gate back.
+#[tokio::test]
+async fn the_manifest_of_an_attempt_that_still_puts_the_gate_back_is_left_to_it() {
+    let standin = off().await;
+    let place = long_and_restoring(&standin);
+    let child = place.spawn_short_lease();
+    window_is_open(&place).await;
+    let answer = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new(
+        "/kubevirts/kubevirt",
+        answer,
+        Times::Always,
+    ));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    until("a manifest", || place.manifest().is_some()).await;
+    let ended = place.ended(place.spawn_short_lease()).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("already there"), "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    assert_eq!((manifest.exit_code, manifest.gate.after), (75, true));
+    standin.clear_faults();
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let manifest = place.shipped().manifest;
+    assert_eq!((manifest.exit_code, manifest.gate.after), (0, false));
+}
+
+/// Another run, or `undo`, has put back what it had changed.
+#[tokio::test]
+async fn the_manifest_of_a_dead_attempt_is_brought_up_to_date_whoever_put_the_gate_back() {
+    let standin = off().await;
+    let before = standin.configuration();
+    let place = long_and_restoring(&standin);
+    let mut child = place.spawn_short_lease();
+    window_is_open(&place).await;
+    let answer = RouteAnswer::Status(503);
+    standin.route_fault(RouteFault::new(
+        "/kubevirts/kubevirt",
+        answer,
+        Times::Always,
+    ));
+    assert_eq!(place.run_with(&["stop"]).await.code, 0);
+    until("a manifest", || place.manifest().is_some()).await;
+    child.kill().await.expect("it runs");
+    let first = place.shipped().manifest;
+    standin.clear_faults();
+    let undone = place.run_with(&["undo"]).await;
+    assert_eq!(undone.code, 0, "{}", undone.log);
+    assert_eq!((standin.configuration(), record(&standin)), (before, None));
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_is_up_to_date(&place, &first);
     assert_eq!(standin.starts(), 1);
 }
 
@@ -171,7 +245,7 @@ async fn what_is_dumped_goes_beside_an_earlier_manifest_that_cannot_be_understoo
     let of_another_cluster: Damage = |json| json["kubevirt"]["uid"] = "another".into();
     let of_more_pods_than_there_are: Damage = |json| {
         let pod = json["pods"][0].clone();
-        json["pods"] = vec![pod; 10_001].into();
+        json["pods"] = vec![pod; 117].into();
     };
     for damage in [
         cut,
@@ -329,7 +403,8 @@ async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
         .kill()
         .await
         .expect("it still tries to put the gate back");
-    assert_eq!(place.manifest().expect("a manifest").exit_code, 143);
+    let first = place.manifest().expect("a manifest");
+    assert_eq!(first.exit_code, 143);
     standin.clear_faults();
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
@@ -337,6 +412,7 @@ async fn what_such_a_run_left_in_the_cluster_is_undone_by_its_next_attempt() {
     assert!(ended.log.contains("already there"), "{}", ended.log);
     assert_eq!(standin.configuration(), before);
     assert_eq!((standin.starts(), record(&standin)), (1, None));
+    assert_is_up_to_date(&place, &first);
 }
 
 /// Of as many complete pods, what only the window could bring is worth more than what is left of a pod that is not.

@@ -12,7 +12,7 @@ use crate::better_archive::complete;
 use crate::harness::{Place, send, standin};
 use crate::lock::{LEASE, record};
 use crate::patience::{told_in_its_window, window_is_open};
-use crate::s3::{assert_shipped, bucket, into, key, large};
+use crate::s3::{assert_says, assert_shipped, bucket, into, key, large};
 
 /// A run into a bucket that was told to stop in its window, and shipped all pods but one, whose dump failed.
 async fn shipped_but_one(bucket: &Bucket, standin: &Standin) -> Place {
@@ -165,6 +165,33 @@ async fn a_bucket_that_is_busy_for_a_while_is_waited_for() {
             "{method} {object} {reads}"
         );
     }
+}
+
+/// An upload that cannot be removed takes none of the time that a run which is told to stop has for its manifest.
+#[tokio::test]
+async fn an_archive_that_stays_is_told_of_though_the_new_one_cannot_be_removed() {
+    let (standin, bucket) = (large().await, bucket().await);
+    let place = shipped_but_one(&bucket, &standin)
+        .await
+        .with("PROFILER_GRACE", "15s");
+    standin.pod_fault(&standin.pods()[1], Fault::DumpFails(Times::Always));
+    bucket.fault(BucketFault::always("DELETE", "uploadId=", Answer::Hangs));
+    bucket.fault(BucketFault::always("GET", "?uploads", Answer::Hangs).after(1));
+    let child = place.spawn();
+    let is_removal =
+        |seen: &bucket::Seen| seen.method == "DELETE" && seen.target.contains("uploadId=");
+    bucket
+        .wait_until(|state| state.seen.iter().any(is_removal))
+        .await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_says(&ended, 143, &["an earlier attempt shipped that"]);
+    bucket.clear_faults();
+    standin.clear_faults();
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_shipped(&bucket);
+    assert_eq!(standin.starts(), 1);
 }
 
 /// It comes back before anything else is removed, for a run that was told to stop has little time.

@@ -5,6 +5,7 @@
 
 mod api;
 mod bucket;
+mod hanging;
 mod process;
 mod resumed;
 mod table;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use standin::Standin;
 use tokio::process::Child;
 
+use crate::better_archive::shipped_but_one;
 use crate::harness::{Place, RUN_ID, standin};
 use crate::s3::{assert_says, bucket, into};
 
@@ -225,4 +226,41 @@ async fn what_lies_under_a_manifests_name_costs_no_memory() {
         assert!(!out.join("profile-big-2.json").exists());
         assert!(out.join("profile-evil-deep.json").exists());
     }
+}
+
+/// A manifest of the run's own that is of many more pods than the run has, and as large as any that is read. The archive
+/// goes beside it, and nothing of it is in memory beside the dump.
+#[tokio::test]
+async fn what_lies_under_the_runs_own_name_costs_no_memory() {
+    let (mut peaks, mut ended) = (Vec::new(), Vec::new());
+    for is_large in [false, true] {
+        let (standin, place) = shipped_but_one().await;
+        let own = place.out().join(format!("profile-{RUN_ID}.json"));
+        edit(&own, |manifest| {
+            let pods = manifest["pods"].as_array().expect("pods").clone();
+            let most = if is_large { 9000 } else { pods.len() };
+            let pods = pods.into_iter().cycle().take(most).enumerate();
+            let padded = pods.map(|(number, mut pod)| {
+                pod["name"] = format!("pod-{number}").into();
+                pod["why"] = "x".repeat(if is_large { 4096 } else { 1 }).into();
+                pod
+            });
+            manifest["pods"] = padded.collect::<Vec<_>>().into();
+        });
+        let bytes = fs::metadata(&own).expect("a manifest").len();
+        assert_eq!(bytes > 50 << 20, is_large, "{bytes}");
+        assert!(bytes < 64 << 20, "{bytes}");
+        let (peak, code) = peak_of(place.spawn()).await;
+        let beside = place.out().join(format!("profile-{RUN_ID}.beside.json"));
+        assert!(standin.profiling().is_empty());
+        peaks.push(peak);
+        ended.push((code, beside.exists()));
+    }
+    assert!(
+        peaks[1] < peaks[0] + MORE,
+        "the run took {} KiB, and {} without",
+        peaks[1],
+        peaks[0]
+    );
+    assert_eq!(ended, [(Some(0), false), (Some(0), true)]);
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use bucket::{Answer, Fault};
+use rustix::process::Signal;
 
-use crate::harness::{Place, RUN_ID, file_name, listing, standin};
+use crate::harness::{Place, RUN_ID, file_name, listing, send, standin};
 use crate::s3::{bucket, into};
 
 /// Ships a run, and has its files look as old as this many hours.
@@ -148,6 +149,35 @@ async fn a_bucket_is_listed_to_its_end_and_a_denied_delete_is_a_warning() {
             .any(|key| key.contains("zz-old") || key.contains(RUN_ID))
     );
     assert_eq!(left.len(), 1102);
+}
+
+/// The manifest is there without them: a bucket that hangs then makes nothing of the run undone.
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_while_it_adds_warnings_has_shipped() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = into(&bucket, &standin);
+    let place = shipped(place, "zz-old", 30, &bucket.path("nightly/a")).await;
+    let place = place.with("PROFILER_KEEP", 1).with("PROFILER_GRACE", "15s");
+    let denied = Answer::Refused(403, "AccessDenied");
+    bucket.fault(Fault::always("DELETE", "zz-old", denied));
+    // Preflight looks for the manifest, and the dump for an earlier attempt's.
+    let own = format!("profile-{RUN_ID}.json");
+    let looks_before = 2;
+    let look = Fault::always("GET", "profile-test-run.json", Answer::Hangs);
+    bucket.fault(look.after(looks_before));
+    let child = place.spawn();
+    let is_look = |seen: &&bucket::Seen| seen.method == "GET" && seen.target.contains(&own);
+    bucket
+        .wait_until(|state| state.seen.iter().filter(is_look).count() > looks_before)
+        .await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("without its warnings"), "{}", ended.log);
+    bucket.clear_faults();
+    let again = place.run().await;
+    assert!(again.log.contains("already there"), "{}", again.log);
+    assert_eq!(standin.starts(), 2);
 }
 
 /// Has the manifest of a run name another cluster, or none as those of earlier versions.

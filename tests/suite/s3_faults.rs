@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use standin::Standin;
 use tokio::process::Child;
 
-use crate::harness::{Place, send};
+use crate::harness::{Place, send, standin};
 use crate::s3::{assert_nothing, assert_says, assert_shipped, bucket, into, key, large};
 
 /// Faults in mid-upload that pass: the data arrive all the same, and whole.
@@ -109,6 +109,47 @@ async fn an_archive_that_was_confirmed_and_cannot_be_looked_at_is_shipped() {
         );
         assert_shipped(&bucket);
     }
+}
+
+/// One that never says how large it is gets no more time than it has for showing what it has.
+#[tokio::test]
+async fn an_archive_that_was_confirmed_and_is_never_told_of_is_shipped() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    bucket.fault(look_hangs());
+    let place = into(&bucket, &standin);
+    let ended = place.ended(place.spawn_small_bucket()).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(ended.log.contains("does not answer"), "{}", ended.log);
+    assert_shipped(&bucket);
+}
+
+/// Nor does that look take the time that a run which is told to stop has for its manifest.
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_while_it_looks_at_its_archive_is_shipped() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    bucket.fault(look_hangs());
+    let place = into(&bucket, &standin).with("PROFILER_GRACE", "15s");
+    let child = place.spawn();
+    let is_look = |seen: &&bucket::Seen| seen.method == "HEAD" && seen.target.contains("tar.gz");
+    bucket
+        .wait_until(|state| state.seen.iter().filter(is_look).count() > LOOKS_BEFORE)
+        .await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_says(&ended, 143, &["all 8 pods are complete"]);
+    assert_shipped(&bucket);
+    bucket.clear_faults();
+    let again = place.run().await;
+    assert_says(&again, 0, &["already there"]);
+    assert_eq!(standin.starts(), 1);
+}
+
+/// The looks for an archive before there is one: in preflight, and for an earlier attempt's.
+const LOOKS_BEFORE: usize = 2;
+
+/// The bucket never says how large the archive is that it has confirmed.
+fn look_hangs() -> Fault {
+    Fault::always("HEAD", "tar.gz", Answer::Hangs).after(LOOKS_BEFORE)
 }
 
 /// A server that wants to be left alone for longer than there is patience is not asked again.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::RequestError;
 use super::objects::{Mark, Objects};
@@ -98,12 +98,12 @@ pub(super) async fn until_it_appears<F: Future<Output = Result<(), RequestError>
             Ok(()) => return Ok(true),
             Err(failed) => failed,
         };
-        match objects.head(key).await {
-            Ok(Some(head)) if head.is_of(mark) => {
-                tracing::warn!(error = %failed.error, "it is there all the same, by its size and its mark");
-                return Ok(false);
-            }
-            Ok(_) | Err(_) => {}
+        // A look that hangs may not take the time of the next try.
+        if let Ok(Ok(Some(head))) = timeout(objects.limits().appearance, objects.head(key)).await
+            && head.is_of(mark)
+        {
+            tracing::warn!(error = %failed.error, "it is there all the same, by its size and its mark");
+            return Ok(false);
         }
         // An upload that is gone was completed, and its object may show a little later; or it was aborted.
         let may_pass = if failed.is_absent() {
@@ -119,14 +119,40 @@ pub(super) async fn until_it_appears<F: Future<Output = Result<(), RequestError>
 }
 
 /// Checks that the object has as many bytes as were sent. A server that confirmed it may be some time in
-/// showing it, or show an earlier one meanwhile. If it does not answer, or the account may not ask, the server is
-/// believed.
+/// showing it, or show an earlier one meanwhile. If it does not answer in that time, or before `hurry` resolves, or the
+/// account may not ask, the server is believed: an archive that it has confirmed is not to be without a manifest.
 pub(super) async fn check(
     objects: &Objects,
     key: &str,
     mark: &Mark,
+    hurry: impl Future<Output = ()>,
 ) -> Result<(), DestinationError> {
     let end = Instant::now() + objects.limits().appearance;
+    let mut wrong = None;
+    let shown = tokio::select! {
+        biased;
+        shown = until_it_shows(objects, key, mark, end, &mut wrong) => Some(shown),
+        () = sleep_until(end) => None,
+        () = hurry => None,
+    };
+    match (shown, wrong) {
+        (Some(shown), _) => shown,
+        (None, Some(error)) => Err(error),
+        (None, None) => {
+            tracing::warn!("the archive's size is not checked: the bucket does not answer");
+            Ok(())
+        }
+    }
+}
+
+/// Looks until the object has as many bytes as were sent. `wrong` is what is wrong with what it has until then.
+async fn until_it_shows(
+    objects: &Objects,
+    key: &str,
+    mark: &Mark,
+    end: Instant,
+    wrong: &mut Option<DestinationError>,
+) -> Result<(), DestinationError> {
     let mut pause = S3_FIRST_PAUSE;
     // The account's rights do not change by asking again.
     let look = || async {
@@ -159,6 +185,7 @@ pub(super) async fn check(
             return Err(error);
         }
         tracing::debug!(%error, ?pause, "looking again");
+        *wrong = Some(error);
         sleep(pause).await;
         pause = (pause * 2).min(S3_LONGEST_PAUSE);
     }

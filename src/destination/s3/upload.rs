@@ -189,11 +189,14 @@ impl BucketUpload {
         Ok(())
     }
 
-    /// Sends what is left, and has the object appear.
+    /// Sends what is left, and has the object appear. Once the bucket has confirmed it, `hurry` ends the look at its size.
     ///
     /// # Errors
     /// The bucket refuses a request, or the object has another size than what was sent.
-    pub async fn finish(mut self) -> Result<StoredFile, DestinationError> {
+    pub async fn finish(
+        mut self,
+        hurry: impl Future<Output = ()>,
+    ) -> Result<StoredFile, DestinationError> {
         self.store().await?;
         if let Some(id) = self.id.clone() {
             self.sent.sort_by_key(|part| part.part_number);
@@ -202,7 +205,7 @@ impl BucketUpload {
                 .build();
             let (objects, key) = (&self.objects, &self.key);
             let complete = || multipart::complete(objects, key, &id, parts.clone());
-            self.appear(complete).await?;
+            self.appear(complete, hurry).await?;
             // There may be one that was begun by a try whose answer was lost.
             self.unfinished.set(&self.key, None);
         } else {
@@ -210,7 +213,7 @@ impl BucketUpload {
             let (objects, key, mark) = (&self.objects, &self.key, &self.mark);
             let media_type = RunFile::Archive.media_type();
             let put = || objects.put_once(key, body.clone(), media_type, mark);
-            self.appear(put).await?;
+            self.appear(put, hurry).await?;
         }
         Ok(StoredFile {
             uri: self.objects.uri(&self.key),
@@ -223,9 +226,10 @@ impl BucketUpload {
     async fn appear<F: Future<Output = Result<(), RequestError>>>(
         &self,
         send: impl FnMut() -> F,
+        hurry: impl Future<Output = ()>,
     ) -> Result<(), DestinationError> {
         if until_it_appears(&self.objects, &self.key, &self.mark, send).await? {
-            check(&self.objects, &self.key, &self.mark).await?;
+            check(&self.objects, &self.key, &self.mark, hurry).await?;
         }
         Ok(())
     }

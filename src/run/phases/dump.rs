@@ -112,7 +112,7 @@ async fn ship(
         results.note_missing(&failed.pod, failed.why.clone());
         pods.retain(|expected| expected.name != failed.pod);
     }
-    let earlier = EarlierArchive::find(context, target).await?;
+    let earlier = EarlierArchive::find(context, target, stopped.expected.len()).await?;
     earlier.remove_left_uploads(context, target).await;
     let upload = target.destination.begin(earlier.new_run_id()).await?;
     let page = report_shipping::begin(context);
@@ -174,7 +174,7 @@ async fn ship(
     let left_out = snapshots::ship(context, &mut writer, &mut results).await?;
     let upload = writer.close().await?;
     earlier.give_way(context, target).await?;
-    let archive = upload.finish().await?;
+    let archive = upload.finish(context.shutdown.share_is_over(2)).await?;
     context.set_aside().take();
     Ok(Dumped {
         archive,
@@ -210,16 +210,22 @@ async fn keep(
     kept: ShippedRun,
     now: &PodResults,
 ) -> Dumped {
-    let uri = &kept.manifest.archive.uri;
     tracing::warn!(
-        uri,
+        uri = kept.manifest.archive.uri,
         "an earlier attempt has shipped as much as was dumped now: its archive stays"
     );
-    if let Err(error) = target.destination.abort().await {
-        tracing::warn!(%error, "what was uploaded of the new archive stays, unfinished");
-    }
-    if context.cluster.lease.is_held() {
-        target.destination.abort_unanswered().await;
+    let abort = async {
+        if let Err(error) = target.destination.abort().await {
+            tracing::warn!(%error, "what was uploaded of the new archive stays, unfinished");
+        }
+        if context.cluster.lease.is_held() {
+            target.destination.abort_unanswered().await;
+        }
+    };
+    tokio::select! {
+        () = abort => {}
+        // The manifest needs the rest.
+        () = context.shutdown.share_is_over(2) => {}
     }
     Dumped::of_earlier(kept, now)
 }

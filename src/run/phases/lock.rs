@@ -1,17 +1,17 @@
 //! Lock: the cluster's Lease is taken, and what a dead run left is dealt with.
 
 use std::future::pending;
-use std::time::Duration;
 
 use futures::TryFutureExt;
 use tokio::time::Instant;
 
 use crate::cluster::install::{self, Install};
-use crate::cluster::lease::{self, Acquired, Journal, LeaseError, Stage, StartedPod};
+use crate::cluster::lease::{self, Journal, LeaseError, Stage, StartedPod};
 use crate::cluster::profiler::ProfilerState;
 use crate::cluster::stop_confirmation::StopConfirmation;
 use crate::destination::{Found, Summary};
-use crate::run::context::{Context, LockedCluster};
+use crate::run::context::{Context, LockedCluster, Taken};
+use crate::run::late_manifest;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Finished, Locked, Ready, Refused};
 use crate::run::resume::{self, LeftPods};
@@ -70,7 +70,8 @@ struct Begun {
 async fn begin(context: &Context) -> Result<Begun, Fault> {
     let cluster = &context.cluster;
     let install = context.install()?;
-    let taken = take_lease(cluster, install, context.config.patience.lock_wait).await?;
+    let wait = context.config.patience.lock_wait;
+    let taken = cluster.take_lease(install, wait).await?;
     let Some(left) = taken.left else {
         return Ok(Begun {
             resumed: None,
@@ -136,8 +137,8 @@ pub(in crate::run) async fn clean_up_for_refused(context: &Context, refused: Ref
     fault
 }
 
-/// Ends a run that an attempt has shipped: takes away what it left in the Lease, once that is undone. What
-/// nobody can undo now makes the run incomplete.
+/// Ends a run that an attempt has shipped: takes away what it left in the Lease, once that is undone, and has its manifest
+/// say so. What nobody can undo now makes the run incomplete.
 ///
 /// # Errors
 /// The run was told to stop; or what is left cannot be found out or undone, though the attempt that shipped
@@ -146,19 +147,19 @@ pub(in crate::run) async fn close_journal(
     context: &Context,
     manifest: Summary,
 ) -> Result<Finished, Fault> {
-    let was_told_to_stop = manifest.was_told_to_stop();
-    let finished = Finished::already_there(manifest, &context.config.min_complete)?;
+    let was_unended = manifest.is_unended();
+    let finished = Finished::already_there(manifest.clone(), &context.config.min_complete)?;
     let closed = tokio::select! {
         request = context.shutdown.requested() => {
             let why = request.why();
             let message = format!("{why} before what the run may have left in the cluster was undone");
             return Err(Fault::new(request.code, message));
         }
-        closed = close_own_journal(context) => closed,
+        closed = close_own_journal(context, &manifest) => closed,
     };
     match closed {
         Ok(remains) => Ok(finished.leaving(remains.map(|remains| remains.message))),
-        Err(fault) if was_told_to_stop => Err(fault),
+        Err(fault) if was_unended => Err(fault),
         Err(fault) => {
             tracing::warn!(%fault, "whether this run has left anything in the cluster is not known");
             Ok(finished)
@@ -166,16 +167,32 @@ pub(in crate::run) async fn close_journal(
     }
 }
 
-async fn close_own_journal(context: &Context) -> Result<Option<Remains>, Fault> {
+async fn close_own_journal(
+    context: &Context,
+    manifest: &Summary,
+) -> Result<Option<Remains>, Fault> {
     let cluster = &context.cluster;
     let namespace = context.config.namespace.as_deref();
     let install = install::find(&cluster.connection, namespace).await?;
     let left = lease::peek(&cluster.connection, &install.namespace).await?;
-    if !left.is_some_and(|left| left.is_open() && left.run_id == cluster.run_id) {
+    let left = left.filter(Journal::is_open);
+    if left
+        .as_ref()
+        .is_none_or(|left| left.run_id != cluster.run_id)
+    {
+        // Another run's may have what this one left.
+        if left.is_none() {
+            late_manifest::bring_up_to_date(context, manifest).await;
+        }
         return Ok(None);
     }
     let cleaned_up = clean_up_if_dead(cluster, &install).await;
     let left = cluster.lease.journal();
+    let is_undone = !left.as_ref().is_some_and(Journal::is_to_be_undone);
+    // A living attempt, which has the Lease, writes its manifest itself.
+    if is_undone && cluster.lease.is_held() && matches!(cleaned_up, Ok(None)) {
+        late_manifest::bring_up_to_date(context, manifest).await;
+    }
     let keep = left.is_some_and(|left| {
         left.is_to_be_undone() || (left.is_open() && left.run_id != cluster.run_id)
     });
@@ -192,44 +209,14 @@ async fn clean_up_if_dead(
     install: &Install,
 ) -> Result<Option<Remains>, Fault> {
     let limits = &cluster.connection.limits;
-    match take_lease(cluster, install, limits.lease + limits.lease_renewal).await {
+    let wait = limits.lease + limits.lease_renewal;
+    match cluster.take_lease(install, wait).await {
         Ok(Taken {
             left: Some(left), ..
         }) => clean_up(cluster, install, &left).await,
         Ok(Taken { left: None, .. }) | Err(LeaseError::Held { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// A Lease that was taken.
-pub(crate) struct Taken {
-    /// The journal of its last holder, if there is anything in it to deal with. It stays in the Lease
-    /// until somebody has.
-    pub(crate) left: Option<Journal>,
-    /// Whether there was a holder to wait for.
-    pub(crate) waited: bool,
-}
-
-/// Takes the Lease, waiting that long for a live holder, and holds it from now on.
-///
-/// # Errors
-/// A live run keeps it, or the API server failed.
-pub(crate) async fn take_lease(
-    cluster: &LockedCluster,
-    install: &Install,
-    wait: Duration,
-) -> Result<Taken, LeaseError> {
-    let run_id = cluster.run_id.clone();
-    let until = Instant::now() + wait;
-    let Acquired {
-        lease,
-        left,
-        waited,
-    } = lease::acquire(&cluster.connection, &install.namespace, &run_id, until).await?;
-    let left = left.filter(Journal::is_open);
-    let journal = left.clone().unwrap_or_else(|| Journal::new(run_id));
-    cluster.lease.hold(lease, journal);
-    Ok(Taken { left, waited })
 }
 
 /// What of a dead run nobody can undo now.

@@ -3,11 +3,11 @@
 
 use std::io;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::config::RunId;
 use crate::destination::{Destination, Found};
-use crate::limits::ADVICE_WAIT;
+use crate::limits::{ADVICE_WAIT, REMOVAL};
 use crate::manifest::{Manifest, PhaseSeconds};
 use crate::run::comparing::{compare, finish_compared};
 use crate::run::context::{Context, Target};
@@ -152,7 +152,18 @@ async fn write(
                 manifest.warnings.push(warning);
             }
         }
-        put_warnings(destination, run, &manifest).await;
+        // The manifest is there without them, and others wait for the lock.
+        let put = put_warnings(destination, run, &manifest);
+        let late = async {
+            tokio::select! {
+                () = context.shutdown.share_is_over(2) => {}
+                () = sleep(REMOVAL) => {}
+            }
+        };
+        tokio::select! {
+            () = put => {}
+            () = late => tracing::warn!("the manifest may stay without its warnings: the destination did not answer in time"),
+        }
     }
     Ok(())
 }

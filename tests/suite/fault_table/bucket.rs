@@ -66,7 +66,7 @@ fn column(seen: &Seen, has_begun: bool) -> usize {
 }
 
 /// One attempt by the program: the AWS SDK takes its credentials from the environment of its process.
-async fn of_program(place: &Place) -> u8 {
+pub(super) async fn of_program(place: &Place) -> u8 {
     u8::try_from(place.run().await.code).expect("an exit code")
 }
 
