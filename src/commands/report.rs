@@ -13,7 +13,7 @@ use crate::diff::{Diff, before, diff, incomplete, two};
 use crate::errors::{joined, plain};
 use crate::file::temporary_beside;
 use crate::outcome::ExitCode;
-use crate::report::{self, Findings, Wanted};
+use crate::report::{self, Findings, Unread, Wanted};
 use crate::run::status::log::{complain, say};
 use crate::verdict::Rules;
 
@@ -42,6 +42,8 @@ pub enum Against {
 struct Comparison {
     diff: Option<Diff>,
     earlier: Option<Opened>,
+    /// That run, if its profiles cannot be read.
+    unread: Option<RunId>,
 }
 
 /// `report`: writes the page of a run.
@@ -72,6 +74,12 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
             &earlier.manifest,
             &earlier.store,
         );
+    }
+    if let Some(run) = comparison.unread {
+        findings.unread.push(Unread {
+            path: format!("the archive of run {run}"),
+            why: "it cannot be read, so it is not told which functions differ".to_owned(),
+        });
     }
     if reporting.redact {
         report::redact(&mut findings);
@@ -122,14 +130,19 @@ async fn compare(opened: &Opened, against: &Against) -> Result<Comparison, ExitC
             )
         }
     };
-    let earlier = match earlier {
-        Some(run) => Some(open_at(opened.places.clone(), run, Wanted::WITHOUT_SNAPSHOTS).await?),
-        None => None,
-    };
-    Ok(Comparison {
+    let mut comparison = Comparison {
         diff: Some(diff(history, &rules)),
-        earlier,
-    })
+        ..Comparison::default()
+    };
+    if let Some(run) = earlier {
+        let places = opened.places.clone();
+        // Why not is told there, and the numbers need no archive.
+        match open_at(places, run.clone(), Wanted::WITHOUT_SNAPSHOTS).await {
+            Ok(earlier) => comparison.earlier = Some(earlier),
+            Err(_) => comparison.unread = Some(run),
+        }
+    }
+    Ok(comparison)
 }
 
 /// Writes the page under a temporary name, so that it appears whole.

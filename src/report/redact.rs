@@ -34,15 +34,15 @@ pub fn redact(findings: &mut Findings) {
     for totals in &mut findings.snapshots {
         totals.snapshot = names.text(&totals.snapshot);
     }
-    for unread in &mut findings.unread {
-        unread.path = names.text(&unread.path);
-        unread.why = names.text(&unread.why);
-    }
     if let Some(diff) = &mut findings.comparison {
         rewrite_comparison(diff, &mut names);
     }
     if let Some(differences) = &mut findings.differences {
         differences.run_id = names.run(&differences.run_id);
+    }
+    for unread in &mut findings.unread {
+        unread.path = names.text(&unread.path);
+        unread.why = names.text(&unread.why);
     }
     findings.is_redacted = true;
 }
@@ -195,7 +195,16 @@ fn rewrite_comparison(diff: &mut Diff, names: &mut Names) {
     }
     for run in &mut diff.not_comparable {
         run.run_id = names.run(&run.run_id);
-        rewrite_texts([&mut run.new, &mut run.earlier], names);
+        let sort = match run.field.as_str() {
+            "PROFILER_COMPARE_KEY" => "key",
+            "cluster" => "cluster",
+            "VMIs that count" => "selection",
+            // Numbers, architectures and components.
+            _ => continue,
+        };
+        for value in [&mut run.new, &mut run.earlier] {
+            *value = names.of(sort, value);
+        }
     }
     for run in diff.passed_over.iter_mut().chain(&mut diff.not_read) {
         run.run_id = names.run(&run.run_id);

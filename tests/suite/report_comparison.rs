@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use cluster_profiler_job::diff::NotComparable;
 use cluster_profiler_job::manifest::Manifest;
 use cluster_profiler_job::pprof::Kind;
-use cluster_profiler_job::report::{ProfileStore, Wanted, collect, compared, differences, redact};
+use cluster_profiler_job::report::{
+    ProfileStore, Unread, Wanted, collect, compared, differences, redact,
+};
 use standin::Standin;
 
 use crate::by_function::{by_function, top};
@@ -187,6 +190,14 @@ async fn a_run_is_compared_with_one_or_with_those_before() {
         .run_with(&["report", "before", "--compare", "-o", "/dev/null"])
         .await;
     assert_eq!(ended.code, 0, "{}", ended.log);
+    // An earlier archive that cannot be read takes the functions alone.
+    let archive = place.out().join("profile-before.tar.gz");
+    std::fs::remove_file(&archive).expect("it is removed");
+    let (html, log) = page(&place, &["--compare"]).await;
+    let said = words(&html);
+    assert!(said.contains("virt-api live heap"), "{log}");
+    assert!(!said.contains("Functions that differ"));
+    assert!(said.contains("the archive of run before"), "{log}");
     for (run, words) in [("absent", "absent"), ("a/b", "'a/b' for '--compare")] {
         let ended = place
             .run_with(&["report", RUN_ID, &format!("--compare={run}")])
@@ -241,7 +252,17 @@ fn a_comparison_of_others_names_is_harmless_and_can_be_redacted() {
     let diff = found.comparison.as_mut().expect("a comparison");
     diff.earlier[0].run_id = "zebra-nightly".to_owned();
     diff.not_comparable[0].run_id = "zebra-other".to_owned();
+    diff.not_comparable.push(NotComparable {
+        run_id: "20261112t215100z-9a0011".to_owned(),
+        field: "PROFILER_COMPARE_KEY".to_owned(),
+        new: "zebra".to_owned(),
+        earlier: "zebra crossing".to_owned(),
+    });
     diff.passed_over[0].why = "zebra1.example.com is away".to_owned();
+    found.unread.push(Unread {
+        path: "the archive of run zebra-nightly".to_owned(),
+        why: "it cannot be read".to_owned(),
+    });
     redact(&mut found);
     let html = text(&found);
     assert!(!html.contains("zebra"));
