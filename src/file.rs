@@ -1,13 +1,14 @@
 //! Small files that others wait for: they appear whole or not at all.
 
+mod output;
+
 use std::ffi::OsString;
 use std::fs::{self, DirEntry};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
+pub use output::OutputFile;
 
 /// Writes a file under a temporary name beside it, and renames it.
 ///
@@ -17,19 +18,6 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = temporary_name(path);
     let written = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     written.inspect_err(|_| drop(fs::remove_file(&temporary)))
-}
-
-/// A new file under a temporary name beside this one, which everybody may read once it is persisted under that name.
-///
-/// # Errors
-/// The directory is not there, or cannot be written.
-pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
 }
 
 /// Whether a file could not be written for want of space: an empty one, which needs none, often still can be.

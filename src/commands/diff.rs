@@ -7,7 +7,7 @@ use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError};
 use crate::diff::{Diff, History, diff as compared, junit, newest, orion, table, two};
-use crate::file::write_whole;
+use crate::file::OutputFile;
 use crate::functions::add_functions;
 use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, print};
@@ -101,7 +101,7 @@ pub async fn diff(
         }
     }
     if let Some(path) = &comparing.orion
-        && let Err(error) = write_whole(path, orion(&diff, &new).as_bytes())
+        && let Err(error) = OutputFile::write(path, orion(&diff, &new).as_bytes())
     {
         return cannot_write(path, &error);
     }
@@ -142,7 +142,7 @@ async fn two_runs(
 fn tell(diff: &Diff, comparing: &Comparing) -> ExitCode {
     if let Some(path) = &comparing.junit {
         let document = junit(diff, comparing.fail_on_suspected);
-        if let Err(error) = write_whole(path, document.as_bytes()) {
+        if let Err(error) = OutputFile::write(path, document.as_bytes()) {
             return cannot_write(path, &error);
         }
     }

@@ -5,12 +5,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::Digest;
-use tempfile::NamedTempFile;
 
 use super::kept_runs::{code_of, destinations, why_missing};
 use crate::config::{RunFile, RunId};
 use crate::destination::{Destination, DestinationError, Found, Summary};
-use crate::file::temporary_beside;
+use crate::file::OutputFile;
 use crate::manifest::{Sha256, StoredFile};
 use crate::outcome::ExitCode;
 use crate::run::status::log::complain;
@@ -108,18 +107,13 @@ async fn copy_to_file(
     expected: &StoredFile,
     path: &Path,
 ) -> Result<Result<(), String>, DestinationError> {
-    let mut temporary = match temporary_beside(path) {
-        Ok(temporary) => temporary,
+    let mut output = match OutputFile::create(path) {
+        Ok(output) => output,
         Err(error) => return Ok(Err(not_written(path, &error))),
     };
-    let copied = copy(destination, run, file, expected, &mut temporary).await?;
-    let appear = |()| appear(temporary, path).map_err(|error| not_written(path, &error));
-    Ok(copied.and_then(appear))
-}
-
-fn appear(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
-    temporary.persist(path)?;
-    Ok(())
+    let copied = copy(destination, run, file, expected, &mut output).await?;
+    let finish = |()| output.finish().map_err(|error| not_written(path, &error));
+    Ok(copied.and_then(finish))
 }
 
 fn not_written(path: &Path, error: &io::Error) -> String {

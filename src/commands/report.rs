@@ -11,7 +11,7 @@ use crate::config::RunId;
 use crate::destination::{Destination, RunNumbers};
 use crate::diff::{Diff, before, diff, incomplete, two};
 use crate::errors::{joined, plain};
-use crate::file::temporary_beside;
+use crate::file::OutputFile;
 use crate::outcome::ExitCode;
 use crate::report::{self, Findings, Unread, Wanted};
 use crate::run::status::log::{complain, say};
@@ -53,9 +53,9 @@ pub async fn report(
     reporting: Reporting,
 ) -> ExitCode {
     let made = async {
-        let opened = open(environment, &run, Wanted::default()).await?;
+        let mut opened = open(environment, &run, Wanted::default()).await?;
         let comparison = match &reporting.against {
-            Some(against) => compare(&opened, against).await?,
+            Some(against) => compare(&mut opened, against).await?,
             None => Comparison::default(),
         };
         let making = move || make(opened, comparison, reporting);
@@ -101,13 +101,14 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
 
 /// Compares a run, and opens the earlier run whose profiles its own are held against: the one that was named, or else the
 /// newest of those that are comparable.
-async fn compare(opened: &Opened, against: &Against) -> Result<Comparison, ExitCode> {
+async fn compare(opened: &mut Opened, against: &Against) -> Result<Comparison, ExitCode> {
     let rules = Rules::default();
     let (history, earlier) = match against {
         Against::RunsBefore => {
             let new = RunNumbers::of(&opened.manifest);
             if let Some(why) = incomplete(&new) {
                 complain(format_args!("not compared with the runs before: {why}"));
+                Arc::make_mut(&mut opened.manifest).not_compared = Some(why);
                 return Ok(Comparison::default());
             }
             // The run before may confirm what this one shows, and is then no earlier one.
@@ -117,17 +118,10 @@ async fn compare(opened: &Opened, against: &Against) -> Result<Comparison, ExitC
             (history, earlier.and_then(Result::ok))
         }
         Against::Run(run) => {
-            let found = Destination::find_among(&opened.places, run).await;
-            let (found, place) = found.map_err(|error| code_of(Err(error)))?;
-            let Some(place) = place else {
-                complain(why_missing(run, &found));
-                return Err(ExitCode::Finding);
-            };
+            let place = place_of(&opened.places, run).await?;
             let history = two(place, run, &opened.place, &opened.run).await;
-            (
-                history.map_err(|error| code_of(Err(error)))?,
-                Some(run.clone()),
-            )
+            let history = history.map_err(|error| code_of(Err(error)))?;
+            (history, Some(run.clone()))
         }
     };
     let mut comparison = Comparison {
@@ -145,11 +139,26 @@ async fn compare(opened: &Opened, against: &Against) -> Result<Comparison, ExitC
     Ok(comparison)
 }
 
-/// Writes the page under a temporary name, so that it appears whole.
+/// The place that has a run's manifest, which is all that is asked of it: its archive may be gone or damaged.
+async fn place_of<'a>(places: &'a [Destination], run: &RunId) -> Result<&'a Destination, ExitCode> {
+    for place in places {
+        if place.numbers(run).await.is_ok() {
+            return Ok(place);
+        }
+    }
+    let (found, place) = Destination::find_among(places, run)
+        .await
+        .map_err(|error| code_of(Err(error)))?;
+    place.ok_or_else(|| {
+        complain(why_missing(run, &found));
+        ExitCode::Finding
+    })
+}
+
+/// Writes the page, which appears whole.
 fn write_page(findings: &Findings, output: &Path) -> io::Result<()> {
-    let mut out = BufWriter::new(temporary_beside(output)?);
+    let mut out = BufWriter::new(OutputFile::create(output)?);
     report::page(findings, &mut out)?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.persist(output)?;
-    Ok(())
+    file.finish()
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::accepted::Accepted;
 use super::functions::NumberFunctions;
 use super::outliers::PodOutlier;
+use super::quantity::{shown_name, shown_value};
 use crate::component::Component;
 pub use crate::manifest::Word;
 
@@ -33,6 +34,9 @@ pub struct Diff {
     pub no_verdict: Option<String>,
     /// Each number, those that are tested first.
     pub numbers: Vec<Compared>,
+    /// Numbers that cannot be compared as ratios, for they are zero in some run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Pods of the newest run that are far from the others of their component.
     pub outliers: Vec<PodOutlier>,
     /// The functions of the numbers that changed, or of all if none did, where they were asked for.
@@ -91,6 +95,32 @@ pub struct Compared {
     pub verdict: Option<Word>,
     /// Whether a change is more than suspected.
     pub confirmed: bool,
+}
+
+/// A number that is zero in some run, and so has no ratio.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct LeftOut {
+    /// The component whose pods it is of, together; none if it is of virtual machine instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<Component>,
+    /// What it is, with its unit.
+    pub name: &'static str,
+    /// That of the newest run.
+    pub new: f64,
+    /// The median of the earlier runs.
+    pub earlier: f64,
+}
+
+impl LeftOut {
+    /// What is said of it, for a person.
+    pub fn shown(&self) -> String {
+        let [earlier, new] = [self.earlier, self.new].map(|value| shown_value(self.name, value));
+        format!(
+            "{} {}: {earlier} before, {new} now; what is zero in some run has no ratio",
+            self.component.map_or("VMIs", Component::name),
+            shown_name(self.name)
+        )
+    }
 }
 
 impl Diff {

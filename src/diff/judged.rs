@@ -1,25 +1,35 @@
 //! The verdict on the runs of a history.
 
-use super::document::{Compared, Diff, DiffRun, SCHEMA_VERSION, Word};
+use super::document::{Compared, Diff, DiffRun, LeftOut, SCHEMA_VERSION, Word};
 use super::history::History;
 use super::quantity::Number;
 use crate::destination::RunNumbers;
-use crate::verdict::{Comparison, Judgement, Rules, Series, judge};
+use crate::verdict::{Comparison, Judgement, Rules, Series, judge, median};
 
 /// Compares the new runs of a history with its earlier ones. One new run alone is compared together with the run before
 /// it, too, which may confirm what it shows.
 pub fn diff(history: History, rules: &Rules) -> Diff {
     let (new, earlier) = (&history.new, &history.earlier);
     let numbers = Number::all();
-    let first = compare(&numbers, earlier, new, rules);
+    let mut first = compare(&numbers, earlier, new, rules);
+    let left_out = zeros(&numbers, earlier, new, rules);
     let mut judgements = judge(&tested(&numbers, &first), rules);
     if let ([newest], Some((before, earlier))) = (new.as_slice(), earlier.split_last()) {
         let both = [before.clone(), newest.clone()];
         let both = compare(&numbers, earlier, &both, rules);
         let both = judge(&tested(&numbers, &both), rules);
-        for (judgement, both) in judgements.iter_mut().zip(both) {
+        let alone = compare(&numbers, earlier, new, rules);
+        let each = judgements
+            .iter_mut()
+            .zip(both)
+            .zip(first.iter_mut().zip(alone));
+        for ((judgement, both), (first, alone)) in each {
             if let (Some(judgement), Some(both)) = (judgement.as_mut(), both) {
                 *judgement = judgement.confirmed_by(both);
+                // The run that confirms a change is no earlier one, and does not make the scatter larger.
+                if both.confirmed && alone.is_some() {
+                    *first = alone;
+                }
             }
         }
     }
@@ -50,8 +60,9 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
         accepted: history.accepted.clone(),
         verdict,
         confirmed: gravest.is_some_and(|(_, confirmed)| confirmed),
-        no_verdict: no_verdict(&history, &compared, rules),
+        no_verdict: no_verdict(&history, &compared, &left_out, rules),
         numbers: compared,
+        left_out,
         outliers: history.outliers,
         functions: None,
         not_read: Vec::new(),
@@ -60,7 +71,12 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
     }
 }
 
-fn no_verdict(history: &History, compared: &[Compared], rules: &Rules) -> Option<String> {
+fn no_verdict(
+    history: &History,
+    compared: &[Compared],
+    left_out: &[LeftOut],
+    rules: &Rules,
+) -> Option<String> {
     let (runs, fewest) = (history.earlier.len(), rules.fewest_earlier);
     let accepted = history.accepted.as_ref();
     let has_none = runs == 0 && accepted.is_none();
@@ -72,11 +88,22 @@ fn no_verdict(history: &History, compared: &[Compared], rules: &Rules) -> Option
             format!("since {} was accepted", of.run_id)
         });
         format!(
-            "{runs} comparable runs {before}: the scatter between runs is known from {fewest} on"
+            "{} {before}: the scatter between runs is known from {fewest} on",
+            counted(runs)
         )
+    } else if !left_out.is_empty() {
+        "what the runs have is zero in some of them, and has no ratio".to_owned()
     } else {
         "the runs have no numbers of their windows: PROFILER_BASELINE=true brings them".to_owned()
     })
+}
+
+/// So many comparable runs.
+fn counted(runs: usize) -> String {
+    match runs {
+        1 => "1 comparable run".to_owned(),
+        more => format!("{more} comparable runs"),
+    }
 }
 
 /// Each number of the new runs against the earlier ones that have it.
@@ -98,6 +125,32 @@ fn compare(
             resolution: number.resolution(run, *value),
         };
         series.compare(rules.fewest_earlier)
+    });
+    each.collect()
+}
+
+/// The numbers that have no ratio, for they are zero in some run.
+fn zeros(
+    numbers: &[Number],
+    earlier: &[RunNumbers],
+    new: &[RunNumbers],
+    rules: &Rules,
+) -> Vec<LeftOut> {
+    let each = numbers.iter().filter_map(|number| {
+        let new: Option<Vec<_>> = new.iter().map(|run| number.of(run)).collect();
+        let new = new?;
+        let before = with_it(*number, earlier, rules);
+        let before: Vec<_> = before.into_iter().map(|(_, value)| value).collect();
+        let has_zero = new.iter().chain(&before).any(|value| *value <= 0.0);
+        // What is nothing in all runs is nothing to tell.
+        let has_more = new.iter().chain(&before).any(|value| *value > 0.0);
+        Some(LeftOut {
+            component: number.component,
+            name: number.quantity.name(),
+            new: *new.last()?,
+            earlier: median(&before)?,
+        })
+        .filter(|_| has_zero && has_more)
     });
     each.collect()
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::accepted::Accepted;
-use super::document::{Compared, Diff, DiffRun, Word};
+use super::document::{Compared, Diff, DiffRun, LeftOut, Word};
 use super::functions_table::functions_table;
 use super::outliers::PodOutlier;
 use super::quantity::{shown_name, shown_value};
@@ -38,6 +38,7 @@ pub fn table(diff: &Diff) -> String {
         text.push('\n');
         text += &aligned(&rows);
     }
+    text += &first_few(diff.left_out.iter().map(LeftOut::shown).collect());
     text += &first_few(diff.outliers.iter().map(outlier).collect());
     for functions in diff.functions.iter().flatten() {
         let _ = write!(text, "\n{}", functions_table(functions));
@@ -67,7 +68,10 @@ pub fn table(diff: &Diff) -> String {
 pub fn headline(diff: &Diff) -> String {
     if diff.earlier.is_empty() && diff.accepted.is_none() {
         let Some(first) = diff.not_comparable.first() else {
-            return "not-comparable: there is no complete run before".to_owned();
+            return match diff.passed_over.as_slice() {
+                [only] => format!("not-comparable: {}: {}", only.run_id, only.why),
+                _ => "not-comparable: there is no complete run before".to_owned(),
+            };
         };
         let remedy = if first.field == "cluster" {
             "; PROFILER_COMPARE_KEY is the same for runs that are to be compared though their clusters differ"
@@ -79,12 +83,10 @@ pub fn headline(diff: &Diff) -> String {
     if let Some(why) = &diff.no_verdict {
         return format!("no verdict: {why}");
     }
-    let changed: Vec<_> = diff
-        .numbers
-        .iter()
-        .filter(|number| is_change(number))
-        .map(change)
-        .collect();
+    let mut changed: Vec<_> = diff.numbers.iter().filter(|of| is_change(of)).collect();
+    // The gravest comes first, and what is sure before what is not; the order is kept otherwise.
+    changed.sort_by_key(|of| std::cmp::Reverse((of.confirmed, of.verdict)));
+    let changed: Vec<_> = changed.into_iter().map(change).collect();
     if changed.is_empty() {
         return "no change seen".to_owned();
     }

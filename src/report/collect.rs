@@ -82,6 +82,8 @@ fn contradictions(manifest: &Manifest, store: &ProfileStore) -> Vec<Unread> {
     let expected: BTreeSet<_> = expected.collect();
     let strangers = known.iter().copied();
     let strangers = strangers.filter(|pod| !expected.contains(&(*pod, component_of(pod))));
+    // What is not in a store that could not be written says nothing of the archive.
+    let lacking = lacking.filter(|_| store.failure().is_none());
     let all = [
         named(
             lacking.collect(),

@@ -110,6 +110,7 @@ fn comparison(earlier: &str, attacks: bool) -> Diff {
         confirmed: true,
         no_verdict: None,
         numbers: tested.into_iter().chain(others).collect(),
+        left_out: Vec::new(),
         outliers: Vec::new(),
         functions: None,
         not_read: Vec::new(),

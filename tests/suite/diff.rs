@@ -15,7 +15,7 @@ const STEADY: [u64; 12] = [100, 102, 98, 101, 99, 97, 100, 103, 98, 100, 102, 99
 const MIB: u64 = 1 << 20;
 
 /// A run's manifest.
-fn manifest(night: usize, live_heap_mib: u64) -> Value {
+pub(crate) fn manifest(night: usize, live_heap_mib: u64) -> Value {
     let sum =
         |sum: u64| json!({ "sum": sum, "pods": 2, "largest": sum, "largest_pod": "virt-api-b" });
     let pod = |name: &str| {
@@ -44,7 +44,7 @@ fn id(night: usize) -> String {
 }
 
 /// Puts a manifest where it is kept, so that it is of its night by its time, too.
-fn keep(place: &Place, night: usize, content: &str) {
+pub(crate) fn keep(place: &Place, night: usize, content: &str) {
     let directory = place.out();
     std::fs::create_dir_all(&directory).expect("a directory");
     let path = directory.join(format!("profile-{}.json", id(night)));
@@ -60,7 +60,7 @@ fn keep(place: &Place, night: usize, content: &str) {
 }
 
 /// A place with these nights, by their live heaps.
-fn nights(heaps: &[u64]) -> Place {
+pub(crate) fn nights(heaps: &[u64]) -> Place {
     let place = Place::empty();
     for (night, heap) in heaps.iter().enumerate() {
         keep(&place, night, &manifest(night, *heap).to_string());
@@ -69,22 +69,22 @@ fn nights(heaps: &[u64]) -> Place {
     place.with("PROFILER_DESTINATION", out)
 }
 
-fn steady_and(new: &[u64]) -> Vec<u64> {
+pub(crate) fn steady_and(new: &[u64]) -> Vec<u64> {
     STEADY.iter().chain(new).copied().collect()
 }
 
-async fn diff(place: &Place, more: &[&str]) -> Ended {
+pub(crate) async fn diff(place: &Place, more: &[&str]) -> Ended {
     let arguments = [&["diff"], more].concat();
     place.run_with(&arguments).await
 }
 
-async fn document(place: &Place, more: &[&str]) -> Value {
+pub(crate) async fn document(place: &Place, more: &[&str]) -> Value {
     let ended = diff(place, &[more, &["--json"]].concat()).await;
     serde_json::from_str(&ended.log).unwrap_or_else(|error| panic!("{error}: {}", ended.log))
 }
 
 /// The document's number of virt-api with this name.
-fn number<'a>(document: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn number<'a>(document: &'a Value, name: &str) -> &'a Value {
     let mut numbers = document["numbers"].as_array().expect("numbers").iter();
     let found = numbers.find(|number| number["name"] == name && number["component"] == "virt-api");
     found.expect("the number")
@@ -156,7 +156,7 @@ async fn two_runs_and_few_runs_have_ratios_and_no_verdict() {
     assert!(
         ended
             .log
-            .starts_with("no verdict: 1 comparable runs before"),
+            .starts_with("no verdict: 1 comparable run before"),
         "{}",
         ended.log
     );

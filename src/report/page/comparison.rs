@@ -1,5 +1,7 @@
 //! How the run's numbers compare with those of the runs before it.
 
+use std::cmp::Reverse;
+
 use maud::{Markup, html};
 
 use crate::diff::{Compared, Diff, DiffRun, Word, headline, shown_name, shown_value, word};
@@ -66,10 +68,14 @@ fn named(run: &DiffRun) -> Markup {
 
 /// The numbers that are tested in one table, and the others in another.
 fn numbers(diff: &Diff) -> Markup {
-    let (tested, others): (Vec<_>, Vec<_>) = diff
+    let (mut tested, others): (Vec<_>, Vec<_>) = diff
         .numbers
         .iter()
         .partition(|number| number.verdict.is_some());
+    tested.sort_by_key(|number| {
+        let is_change = number.verdict.is_some_and(Word::is_change);
+        Reverse(is_change.then_some((number.confirmed, number.verdict)))
+    });
     let axis = Axis::of(if tested.is_empty() { &others } else { &tested });
     html! {
         @if !tested.is_empty() {
@@ -96,8 +102,8 @@ fn table(label: &str, numbers: &[&Compared], axis: &Axis) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "Number" }
-                        @for name in ["Before", "This run", "Change"] { th.number scope="col" { (name) } }
                         th scope="col" { "Verdict" }
+                        @for name in ["Change", "Before", "This run"] { th.number scope="col" { (name) } }
                         th scope="col" { "Interval" small { (axis.shown()) } }
                         th scope="col" { "Runs before, and this one" }
                     }
@@ -115,10 +121,10 @@ fn row(number: &Compared, axis: &Axis) -> Markup {
     html! {
         tr {
             th scope="row" { (of) " " (shown_name(number.name)) }
+            td.(tone(number)) { (mark(number)) (word(number)) }
+            td.number { (change(number.ratio)) }
             td.number { (shown_value(number.name, number.earlier)) }
             td.number { (shown_value(number.name, number.new)) }
-            td.number { (change(number.ratio)) }
-            td.(tone(number)) { (mark(number)) (word(number)) }
             td { (interval(number, axis)) }
             td { (runs_before(number)) }
         }
@@ -161,7 +167,7 @@ fn mark(number: &Compared) -> &'static str {
     }
 }
 
-/// Runs that do not count, and why.
+/// Numbers and runs that do not count, and why.
 fn others(diff: &Diff) -> Markup {
     let differs = diff.not_comparable.iter().map(|run| {
         html! {
@@ -172,7 +178,9 @@ fn others(diff: &Diff) -> Markup {
     let passed = diff.passed_over.iter();
     let passed =
         passed.map(|run| html! { (foreign(&run.run_id)) " was passed over: " (foreign(&run.why)) });
-    let all: Vec<_> = differs.chain(passed).collect();
+    let zeros = diff.left_out.iter();
+    let zeros = zeros.map(|number| html! { (foreign(&number.shown())) });
+    let all: Vec<_> = zeros.chain(differs).chain(passed).collect();
     let more = all.len().saturating_sub(NAMED);
     html! {
         @if !all.is_empty() {

@@ -11,6 +11,10 @@ use super::text::{foreign, shown};
 /// The rows of a table.
 const ROWS: usize = 20;
 
+/// The least share of what the earlier run had by which a function has to differ to be in a table: with less, a window that
+/// was a little longer would have all of them differ.
+const LEAST_SHARE: f64 = 0.001;
+
 /// What a difference is called.
 pub(super) fn title(kind: Kind) -> &'static str {
     match kind {
@@ -74,11 +78,15 @@ fn table(of: &Difference) -> Markup {
     let unit = Unit::of(&of.unit);
     let before = before(of) as f64;
     let label = format!("{}: {}", of.component, title(of.kind));
+    let differs = |value: i64| value.unsigned_abs() as f64 >= before * LEAST_SHARE;
+    let rows = super::profiles::largest(&of.top, ROWS).into_iter();
+    let rows = rows.filter(|row| differs(row.own) || differs(row.cumulative));
+    let rows: Vec<_> = rows.collect();
     html! {
-        @if of.top.is_empty() { p { "No function differs." } } @else {
+        @if rows.is_empty() { p { "No function differs by 0.1 % of what the earlier run had in all." } } @else {
             div.scroll role="region" aria-label=(label) tabindex="0" {
                 table.top.sortable {
-                    caption { "Functions that differ by the most; shares are of what the earlier run had in all" }
+                    caption { "Functions that differ by the most, and by 0.1 % or more of what the earlier run had in all" }
                     thead {
                         tr {
                             th scope="col" { "Self" } th scope="col" { "Self %" }
@@ -87,7 +95,7 @@ fn table(of: &Difference) -> Markup {
                         }
                     }
                     tbody {
-                        @for row in super::profiles::largest(&of.top, ROWS) {
+                        @for row in &rows {
                             tr {
                                 td { (unit.show_growth(row.own)) } td { (units::percent(row.own as f64, before)) }
                                 td { (unit.show_growth(row.cumulative)) } td { (units::percent(row.cumulative as f64, before)) }

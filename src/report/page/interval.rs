@@ -12,6 +12,9 @@ const HEIGHT: f64 = 30.0;
 /// What is left free at each side.
 const MARGIN: f64 = 6.0;
 
+/// The least share of the largest value that the height of a line of runs stands for.
+const LEAST_SPAN: f64 = 0.02;
+
 /// The least and the most that an axis of ratios has to either side of 1.
 const NARROWEST: f64 = 1.2;
 const WIDEST: f64 = 4.0;
@@ -122,8 +125,10 @@ pub(super) fn runs_before(number: &Compared) -> Markup {
         all().fold(f64::INFINITY, f64::min),
         all().fold(0.0, f64::max),
     );
-    let span = if most > least { most - least } else { 1.0 };
-    let y = |value: f64| HEIGHT - MARGIN - (HEIGHT - 2.0 * MARGIN) * (value - least) / span;
+    // What differs by less than that is a level line, and no slope.
+    let span = (most - least).max(LEAST_SPAN * most).max(f64::MIN_POSITIVE);
+    let middle = f64::midpoint(least, most);
+    let y = |value: f64| HEIGHT / 2.0 - (HEIGHT - 2.0 * MARGIN) * (value - middle) / span;
     let step = (WIDTH - 2.0 * MARGIN) / number.before.len().max(1) as f64;
     let x = |run: usize| MARGIN + step * run as f64;
     let line: Vec<_> = values()
