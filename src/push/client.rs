@@ -86,6 +86,11 @@ impl PushClient {
         config.root_cert = Some(trusted);
         let headers = config.headers.iter();
         let mut secrets: Vec<_> = headers.flat_map(|(_, value)| secrets_of(value)).collect();
+        let proxy = access.proxies.of(&target.url);
+        // A fault of its URL is one of the client's, below.
+        let proxy = proxy.and_then(|proxy| proxy.proxy().ok());
+        let password = proxy.as_ref().and_then(|proxy| proxy.target.basic_auth());
+        secrets.extend(password.into_iter().flat_map(secrets_of));
         // What a part is in goes first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let client = client_of(&config, &access.proxies);

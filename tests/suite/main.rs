@@ -62,6 +62,7 @@ mod push_manners;
 mod push_run;
 mod push_server;
 mod push_sizes;
+mod push_way;
 mod refusals;
 mod report_hostile;
 mod report_leaders;

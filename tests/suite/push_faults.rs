@@ -1,7 +1,6 @@
-//! Faults of servers that a run is pushed to, and of the way to them: the run is whole, its exit code is its own, and what
-//! arrived is said.
+//! Faults of servers that a run is pushed to: the run is whole, its exit code is its own, and what arrived is said.
 
-use bucket::{Answer as BucketAnswer, Fault, Proxy};
+use bucket::{Answer as BucketAnswer, Fault};
 use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::outcome::ExitCode;
@@ -162,57 +161,6 @@ async fn a_command_that_is_told_to_stop_says_what_arrived() {
     assert_eq!(given_up(&said), "told to stop", "{said}");
     assert!(said["profiles"]["stored"].as_u64() > Some(0), "{said}");
     assert!(said["profiles"]["unknown"].as_u64() > Some(0), "{said}");
-}
-
-/// By TLS, and by a proxy that alone knows the name.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_is_reached_by_the_proxy_and_trusted_by_its_authority() {
-    let (server, ca) = PushServer::start_tls([]).await;
-    let proxy = Proxy::start(server.address.to_string()).await;
-    let proxy = proxy.expect("a proxy");
-    let (mut place, _) = kept(false).await;
-    std::fs::write(place.path("ca.pem"), ca).expect("a file");
-    let ca = place.path("ca.pem").display().to_string();
-    let target = "pyroscope+https://push.standin.test:4100/under";
-    for (https_proxy, no_proxy, bundle, words) in [
-        (proxy.url(), "", None, "AWS_CA_BUNDLE"),
-        (proxy.url(), "", Some("AWS_CA_BUNDLE"), ""),
-        (
-            proxy.url(),
-            "push.standin.test:443",
-            Some("SSL_CERT_FILE"),
-            "",
-        ),
-        (&*proxy.socks_url(), "", Some("AWS_CA_BUNDLE"), ""),
-        (
-            proxy.url(),
-            ".standin.test",
-            Some("AWS_CA_BUNDLE"),
-            "lookup",
-        ),
-    ] {
-        for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
-            place.set(name, "");
-        }
-        if let Some(bundle) = bundle {
-            place.set(bundle, &ca);
-        }
-        place.set("HTTPS_PROXY", https_proxy);
-        place.set("NO_PROXY", no_proxy);
-        let (asked, received) = (proxy.asked().len(), server.received().len());
-        let ended = push(&place, target, &[]).await;
-        let said = kept_push(&place);
-        let is_fine = words.is_empty();
-        assert_eq!(said["complete"], is_fine, "{no_proxy} {bundle:?}: {said}");
-        assert_eq!(ended.code, i32::from(!is_fine), "{}", ended.log);
-        assert_eq!(server.received().len() > received, is_fine, "{said}");
-        assert!(given_up(&said).contains(words), "{said}");
-        let is_direct = no_proxy == ".standin.test";
-        assert_eq!(proxy.asked().len() == asked, is_direct, "{said}");
-    }
-    for request in server.received() {
-        assert_eq!(request.to, "POST /under/push.v1.PusherService/Push");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
