@@ -1,6 +1,8 @@
 //! The way to a server that a run is pushed to: by a proxy or by none, with TLS or without.
 
 use bucket::Proxy;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::push_command::{kept, kept_push, push};
 use crate::push_server::{Answer, PushServer};
@@ -138,4 +140,31 @@ async fn what_a_proxy_says_of_its_password_is_told_to_nobody() {
             assert!(!text.contains(secret), "{text}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_is_told_from_one_that_is_not_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let target = format!(
+        "parca+https://{}",
+        listener.local_addr().expect("an address")
+    );
+    let answering = tokio::spawn(async move {
+        // As Go's servers answer what is no HTTP.
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        stream.read_u8().await.expect("a handshake");
+        let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        stream.write_all(answer).await.expect("an answer");
+        stream.read_to_end(&mut Vec::new()).await
+    });
+    let (place, _) = kept(false).await;
+    let ended = push(&place, &target, &[]).await;
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.log.contains("such a server is named with +http"),
+        "{}",
+        ended.log
+    );
+    assert!(!ended.log.contains("tries"), "{}", ended.log);
+    answering.abort();
 }
