@@ -123,7 +123,22 @@ async fn what_arrives_adds_up_to_the_archive() {
             assert_eq!(pods.len(), 1);
         }
         assert_eq!(requests.len(), shipped.manifest.pods.len());
+        if kind == "parca" {
+            assert!(requests.iter().all(|it| it.body["normalized"] == true));
+            continue;
+        }
+        let series = requests.iter().flat_map(|it| it.body["series"].as_array());
+        let ids = series
+            .flatten()
+            .map(|it| it["samples"][0]["ID"].to_string());
+        assert_eq!(
+            ids.collect::<BTreeSet<_>>().len(),
+            profiles.len(),
+            "one id each"
+        );
     }
+    // Once more to the same server: what is kept of it takes the place of what was.
+    assert_eq!(push(&place, &server.target("parca"), &[]).await.code, 0);
     let to: BTreeSet<_> = server
         .received()
         .into_iter()

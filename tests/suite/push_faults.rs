@@ -121,6 +121,7 @@ async fn a_server_that_vanishes_half_way_has_what_it_has() {
     let stored = || Answer::of(200, "{}");
     let server = PushServer::start([stored(), stored(), Answer::Gone]).await;
     let said = pushed(&server, limits()).await;
+    assert!(given_up(&said).contains("after 5 tries"), "{said}");
     assert!(given_up(&said).contains("Connection refused"), "{said}");
     let profiles = server.profiles();
     let of_pod = |pod: &str| {
@@ -141,11 +142,31 @@ async fn a_server_that_vanishes_half_way_has_what_it_has() {
 async fn words_without_end_change_nothing() {
     let (place, _) = kept(false).await;
     let long = format!("no such label{}", " and so on".repeat(20_000));
-    let server = PushServer::start([Answer::of(400, &long)]).await;
-    assert_eq!(push(&place, &server.target("pyroscope"), &[]).await.code, 1);
+    for answer in [Answer::of(400, &long), Answer::Endless] {
+        let server = PushServer::start([answer]).await;
+        assert_eq!(push(&place, &server.target("pyroscope"), &[]).await.code, 1);
+        let said = kept_push(&place);
+        assert_eq!(said["faults"][0]["result"], "refused", "{said}");
+        assert!(said.to_string().len() < 20_000, "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_are_shown_in_one_line_without_a_terminals_orders() {
+    let (place, _) = kept(false).await;
+    let server = PushServer::start([Answer::of(400, "no\n\u{1b}[31msuch label")]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
     let said = kept_push(&place);
-    assert_eq!(said["faults"][0]["result"], "refused", "{said}");
-    assert!(said.to_string().len() < 20_000, "{said}");
+    let why = said["faults"][0]["why"].as_str().expect("why");
+    for text in [why, &ended.log] {
+        let mut lines = text.lines();
+        assert!(
+            lines.any(|line| line.contains("no") && line.contains("such label")),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+    assert!(!why.contains('\n'), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::made_runs::{MadeRun, profile};
 use crate::push_command::{kept_push, push};
-use crate::push_server::{PushServer, Received};
+use crate::push_server::{Answer, PushServer, Received};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_of_too_many_samples_keeps_the_largest() {
@@ -14,7 +14,8 @@ async fn a_profile_of_too_many_samples_keeps_the_largest() {
     let pod = "virt-api-6d5f7c8b9d-abcde";
     let functions: Vec<_> = (0..MANY).map(|number| format!("f{number}")).collect();
     let mut made = MadeRun::new();
-    made.expect(pod, "virt-api", &Value::Null);
+    let dumped_at = serde_json::json!({ "dumped_at": "2026-11-28T22:06:30Z" });
+    made.expect(pod, "virt-api", &dumped_at);
     let stacks = (1..=MANY).map(|number| [number].into_iter());
     made.file(
         &format!("{pod}/goroutine.pprof"),
@@ -27,10 +28,9 @@ async fn a_profile_of_too_many_samples_keeps_the_largest() {
     let profiles = server.profiles();
     assert_eq!(profiles.len(), 1);
     assert_eq!(profiles[0].samples, 16_000);
-    assert!(
-        profiles[0].header.time_nanos > 0,
-        "one without a time has the window's"
-    );
+    // One without a time has that of its pod's dump.
+    let time = jiff::Timestamp::from_nanosecond(profiles[0].header.time_nanos.into());
+    assert_eq!(time.expect("a time").to_string(), "2026-11-28T22:06:30Z");
     let said = kept_push(&place);
     assert!(
         said["cut"][0]
@@ -95,6 +95,15 @@ async fn no_request_is_larger_than_a_server_takes() {
     // What is said to be there is what is there.
     let totals = &said["totals"]["virt-api"];
     assert_eq!(totals["threadcreate:samples:count"], left, "{said}");
+
+    // Of a pod of three requests the first is refused, and all are told.
+    let server = PushServer::start([Answer::of(401, "who are you")]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
+    assert_eq!((ended.code, server.received().len()), (1, 1));
+    let said = kept_push(&place);
+    let told = serde_json::json!({ "refused": 1, "not_sent": 2 });
+    assert_eq!(said["profiles"], told, "{said}");
+    assert_eq!(said["totals"], serde_json::json!({}), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +140,7 @@ async fn more_labels_than_a_server_takes_are_left_out_and_named() {
     const MOST: usize = 30;
     let pod = "virt-api-6d5f7c8b9d-abcde";
     let mut made = MadeRun::new();
-    made.expect(pod, "virt-api", &Value::Null);
+    made.expect(pod, "virt-api", &serde_json::json!({ "node": "" }));
     let one = [String::from("f")];
     made.file(
         &format!("{pod}/goroutine.pprof"),
@@ -143,6 +152,8 @@ async fn more_labels_than_a_server_takes_are_left_out_and_named() {
         ("a-long", &*long),
         ("a.cluster", "v"),
         ("cluster", "mine"),
+        ("component", "c"),
+        ("1st", "v"),
         ("pod", "p"),
         ("__x", "v"),
     ] {
@@ -155,7 +166,8 @@ async fn more_labels_than_a_server_takes_are_left_out_and_named() {
     assert_eq!(push(&place, &server.target("pyroscope"), &[]).await.code, 0);
     let profiles = server.profiles();
     let sent = &profiles[0].labels;
-    assert_eq!(sent.len(), MOST, "{sent:?}");
+    // There is room for a node.
+    assert_eq!(sent.len(), MOST - 1, "{sent:?}");
     assert!(
         sent.values()
             .all(|value| !value.is_empty() && value.len() <= 2048)
@@ -164,13 +176,55 @@ async fn more_labels_than_a_server_takes_are_left_out_and_named() {
         (&*sent["cluster"], &*sent["pod"], &*sent["a_cluster"]),
         ("mine", pod, "v")
     );
+    assert_eq!(sent["_1st"], "v", "no name begins with a digit");
+    assert!(!sent.contains_key("node"), "nobody knows it: {sent:?}");
     let said = kept_push(&place);
     let left_out = said["labels_left_out"].as_array().expect("labels");
     let ours = sent.keys().filter(|name| name.starts_with('l')).count();
     // Those of one name, and those that are too many.
-    assert_eq!(left_out.len(), 2 + 40 - ours, "{said}");
-    for name in ["pod: ", "__x: ", "l39: "] {
+    assert_eq!(left_out.len(), 3 + 40 - ours, "{said}");
+    for name in ["component: there is one", "pod: ", "__x: ", "l39: "] {
         let mut all = left_out.iter().map(|it| it.as_str().expect("a text"));
         assert!(all.any(|it| it.starts_with(name)), "{name}: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_damaged_archive_what_is_whole_is_pushed() {
+    let pods = ["virt-api-6d5f7c8b9d-abcde", "virt-api-6d5f7c8b9d-fghij"];
+    let one = [String::from("f")];
+    let mut made = MadeRun::new();
+    for pod in pods {
+        made.expect(pod, "virt-api", &Value::Null);
+        let content = profile(&one, [[1].into_iter()].into_iter());
+        made.file(&format!("{pod}/goroutine.pprof"), &content);
+    }
+    // What is no profile is a fault of its pod's.
+    made.file(&format!("{}/mutex.pprof", pods[1]), b"\xff no profile");
+    let place = made.finish();
+    let server = PushServer::start([]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
+    assert_eq!(ended.code, 1, "{}", ended.log);
+    assert_eq!(server.profiles().len(), 2);
+    let said = kept_push(&place);
+    let told = serde_json::json!({ "stored": 2, "not_sent": 1 });
+    assert_eq!(said["profiles"], told, "{said}");
+    assert_eq!(said["faults"][0]["pod"], pods[1], "{said}");
+    let why = said["faults"][0]["why"].as_str().expect("why");
+    assert!(why.starts_with("mutex"), "{said}");
+
+    // Cut in its second pod.
+    let archive = std::fs::read(place.archive()).expect("an archive");
+    std::fs::write(place.archive(), &archive[..archive.len() / 2]).expect("it is ours");
+    let server = PushServer::start([]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
+    assert_eq!(ended.code, 1, "{}", ended.log);
+    assert!(
+        ended.log.contains("not all of the archive could be read"),
+        "{}",
+        ended.log
+    );
+    let sent = server.profiles();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].labels["pod"], pods[0]);
 }
