@@ -9,7 +9,7 @@ use arguments::{DiffArguments, ReportArguments};
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use cluster_profiler_job::component::Component;
-use cluster_profiler_job::config::{PushTarget, RunId, VARIABLES};
+use cluster_profiler_job::config::{RunId, VARIABLES};
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::pprof::Kind;
 use cluster_profiler_job::push::PushTime;
@@ -151,8 +151,8 @@ pub(crate) enum Command {
         /// The run's id, or the path of its archive with the manifest beside it
         run: String,
         /// pyroscope+https://HOST[/PATH], parca+https://HOST[/PATH], or +http without TLS
-        #[arg(value_parser = PushTarget::parse)]
-        target: PushTarget,
+        // Read later: clap would repeat one that is wrong, which may have a password in it.
+        target: String,
         /// The time that the profiles bear: `own`, or `now` where the server takes only what is new
         #[arg(long, default_value = "own", value_parser = push_time)]
         time: PushTime,

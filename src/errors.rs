@@ -62,6 +62,11 @@ pub fn on_handshake(error: &(dyn Error + 'static)) -> &'static str {
      curve P-521 is not supported"
 }
 
+/// Whether what answered a TLS handshake was no TLS.
+pub fn speaks_no_tls(error: &(dyn Error + 'static)) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
 /// The error of TLS among an error's causes. Errors of input and output hide what they are made of.
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut cause = Some(error);

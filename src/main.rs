@@ -105,7 +105,7 @@ fn main() -> std::io::Result<ExitCode> {
         }
         Some(Command::Push { run, target, time }) => {
             let signals = signals(&runtime)?;
-            runtime.block_on(commands::push(environment, run, target, time, signals))
+            runtime.block_on(commands::push(environment, run, &target, time, signals))
         }
         Some(Command::Hold { wait }) => runtime.block_on(commands::hold(wait, signals(&runtime)?)),
         Some(Command::Ready { wait }) => {

@@ -1,10 +1,11 @@
 //! A run's profiles, pushed to servers where people look at profiles: Pyroscope and Parca.
 //!
 //! [`push`] goes through the pods of a store. `push/profile.rs` makes what is pushed of a pod, `push/labels.rs` its
-//! labels, `push/requests.rs` sends it by `push/client.rs`, and `push/outcome.rs` decides what a server's answer means.
+//! labels, `push/requests.rs` sends it by `push/client.rs` with the headers of `push/headers.rs`, and `push/outcome.rs` decides what a server's answer means.
 //! [`PushResult`] says what arrived, and `push/kept.rs` keeps that beside the archive.
 
 mod client;
+mod headers;
 mod kept;
 mod labels;
 mod outcome;
@@ -59,10 +60,12 @@ pub async fn push(
     end: watch::Receiver<Option<String>>,
 ) -> PushResult {
     let mut result = PushResult::begin(target.to_string());
+    let pods = PodProfiles::count(&run.store);
     let client = match PushClient::new(target, access, limits.push_answer) {
         Ok(client) => client,
         Err(why) => {
             result.given_up = Some(why);
+            result.pods_not_reached = pods as u64;
             return result.finish();
         }
     };
@@ -73,7 +76,6 @@ pub async fn push(
         labels,
         result,
     };
-    let pods = PodProfiles::count(&run.store);
     for number in 0..pods {
         if push.requests.given_up.is_some() {
             push.result.pods_not_reached = (pods - number) as u64;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use http::Uri;
+use http::header::PROXY_AUTHORIZATION;
+use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -14,10 +15,11 @@ use kube::client::{ClientBuilder, ConfigExt};
 use kube::config::{Cluster, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tower::util::{MapErrLayer, option_layer};
-use tower::{BoxError, Service};
+use tower::{BoxError, Service, ServiceExt};
 
 use super::call::Connection;
 use super::credentials;
+use super::forwarded::forwarded;
 use crate::errors::chain;
 use crate::limits::{KEEP_ALIVE, KEEP_ALIVE_PROBES, KEEP_ALIVE_REPEAT, Limits, UNACKNOWLEDGED};
 use crate::proxy::{Protocol, Proxies, Proxy, ProxyUrl};
@@ -185,17 +187,30 @@ fn client(
     };
     let Proxy { protocol, target } = proxy.proxy()?;
     let at = target.uri().clone();
+    let with_tls = || {
+        // The name that a kubeconfig may give is the API server's, and not the proxy's.
+        let mut to_proxy = config.clone();
+        to_proxy.tls_server_name = None;
+        to_proxy.rustls_https_connector_with_connector(sockets(config))
+    };
+    let is_plain = config.cluster_url.scheme_str() == Some("http");
     match protocol {
+        Protocol::Http | Protocol::Https if is_plain => {
+            let mut config = config.clone();
+            let password = target.basic_auth().cloned().map(sensitive);
+            let password = password.map(|value| (PROXY_AUTHORIZATION, value));
+            config.headers.extend(password);
+            if let Protocol::Https = protocol {
+                return client_over(&config, auth, forwarded(at, with_tls()?), idle);
+            }
+            client_over(&config, auth, forwarded(at, connector), idle)
+        }
         Protocol::Http => {
             let tunnel = with_password(Tunnel::new(at, connector), &target);
             client_over(config, auth, tunnel, idle)
         }
         Protocol::Https => {
-            // The name that a kubeconfig may give is the API server's, and not the proxy's.
-            let mut to_proxy = config.clone();
-            to_proxy.tls_server_name = None;
-            let connector = to_proxy.rustls_https_connector_with_connector(connector)?;
-            let tunnel = with_password(Tunnel::new(at, connector), &target);
+            let tunnel = with_password(Tunnel::new(at, with_tls()?), &target);
             client_over(config, auth, tunnel, idle)
         }
         Protocol::Socks5 => {
@@ -204,9 +219,27 @@ fn client(
                 Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
                 None => socks,
             };
-            client_over(config, auth, socks, idle)
+            client_over(config, auth, socks.map_request(with_port), idle)
         }
     }
+}
+
+/// The URL with its port: without one the proxy would be asked for 443.
+fn with_port(url: Uri) -> Uri {
+    let (Some("http"), Some(host), None) = (url.scheme_str(), url.host(), url.port()) else {
+        return url;
+    };
+    let with_port = Uri::builder()
+        .scheme("http")
+        .authority(format!("{host}:80"))
+        .path_and_query("/")
+        .build();
+    with_port.unwrap_or(url)
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// Sockets that notice a server that is gone without a word.
@@ -241,7 +274,7 @@ where
     C: Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: Socket + Read + Write + Send + Unpin + 'static,
     C::Future: Send + 'static,
-    C::Error: std::error::Error + Send + Sync + 'static,
+    C::Error: Into<BoxError>,
 {
     let connector = config.rustls_https_connector_with_connector(sockets)?;
     let mut builder = legacy::Builder::new(TokioExecutor::new());

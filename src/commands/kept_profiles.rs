@@ -64,10 +64,17 @@ pub async fn export(
 pub async fn push(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     run: String,
-    target: PushTarget,
+    target: &str,
     time: PushTime,
     mut signals: mpsc::Receiver<ExitCode>,
 ) -> ExitCode {
+    let target = match PushTarget::parse(target) {
+        Ok(target) => target,
+        Err(fault) => {
+            complain(format_args!("TARGET: {fault}"));
+            return ExitCode::Usage;
+        }
+    };
     let environment: Vec<_> = environment.into_iter().collect();
     let access = match push_access(environment.iter().cloned()) {
         Ok(access) => access,

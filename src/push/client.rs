@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy;
@@ -12,11 +12,12 @@ use kube::Client;
 use kube::client::Body;
 use tokio::time::timeout;
 
+use super::headers::{headers, secrets_of};
 use super::labels::Label;
 use super::profile::Pushed;
 use crate::cluster::connect::client_of;
 use crate::config::{PushAccess, PushServer, PushTarget};
-use crate::errors::{chain, plain, unknown_to_tls};
+use crate::errors::{chain, plain, speaks_no_tls, unknown_to_tls};
 use crate::limits::PUSH_SHORT;
 use crate::trust;
 
@@ -25,9 +26,6 @@ const MOST_OF_ANSWER: usize = 64 * 1024;
 
 /// A server's words are cut after so many characters.
 const LONGEST_WORDS: usize = 500;
-
-/// A shorter part of a header's value is no secret.
-const SHORTEST_SECRET: usize = 4;
 
 /// What is known of a request once it is over.
 #[derive(Debug)]
@@ -86,6 +84,11 @@ impl PushClient {
         config.root_cert = Some(trusted);
         let headers = config.headers.iter();
         let mut secrets: Vec<_> = headers.flat_map(|(_, value)| secrets_of(value)).collect();
+        let proxy = access.proxies.of(&target.url);
+        // A fault of its URL is one of the client's, below.
+        let proxy = proxy.and_then(|proxy| proxy.proxy().ok());
+        let password = proxy.as_ref().and_then(|proxy| proxy.target.basic_auth());
+        secrets.extend(password.into_iter().flat_map(secrets_of));
         // What a part is in goes first.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let client = client_of(&config, &access.proxies);
@@ -161,14 +164,17 @@ impl PushClient {
             return Reply::Unanswered(why);
         }
         let is_untrusted = why.contains("invalid peer certificate");
+        let is_plain = speaks_no_tls(error);
         if let Some(what) = unknown_to_tls(error) {
             why = format!("{why}; {what}");
         } else if is_untrusted {
             why.push_str("; its certificate is not trusted: give its authority's in AWS_CA_BUNDLE or SSL_CERT_FILE");
+        } else if is_plain {
+            why.push_str("; it speaks no TLS there: such a server is named with +http");
         }
         Reply::NotSent {
             why,
-            may_pass: !is_untrusted,
+            may_pass: !is_untrusted && !is_plain,
         }
     }
 
@@ -234,43 +240,6 @@ fn random_uuid() -> String {
         &hex[16..20],
         &hex[20..]
     )
-}
-
-/// The headers of each request, out of their file. A fault names a line, and nothing of what is in it.
-fn headers(access: &PushAccess) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    let Some(path) = &access.headers_file else {
-        return Ok(Vec::new());
-    };
-    let fault = |what: String| format!("PROFILER_PUSH_HEADERS_FILE={}: {what}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-    let lines = (1..).zip(text.lines().map(str::trim));
-    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let header = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        let mut value = HeaderValue::from_str(value.trim()).ok()?;
-        value.set_sensitive(true);
-        Some((name.trim().parse().ok()?, value))
-    };
-    let headers = lines.map(|(number, line)| {
-        header(line)
-            .ok_or_else(|| fault(format!("line {number} is no header; accepted: NAME: VALUE")))
-    });
-    headers.collect()
-}
-
-/// What of a header's value nobody may see: its words but the name of a way to authenticate, and the password that one of
-/// them has.
-fn secrets_of(value: &HeaderValue) -> Vec<String> {
-    let is_scheme = |word: &str| ["basic", "bearer"].contains(&&*word.to_ascii_lowercase());
-    let text = value.to_str().unwrap_or_default();
-    let words = text.split_whitespace().filter(|word| !is_scheme(word));
-    let mut secrets: Vec<_> = words.map(str::to_owned).collect();
-    let decoded = secrets.last().map(|word| BASE64_STANDARD.decode(word));
-    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes.ok()?).ok());
-    let password = decoded.as_deref().and_then(|text| text.split_once(':'));
-    secrets.extend(password.map(|(_, password)| password.to_owned()));
-    secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
-    secrets
 }
 
 /// Whether an error is that there was no connection.

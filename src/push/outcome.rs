@@ -106,7 +106,9 @@ mod tests {
         let series =
             "Maximum active series limit exceeded (20/20), reduce the number of active streams";
         assert_eq!(of(429, series), decided([Unknown, Unknown]));
-        assert_eq!(of(401, "who are you"), Verdict::Hopeless);
+        for status in [401, 403, 404, 405, 407] {
+            assert_eq!(of(status, "who are you"), Verdict::Hopeless, "{status}");
+        }
         assert_eq!(of(400, "no"), decided([Refused, Refused]));
         assert_eq!(of(413, "large"), decided([Refused, Refused]));
         assert_eq!(

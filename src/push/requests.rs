@@ -102,8 +102,7 @@ impl Requests {
                 self.give_up(format!("after {tries} tries: {why}"));
                 return (all(Arrival::NotSent), why);
             }
-            let own = self.first_pause.saturating_mul(1 << (tries - 1));
-            let pause = pause.unwrap_or(own).min(PUSH_LONGEST_PAUSE);
+            let pause = pause_after(tries, self.first_pause, pause);
             tokio::select! {
                 () = sleep(pause) => {}
                 why = told_to_end(&mut end) => {
@@ -134,6 +133,12 @@ impl Requests {
     }
 }
 
+/// The pause after so many tries: what the server asks for, or else twice the one before.
+fn pause_after(tries: u32, first: Duration, asked: Option<Duration>) -> Duration {
+    let own = first.saturating_mul(1 << (tries - 1));
+    asked.unwrap_or(own).min(PUSH_LONGEST_PAUSE)
+}
+
 /// Waits until somebody says why the push is to end.
 async fn told_to_end(end: &mut watch::Receiver<Option<String>>) -> String {
     let told = end.wait_for(Option::is_some).await;
@@ -141,5 +146,20 @@ async fn told_to_end(end: &mut watch::Receiver<Option<String>>) -> String {
         Ok(Some(why)) => why,
         // Nobody will say so any more.
         Ok(None) | Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_doubles_unless_the_server_asks_for_one_and_none_is_very_long() {
+        let first = PUSH_LONGEST_PAUSE / 5;
+        let own = [1, 2, 3, 4].map(|tries| pause_after(tries, first, None).div_duration_f64(first));
+        assert_eq!(own, [1.0, 2.0, 4.0, 5.0]);
+        assert_eq!(pause_after(4, first, Some(first)), first);
+        let day = first * 9999;
+        assert_eq!(pause_after(1, first, Some(day)), PUSH_LONGEST_PAUSE);
     }
 }

@@ -111,7 +111,7 @@ impl PushResult {
         self.ended = Timestamp::now();
         let is_stored = |arrival: &Arrival| *arrival == Arrival::Stored;
         let is_all = self.profiles.keys().all(is_stored);
-        self.complete = is_all && self.given_up.is_none() && self.faults.is_empty();
+        self.complete = is_all && self.given_up.is_none();
         if self.profiles.contains_key(&Arrival::TooOld) {
             self.advice = Some(
                 "the server takes only what is new: raise its validation.reject-older-than, or push with --time now",
@@ -134,7 +134,13 @@ impl PushResult {
         });
         let mut text = counts.collect::<Vec<_>>().join(", ");
         if text.is_empty() {
-            text = "nothing to push".to_owned();
+            let is_all = self.given_up.is_none();
+            let word = if is_all {
+                "nothing to push"
+            } else {
+                "nothing sent"
+            };
+            text = word.to_owned();
         }
         let first = self.faults.first();
         if self.pods_not_reached > 0 {

@@ -13,6 +13,7 @@ mod reference_client;
 #[expect(dead_code, reason = "others build examples with it")]
 #[path = "../rig/suite.rs"]
 mod suite;
+mod untold;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,6 +54,10 @@ const RULED: &[Case<ByRules>] = &[
     (
         "a request is the reference client's but for what is better",
         |server| to_the_end(reference_client::compared(server)),
+    ),
+    (
+        "a run that is told nothing of a push connects to no such server",
+        |server| to_the_end(untold::reaches_nothing_else(server)),
     ),
 ];
 

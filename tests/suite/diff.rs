@@ -154,9 +154,7 @@ async fn two_runs_and_few_runs_have_ratios_and_no_verdict() {
     let ended = diff(&place, &["night-000", "night-001"]).await;
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(
-        ended
-            .log
-            .starts_with("no verdict: 1 comparable run before"),
+        ended.log.starts_with("no verdict: 1 comparable run before"),
         "{}",
         ended.log
     );

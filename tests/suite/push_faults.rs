@@ -1,7 +1,6 @@
-//! Faults of servers that a run is pushed to, and of the way to them: the run is whole, its exit code is its own, and what
-//! arrived is said.
+//! Faults of servers that a run is pushed to: the run is whole, its exit code is its own, and what arrived is said.
 
-use bucket::{Answer as BucketAnswer, Fault, Proxy};
+use bucket::{Answer as BucketAnswer, Fault};
 use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::outcome::ExitCode;
@@ -122,6 +121,7 @@ async fn a_server_that_vanishes_half_way_has_what_it_has() {
     let stored = || Answer::of(200, "{}");
     let server = PushServer::start([stored(), stored(), Answer::Gone]).await;
     let said = pushed(&server, limits()).await;
+    assert!(given_up(&said).contains("after 5 tries"), "{said}");
     assert!(given_up(&said).contains("Connection refused"), "{said}");
     let profiles = server.profiles();
     let of_pod = |pod: &str| {
@@ -142,11 +142,31 @@ async fn a_server_that_vanishes_half_way_has_what_it_has() {
 async fn words_without_end_change_nothing() {
     let (place, _) = kept(false).await;
     let long = format!("no such label{}", " and so on".repeat(20_000));
-    let server = PushServer::start([Answer::of(400, &long)]).await;
-    assert_eq!(push(&place, &server.target("pyroscope"), &[]).await.code, 1);
+    for answer in [Answer::of(400, &long), Answer::Endless] {
+        let server = PushServer::start([answer]).await;
+        assert_eq!(push(&place, &server.target("pyroscope"), &[]).await.code, 1);
+        let said = kept_push(&place);
+        assert_eq!(said["faults"][0]["result"], "refused", "{said}");
+        assert!(said.to_string().len() < 20_000, "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_are_shown_in_one_line_without_a_terminals_orders() {
+    let (place, _) = kept(false).await;
+    let server = PushServer::start([Answer::of(400, "no\n\u{1b}[31msuch label")]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
     let said = kept_push(&place);
-    assert_eq!(said["faults"][0]["result"], "refused", "{said}");
-    assert!(said.to_string().len() < 20_000, "{said}");
+    let why = said["faults"][0]["why"].as_str().expect("why");
+    for text in [why, &ended.log] {
+        let mut lines = text.lines();
+        assert!(
+            lines.any(|line| line.contains("no") && line.contains("such label")),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+    assert!(!why.contains('\n'), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,57 +182,6 @@ async fn a_command_that_is_told_to_stop_says_what_arrived() {
     assert_eq!(given_up(&said), "told to stop", "{said}");
     assert!(said["profiles"]["stored"].as_u64() > Some(0), "{said}");
     assert!(said["profiles"]["unknown"].as_u64() > Some(0), "{said}");
-}
-
-/// By TLS, and by a proxy that alone knows the name.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_is_reached_by_the_proxy_and_trusted_by_its_authority() {
-    let (server, ca) = PushServer::start_tls([]).await;
-    let proxy = Proxy::start(server.address.to_string()).await;
-    let proxy = proxy.expect("a proxy");
-    let (mut place, _) = kept(false).await;
-    std::fs::write(place.path("ca.pem"), ca).expect("a file");
-    let ca = place.path("ca.pem").display().to_string();
-    let target = "pyroscope+https://push.standin.test:4100/under";
-    for (https_proxy, no_proxy, bundle, words) in [
-        (proxy.url(), "", None, "AWS_CA_BUNDLE"),
-        (proxy.url(), "", Some("AWS_CA_BUNDLE"), ""),
-        (
-            proxy.url(),
-            "push.standin.test:443",
-            Some("SSL_CERT_FILE"),
-            "",
-        ),
-        (&*proxy.socks_url(), "", Some("AWS_CA_BUNDLE"), ""),
-        (
-            proxy.url(),
-            ".standin.test",
-            Some("AWS_CA_BUNDLE"),
-            "lookup",
-        ),
-    ] {
-        for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
-            place.set(name, "");
-        }
-        if let Some(bundle) = bundle {
-            place.set(bundle, &ca);
-        }
-        place.set("HTTPS_PROXY", https_proxy);
-        place.set("NO_PROXY", no_proxy);
-        let (asked, received) = (proxy.asked().len(), server.received().len());
-        let ended = push(&place, target, &[]).await;
-        let said = kept_push(&place);
-        let is_fine = words.is_empty();
-        assert_eq!(said["complete"], is_fine, "{no_proxy} {bundle:?}: {said}");
-        assert_eq!(ended.code, i32::from(!is_fine), "{}", ended.log);
-        assert_eq!(server.received().len() > received, is_fine, "{said}");
-        assert!(given_up(&said).contains(words), "{said}");
-        let is_direct = no_proxy == ".standin.test";
-        assert_eq!(proxy.asked().len() == asked, is_direct, "{said}");
-    }
-    for request in server.received() {
-        assert_eq!(request.to, "POST /under/push.v1.PusherService/Push");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

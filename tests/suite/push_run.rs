@@ -136,15 +136,59 @@ async fn no_fault_of_a_push_is_one_of_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_target_is_a_fault_of_the_configuration() {
+async fn where_an_earlier_attempt_has_pushed_to_no_other_does() {
     let standin = standin().await;
-    let place = Place::new(&standin).with("PROFILER_PUSH", "pyroscope+https://u:s3cr3t@host");
+    let (earlier, new) = (PushServer::start([]).await, PushServer::start([]).await);
+    let targets = [earlier.target("pyroscope"), new.target("pyroscope")];
+    let place = Place::new(&standin).with("PROFILER_PUSH", targets.join(","));
+    std::fs::create_dir(place.out()).expect("a directory");
+    let file = serde_json::json!({ "run_id": RUN_ID, "pushes": [{ "target": targets[0] }] });
+    let path = place.out().join(format!("profile-{RUN_ID}.push.json"));
+    std::fs::write(path, file.to_string()).expect("a file");
     let ended = place.run().await;
-    assert_eq!(ended.code, 2, "{}", ended.log);
+    assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(
-        ended.log.contains("PROFILER_PUSH_HEADERS_FILE"),
+        ended.log.contains("it would be there twice"),
         "{}",
         ended.log
     );
-    assert!(!ended.log.contains("s3cr3t"), "{}", ended.log);
+    assert!(earlier.received().is_empty());
+    assert!(!new.received().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_at_its_fallback_is_pushed_from_there() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let denied = BucketAnswer::Refused(403, "AccessDenied");
+    bucket.fault(Fault::always("PUT", "tar.gz", denied));
+    let server = PushServer::start([]).await;
+    let place = into(&bucket, &standin).with("PROFILER_PUSH", server.target("parca"));
+    let fallback = format!("file://{}", place.out().display());
+    let place = place.with("PROFILER_FALLBACK", fallback);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(server.received().len(), place.shipped().manifest.pods.len());
+    assert_eq!(kept_push(&place)["complete"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_target_is_a_fault_of_the_configuration() {
+    let standin = standin().await;
+    for (targets, fault) in [
+        (
+            "pyroscope+https://u:s3cr3t@host",
+            "PROFILER_PUSH_HEADERS_FILE",
+        ),
+        (
+            "parca+http://host/,pyroscope+http://host, parca+http://host",
+            "is there twice",
+        ),
+        ("parca+http://host,", "entry 2: "),
+    ] {
+        let place = Place::new(&standin).with("PROFILER_PUSH", targets);
+        let ended = place.run().await;
+        assert_eq!(ended.code, 2, "{}", ended.log);
+        assert!(ended.log.contains(fault), "{}", ended.log);
+        assert!(!ended.log.contains("s3cr3t"), "{}", ended.log);
+    }
 }

@@ -21,6 +21,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) enum Answer {
     /// This status, with these headers and these words.
     Status(u16, &'static str, String),
+    /// A refusal whose words never end.
+    Endless,
     /// None, and the connection stays.
     Silence,
     /// The beginning of one that says it was stored.
@@ -214,6 +216,13 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex
             Answer::Status(status, headers, words) => {
                 let length = words.len();
                 format!("HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\n\r\n{words}")
+            }
+            Answer::Endless => {
+                let mut text = "HTTP/1.1 400 X\r\n\r\nno such label".to_owned();
+                while stream.write_all(text.as_bytes()).await.is_ok() {
+                    text = " and so on".repeat(1000);
+                }
+                return;
             }
             Answer::Silence => std::future::pending().await,
             Answer::Cut => "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned(),

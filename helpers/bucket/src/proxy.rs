@@ -1,4 +1,4 @@
-//! A proxy for HTTPS, as HTTPS_PROXY names one: whatever it is asked to reach, it reaches one server. It speaks
+//! A proxy, as HTTPS_PROXY and HTTP_PROXY name one: whatever it is asked to reach, it reaches one server. It speaks
 //! HTTP and SOCKS 5 on one port.
 
 use std::sync::{Arc, Mutex};
@@ -74,32 +74,41 @@ async fn serve(listener: TcpListener, server: String, asked: Asked) {
 async fn tunnel(client: TcpStream, server: String, asked: Asked) -> std::io::Result<()> {
     let mut client = BufReader::new(client);
     let is_socks = client.fill_buf().await?.first() == Some(&5);
-    let (target, answer) = if is_socks {
-        (socks(&mut client).await?, &b"\x05\0\0\x01\0\0\0\0\0\0"[..])
-    } else {
-        (connect(&mut client).await?, &b"HTTP/1.1 200 OK\r\n\r\n"[..])
-    };
-    asked.lock().expect("no panic").extend(target);
+    if is_socks {
+        let target = socks(&mut client).await?;
+        asked.lock().expect("no panic").extend(target);
+        let mut server = TcpStream::connect(server).await?;
+        client.write_all(b"\x05\0\0\x01\0\0\0\0\0\0").await?;
+        copy_bidirectional(&mut client, &mut server).await?;
+        return Ok(());
+    }
+    let head = head(&mut client).await?;
+    let mut first = head.split([' ', '\r']);
+    let is_connect = first.next() == Some("CONNECT");
+    let target = first.next().unwrap_or_default();
+    let target = target.trim_start_matches("http://");
+    let host = target.split('/').next().map(str::to_owned);
+    asked.lock().expect("no panic").extend(host);
     let mut server = TcpStream::connect(server).await?;
-    client.write_all(answer).await?;
+    if is_connect {
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    } else {
+        // The server sees what the client sent, and so a test does.
+        server.write_all(head.as_bytes()).await?;
+    }
     copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
 }
 
-/// Reads the head of a CONNECT (RFC 9110, 9.3.6): what is to be reached.
-async fn connect(client: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
-    let mut line = String::new();
-    client.read_line(&mut line).await?;
-    let target = line
-        .split(' ')
-        .nth(1)
-        .filter(|_| line.starts_with("CONNECT "))
-        .map(str::to_owned);
-    while line.trim_end() != "" {
-        line.clear();
-        client.read_line(&mut line).await?;
+/// Reads the head of a CONNECT (RFC 9110, 9.3.6), or of a request that is to be forwarded (RFC 9112, 3.2.2).
+async fn head(client: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if client.read_line(&mut head).await? == 0 {
+            break;
+        }
     }
-    Ok(target)
+    Ok(head)
 }
 
 /// Reads a SOCKS 5 client's greeting and its CONNECT (RFC 1928): the name that is to be reached. An address is
