@@ -15,7 +15,7 @@ pub use directory::{Directory, DirectoryDownload, DirectoryUpload};
 pub use error::DestinationError;
 pub use numbers::{BothEnds, RunNumbers, Sum, VmiNumbers, WindowSums};
 pub use runs::{Found, Listed};
-pub use s3::{Bucket, BucketDownload, BucketUpload, ChunkReader};
+pub use s3::{Bucket, BucketDownload, BucketUpload, ChunkReader, endpoint_of};
 use summary::read_whole;
 pub use summary::{PodCounts, Summary};
 pub use transfer::{Download, Upload};

@@ -16,6 +16,7 @@ use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+pub use self::endpoint::endpoint_of;
 use self::error::RequestError;
 use self::objects::{Mark, Objects};
 use self::patience::until_it_appears;

@@ -1,6 +1,7 @@
 //! A bucket as destination: what comes there is whole, or nothing does and the exit code says why.
 
 use bucket::{ACCESS_KEY, Answer, BUCKET, Bucket, Fault, SECRET_KEY};
+use cluster_profiler_job::destination::endpoint_of;
 use standin::{Options, Standin};
 
 use crate::harness::{Ended, Place, RUN_ID, Shipped, standin};
@@ -193,6 +194,40 @@ async fn a_redirect_names_both_endpoints() {
         }
     }
     assert_eq!(standin.starts(), 0);
+}
+
+/// Whoever reads the hint may set what it names.
+#[test]
+fn of_a_redirect_only_a_host_is_told() {
+    let body = |endpoint: &str| format!("<Error><Endpoint>{endpoint}</Endpoint></Error>");
+    let of_body = |endpoint: &str| endpoint_of(None, body(endpoint).as_bytes());
+    assert_eq!(
+        of_body("s3.example:9000").as_deref(),
+        Some("https://s3.example:9000")
+    );
+    let long = "a".repeat(300);
+    let others = [
+        "",
+        "a b",
+        "<a href=x>",
+        "\u{1b}[2J",
+        "x/y",
+        "user:password@s3.example",
+        &long,
+    ];
+    for other in others {
+        assert_eq!(of_body(other), None, "{other}");
+    }
+    for location in [
+        "https://user:password@s3.example/x",
+        "/x",
+        &format!("https://{long}"),
+    ] {
+        let named = endpoint_of(Some(location), body("s3.example").as_bytes());
+        assert_eq!(named.as_deref(), Some("https://s3.example"), "{location}");
+    }
+    let named = endpoint_of(Some("http://[2001:db8::1]:9000/a?b"), b"");
+    assert_eq!(named.as_deref(), Some("http://[2001:db8::1]:9000"));
 }
 
 #[tokio::test]

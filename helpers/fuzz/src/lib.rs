@@ -17,7 +17,7 @@ use cluster_profiler_job::cluster::lease::Journal;
 use cluster_profiler_job::cluster::profiler_switch::{
     add_operation, parse_operations, remove_operation,
 };
-use cluster_profiler_job::destination::Summary;
+use cluster_profiler_job::destination::{Summary, endpoint_of};
 use cluster_profiler_job::engine::read_page;
 use cluster_profiler_job::manifest::Manifest;
 use cluster_profiler_job::pprof::{
@@ -262,4 +262,18 @@ pub fn annotation(data: &[u8]) {
         assert_eq!(parse_operations(&left).expect("a patch").len(), count);
         assert_eq!(count, before.len() - 1);
     }
+}
+
+/// Of a redirect's Location, which is the first line, or of its body, which is the rest, only a scheme and a host are told.
+pub fn endpoint(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == b'\n');
+    let location = parts.next().and_then(|line| str::from_utf8(line).ok());
+    let Some(endpoint) = endpoint_of(location, parts.next().unwrap_or_default()) else {
+        return;
+    };
+    assert!(endpoint.len() <= 400, "{endpoint:?}");
+    let (scheme, host) = endpoint.split_once("://").expect("a scheme");
+    let other = |c: char| !c.is_ascii_graphic() || "/?#@<>\"\\".contains(c);
+    assert!(!scheme.is_empty() && !host.is_empty(), "{endpoint:?}");
+    assert!(!host.contains(other), "{endpoint:?}");
 }

@@ -2,6 +2,8 @@
 //! host; and schemes that were guessed.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use http::Uri;
+use http::uri::Authority;
 
 /// The endpoint that requests are sent to.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +45,8 @@ pub(super) fn hint(
     if !is_redirect(response.status().as_u16()) {
         return None;
     }
-    let other = endpoint_of(response)?;
+    let location = response.headers().get("location");
+    let other = endpoint_of(location, response.body().bytes().unwrap_or_default())?;
     let given = endpoint.url.map_or_else(
         || "AWS's own endpoint of the region".to_owned(),
         |endpoint| format!("AWS_ENDPOINT_URL={endpoint}"),
@@ -57,16 +60,23 @@ pub(super) fn hint(
     ))
 }
 
-/// The endpoint that a redirect names, in its Location or, as AWS does, in its body.
-fn endpoint_of(response: &HttpResponse) -> Option<String> {
-    if let Some(location) = response.headers().get("location")
-        && let Ok(uri) = location.parse::<http::Uri>()
+/// The endpoint that a redirect names, in its Location or, as AWS does, in its body: of either no more than a scheme and
+/// a host, for whoever reads the hint may set it.
+pub fn endpoint_of(location: Option<&str>, body: &[u8]) -> Option<String> {
+    if let Some(uri) = location.and_then(|location| location.parse::<Uri>().ok())
         && let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority())
+        && is_host(authority)
     {
         return Some(format!("{scheme}://{authority}"));
     }
-    let body = std::str::from_utf8(response.body().bytes()?).ok()?;
+    let body = std::str::from_utf8(body).ok()?;
     let (_, after) = body.split_once("<Endpoint>")?;
     let (endpoint, _) = after.split_once("</Endpoint>")?;
-    (endpoint.len() <= LONGEST_HOST).then(|| format!("https://{endpoint}"))
+    let authority = endpoint.parse().ok().filter(is_host)?;
+    Some(format!("https://{authority}"))
+}
+
+/// Whether this is a host and nothing else, but for its port.
+fn is_host(authority: &Authority) -> bool {
+    authority.as_str().len() <= LONGEST_HOST && !authority.as_str().contains('@')
 }
