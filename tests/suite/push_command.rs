@@ -159,6 +159,11 @@ async fn what_arrives_adds_up_to_the_archive() {
         Some(2),
         "both are kept"
     );
+    // What is there and makes no sense is nobody's fault.
+    let path = place.out().join(format!("profile-{RUN_ID}.push.json"));
+    std::fs::write(path, "nonsense").expect("a file");
+    assert_eq!(push(&place, &server.target("parca"), &[]).await.code, 0);
+    assert_eq!(kept_push(&place)["complete"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,4 +191,10 @@ async fn a_bad_target_is_a_fault_of_the_configuration() {
         assert!(ended.log.contains(fault), "{}", ended.log);
         assert!(!ended.log.contains("s3cr3t"), "{}", ended.log);
     }
+    // Whoever has headers wants a push.
+    let place = Place::new(&standin).with("PROFILER_PUSH_HEADERS_FILE", "/headers");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 2, "{}", ended.log);
+    let fault = "it is for PROFILER_PUSH, which is not set";
+    assert!(ended.log.contains(fault), "{}", ended.log);
 }

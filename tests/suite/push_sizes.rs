@@ -146,7 +146,7 @@ async fn more_labels_than_a_server_takes_are_left_out_and_named() {
         &format!("{pod}/goroutine.pprof"),
         &profile(&one, [[1].into_iter()].into_iter()),
     );
-    let long = "x".repeat(5000);
+    let (long, name) = ("x".repeat(5000), "b".repeat(5000));
     let mut labels: BTreeMap<String, &str> = (0..40).map(|n| (format!("l{n:02}"), "v")).collect();
     for (name, value) in [
         ("a-long", &*long),
@@ -154,6 +154,8 @@ async fn more_labels_than_a_server_takes_are_left_out_and_named() {
         ("cluster", "mine"),
         ("component", "c"),
         ("1st", "v"),
+        ("empty", ""),
+        (&*name, "v"),
         ("pod", "p"),
         ("__x", "v"),
     ] {
@@ -177,13 +179,20 @@ async fn more_labels_than_a_server_takes_are_left_out_and_named() {
         ("mine", pod, "v")
     );
     assert_eq!(sent["_1st"], "v", "no name begins with a digit");
+    assert!(sent.keys().all(|name| name.len() <= 1024));
     assert!(!sent.contains_key("node"), "nobody knows it: {sent:?}");
     let said = kept_push(&place);
     let left_out = said["labels_left_out"].as_array().expect("labels");
     let ours = sent.keys().filter(|name| name.starts_with('l')).count();
     // Those of one name, and those that are too many.
-    assert_eq!(left_out.len(), 3 + 40 - ours, "{said}");
-    for name in ["component: there is one", "pod: ", "__x: ", "l39: "] {
+    assert_eq!(left_out.len(), 4 + 40 - ours, "{said}");
+    for name in [
+        "component: there is one",
+        "empty: it is",
+        "pod: ",
+        "__x: ",
+        "l39: ",
+    ] {
         let mut all = left_out.iter().map(|it| it.as_str().expect("a text"));
         assert!(all.any(|it| it.starts_with(name)), "{name}: {said}");
     }
