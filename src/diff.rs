@@ -15,7 +15,7 @@ mod quantity;
 mod table;
 
 pub use accepted::Accepted;
-pub use comparable::incomplete;
+pub use comparable::{UNKNOWN, incomplete};
 pub use document::{Compared, Diff, DiffRun, LeftOut, NotComparable, PassedOver, Word};
 pub use functions::{ChangedFunction, FunctionShare, Moved, NumberFunctions, ScatterWord};
 pub use history::{History, before, newest, two};

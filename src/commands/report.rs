@@ -118,6 +118,10 @@ async fn compare(opened: &mut Opened, against: &Against) -> Result<Comparison, E
             (history, earlier.and_then(Result::ok))
         }
         Against::Run(run) => {
+            if run == &opened.run {
+                complain(format_args!("{run}: a run is not compared with itself"));
+                return Err(ExitCode::Usage);
+            }
             let place = place_of(&opened.places, run).await?;
             let history = two(place, run, &opened.place, &opened.run).await;
             let history = history.map_err(|error| code_of(Err(error)))?;

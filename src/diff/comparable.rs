@@ -9,6 +9,9 @@ use crate::manifest::ClusterState;
 /// Numbers that surround two runs may differ by this ratio.
 const MOST_APART: f64 = 1.2;
 
+/// What is said where a run does not tell.
+pub const UNKNOWN: &str = "unknown";
+
 /// What two runs are asked.
 struct Field {
     name: String,
@@ -46,7 +49,7 @@ impl Field {
 /// The first thing in which another run differs from this one so much that their numbers say nothing about KubeVirt.
 pub(super) fn difference(run: &RunNumbers, other: &RunNumbers) -> Option<NotComparable> {
     let differs = fields(run, other).into_iter().find(|field| !field.alike)?;
-    let unknown = || "unknown".to_owned();
+    let unknown = || UNKNOWN.to_owned();
     Some(NotComparable {
         run_id: other.run_id.clone(),
         field: differs.name,

@@ -77,7 +77,7 @@ pub struct Compared {
     pub earlier: f64,
     /// The former by the latter.
     pub ratio: f64,
-    /// The earlier runs that have it, the oldest first; one that is far from all others does not count.
+    /// Its values in the earlier runs that have it, the oldest first; one that is far from all others does not count.
     pub before: Vec<f64>,
     /// How many earlier runs count.
     pub runs: usize,

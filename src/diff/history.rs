@@ -48,7 +48,7 @@ pub async fn newest(
         && let Some(kept) = listed_here.next()
     {
         let place = &places[kept.place];
-        if let Some(run) = history.comparable(&kept, place).await? {
+        if let Some(run) = history.comparable(&kept, place, None).await? {
             history.new.push(run);
             // The level of other places is their own.
             if before.is_none() {
@@ -157,17 +157,22 @@ impl History {
         let Some(first) = starts.min() else {
             return Ok(());
         };
+        for kept in listed
+            .iter()
+            .filter(|kept| self.has(&kept.run_id))
+            .collect::<Vec<_>>()
+        {
+            self.note_accepted(kept, &places[kept.place]).await?;
+        }
         for kept in listed {
             if self.earlier.len() == baseline || self.accepted.is_some() {
                 break;
             }
+            let place = &places[kept.place];
             if self.has(&kept.run_id) {
                 continue;
             }
-            let place = &places[kept.place];
-            if let Some(run) = self.comparable(&kept, place).await?
-                && run.window.start < first
-            {
+            if let Some(run) = self.comparable(&kept, place, Some(first)).await? {
                 self.earlier.push(run);
                 self.note_accepted(&kept, place).await?;
             }
@@ -189,11 +194,13 @@ impl History {
         Ok(())
     }
 
-    /// A run that is comparable with the newest. Another is named.
+    /// A run that is comparable with the newest, and began before this moment, if there is one. One that began then and is
+    /// not comparable is named.
     async fn comparable(
         &mut self,
         kept: &Kept,
         place: &Destination,
+        first: Option<Timestamp>,
     ) -> Result<Option<RunNumbers>, DestinationError> {
         let run = match place.numbers(&kept.run_id).await {
             Ok(run) => run,
@@ -203,6 +210,9 @@ impl History {
             }
             Err(error) => return Err(error),
         };
+        if first.is_some_and(|first| run.window.start >= first) {
+            return Ok(None);
+        }
         if let Some(why) = incomplete(&run) {
             self.pass_over(&run.run_id, why);
             return Ok(None);

@@ -1,8 +1,10 @@
 //! What a run's profiles have more, or less, than those of an earlier run.
 
+use std::io;
+
 use super::compared_name::compared;
 use super::findings::{Difference, Differences, Findings, Part, Unread};
-use super::merged_tree::MergedTree;
+use super::merged_tree::{MergedTree, OTHER_VALUES};
 use super::profile::shown_first;
 use super::store::{Group, ProfileStore};
 use super::tree::Tree;
@@ -58,7 +60,7 @@ pub fn differences(
         unread.extend(failed.into_iter().map(of_earlier));
         if let (Some(new), Some(old)) = (new, old) {
             let grows_with_window = matches!(group.kind, Kind::Cpu | Kind::Allocs);
-            let factor = if grows_with_window && seconds > 0.0 {
+            let factor = if grows_with_window && seconds > 0.0 && new_seconds > 0.0 {
                 new_seconds / seconds
             } else {
                 1.0
@@ -69,7 +71,6 @@ pub fn differences(
     findings.unread.extend(unread);
     findings.differences = Some(Differences {
         run_id: earlier.run_id.clone(),
-        seconds,
         profiles,
     });
 }
@@ -90,7 +91,7 @@ fn sum_of(store: &ProfileStore, group: Group, unread: &mut Vec<Unread>) -> Optio
                 (MergedTree::new(types), shown_first(header))
             });
             if merged.tree().types() != header.sample_types {
-                return Ok(());
+                return Err(io::Error::other(OTHER_VALUES));
             }
             merged.add(&mut profile)?;
             pods += 1;

@@ -125,8 +125,6 @@ pub struct PodTop {
 pub struct Differences {
     /// The earlier run's id.
     pub run_id: String,
-    /// How long its window was, in seconds.
-    pub seconds: f64,
     /// Each profile that both runs have, in the order of a run's profiles.
     pub profiles: Vec<Difference>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::findings::{Chosen, Part, PodStacks, PodTop, Profiled, Unread};
-use super::merged_tree::MergedTree;
+use super::merged_tree::{MergedTree, OTHER_VALUES};
 use super::profile::{shown_first, tree};
 use super::store::{Group, ProfileStore, Stored};
 use super::top::TopRow;
@@ -94,8 +94,7 @@ impl Adding<'_> {
         }
         let merged = self.merged.as_mut();
         let Some(merged) = merged.filter(|merged| merged.tree().types() == types) else {
-            let why = "its values mean something else than those of other pods";
-            return Err(io::Error::other(why));
+            return Err(io::Error::other(OTHER_VALUES));
         };
         merged.add(&mut profile)?;
         let is_told = told_of_each_pod(self.group) && self.pods.len() < MOST_TOLD;

@@ -7,6 +7,9 @@ use super::top::TopRow;
 use super::tree::Tree;
 use crate::pprof::{ProfileReader, SampleType, StackEnd};
 
+/// Why a profile is not added.
+pub(super) const OTHER_VALUES: &str = "its values mean something else than those of other pods";
+
 /// Profiles added up, and the one that came last by itself.
 #[derive(Debug)]
 pub struct MergedTree {

@@ -10,7 +10,7 @@ use names::Names;
 use super::findings::Findings;
 use crate::component::Component;
 use crate::config::RunId;
-use crate::diff::Diff;
+use crate::diff::{Diff, UNKNOWN};
 use crate::manifest::{
     ExpectedPod, Gate, KubeVirt, Manifest, Pod, StoredFile, Surroundings, UnexpectedName,
     WindowNumbers,
@@ -190,6 +190,8 @@ fn rewrite_comparison(diff: &mut Diff, names: &mut Names) {
         accepted.by = accepted.by.as_deref().map(|who| names.of("person", who));
         rewrite_texts(&mut accepted.why, names);
     }
+    // It may name the run whose level was accepted.
+    rewrite_texts(&mut diff.no_verdict, names);
     for outlier in &mut diff.outliers {
         outlier.pod = names.pod(&outlier.pod);
     }
@@ -203,7 +205,9 @@ fn rewrite_comparison(diff: &mut Diff, names: &mut Names) {
             _ => continue,
         };
         for value in [&mut run.new, &mut run.earlier] {
-            *value = names.of(sort, value);
+            if value != UNKNOWN {
+                *value = names.of(sort, value);
+            }
         }
     }
     for run in diff.passed_over.iter_mut().chain(&mut diff.not_read) {

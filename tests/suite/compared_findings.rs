@@ -17,7 +17,6 @@ pub(crate) fn compare(findings: &mut Findings, attacks: bool) {
     findings.comparison = Some(comparison(earlier, attacks));
     findings.differences = Some(Differences {
         run_id: earlier.to_owned(),
-        seconds: 880.0,
         profiles: vec![
             difference(
                 Component::VirtController,

@@ -185,13 +185,32 @@ async fn a_run_is_compared_with_one_or_with_those_before() {
         has("virt-handler: Change of the live heap");
         assert!(html.contains("class=\"nights\""), "{arguments}");
     }
-    // The other way round nothing is before it.
+    // The other way round nothing is before it, and what comes after it is not told of.
     let output = place.path("first.html");
     let output = output.to_str().expect("a path");
     let ended = place
         .run_with(&["report", "before", "--compare", "-o", output])
         .await;
     assert_eq!(ended.code, 0, "{}", ended.log);
+    let said = words(&std::fs::read_to_string(output).expect("a page"));
+    assert!(said.contains("there is no complete run before"));
+    assert!(said.contains("No run before it counts."));
+    let ended = place
+        .run_with(&["report", RUN_ID, &format!("--compare={RUN_ID}")])
+        .await;
+    assert_eq!(ended.code, 2, "{}", ended.log);
+    assert!(
+        ended.log.contains("is not compared with itself"),
+        "{}",
+        ended.log
+    );
+    // What is accepted is held against nothing before it, as by diff.
+    let ended = place.run_with(&["accept", RUN_ID]).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let (html, _) = page(&place, &["--compare"]).await;
+    assert!(words(&html).contains(&format!("0 comparable runs since {RUN_ID} was accepted")));
+    let accepted = place.out().join(format!("profile-{RUN_ID}.accepted.json"));
+    std::fs::remove_file(accepted).expect("it is removed");
     // An earlier archive that cannot be read takes the functions alone.
     let archive = place.out().join("profile-before.tar.gz");
     std::fs::remove_file(&archive).expect("it is removed");
@@ -233,6 +252,14 @@ async fn a_run_that_compares_itself_says_so_in_its_page() {
         !said.contains("Functions that differ"),
         "no archive of an earlier run was read"
     );
+    // Made later, it has what the run saw.
+    let (html, _) = page(&place, &[]).await;
+    let said = words(&html);
+    assert!(
+        said.contains("The run saw that at its end, against 6 runs before it"),
+        "{said}"
+    );
+    assert!(said.contains("regression, suspected: virt-api live heap"));
 }
 
 #[test]
@@ -252,6 +279,7 @@ fn a_comparison_of_others_names_is_harmless_and_can_be_redacted() {
     let mut found = findings(&Scene::default());
     compare(&mut found, false);
     let diff = found.comparison.as_mut().expect("a comparison");
+    diff.no_verdict = Some("2 comparable runs since zebra-nightly was accepted".to_owned());
     diff.earlier[0].run_id = "zebra-nightly".to_owned();
     diff.not_comparable[0].run_id = "zebra-other".to_owned();
     diff.not_comparable.push(NotComparable {

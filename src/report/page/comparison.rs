@@ -18,15 +18,22 @@ const NAMED: usize = 5;
 /// run was not compared.
 pub(super) fn comparison(findings: &Findings) -> Option<Markup> {
     let diff = findings.comparison.as_ref();
+    // What the run itself saw at its end, where it is not compared now.
+    let summary = findings.manifest.comparison.as_ref();
+    let summary = summary.filter(|_| diff.is_none());
     let not_compared = findings.manifest.not_compared.as_ref();
     let not_compared = not_compared.filter(|_| diff.is_none());
-    if diff.is_none() && not_compared.is_none() {
+    if diff.is_none() && not_compared.is_none() && summary.is_none() {
         return None;
     }
     Some(html! {
         section id="comparison" {
             h2 { "Against the runs before" }
             @if let Some(why) = not_compared { p { "The run was not compared with those before it: " (foreign(why)) "." } }
+            @if let Some(of) = summary {
+                p.verdict { (foreign(&of.summary)) }
+                p { "The run saw that at its end, against " (of.earlier_runs) " runs before it; " code { "report --compare" } " shows each number." }
+            }
             @if let Some(diff) = diff {
                 p.verdict { (foreign(&headline(diff))) }
                 (earlier(diff))
@@ -83,7 +90,8 @@ fn numbers(diff: &Diff) -> Markup {
             p.note {
                 "The interval is that in which the ratio of this run to the median of those before lies with 95 %, drawn from "
                 (axis.shown()) ". Within the shaded band a change is less than 5 % and does not matter. In the line of runs, the \
-                 band is where a run without any change lies with 95 %. A change is confirmed once two runs show it."
+                 band is where a run without any change lies with 95 %. A change is confirmed once this run and the one before it \
+                 show it, against those before both."
             }
         }
         @if !others.is_empty() {

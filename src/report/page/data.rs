@@ -107,7 +107,10 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
         value: of.shown,
     });
     let differences = findings.differences.iter();
-    let differences = differences.flat_map(|all| all.profiles.iter().map(move |of| (all, of)));
+    let differences = differences.flat_map(|all| {
+        let differing = all.profiles.iter().filter(|of| difference::has_values(of));
+        differing.map(move |of| (all, of))
+    });
     let merged = merged.chain(differences.clone().map(|(_, of)| Shown {
         tree: &of.merged,
         value: 0,

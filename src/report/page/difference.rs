@@ -38,9 +38,14 @@ pub(super) fn coverage(all: &Differences, of: &Difference) -> String {
     )
 }
 
+/// Whether anything differs at all.
+pub(super) fn has_values(of: &Difference) -> bool {
+    of.merged.own(0).iter().any(|own| *own != 0)
+}
+
 /// By what the earlier run's values are multiplied, and why; nothing if they stay as they are.
 fn scaled(of: &Difference) -> String {
-    if (of.factor - 1.0).abs() < 0.0005 {
+    if (of.factor - 1.0).abs() < 0.005 {
         return String::new();
     }
     let length = if of.factor > 1.0 { "shorter" } else { "longer" };
@@ -66,6 +71,9 @@ pub(super) fn tables(all: &Differences) -> Markup {
                 }
                 (table(of))
             }
+        }
+        @if all.profiles.iter().any(|of| of.pods[0] != of.pods[1]) {
+            p { "The two runs have different numbers of pods, which are not made alike: more pods have more." }
         }
         p.note {
             "Names are compared without versions of modules and numbers of closures. The flame graphs of the same are below, \
