@@ -95,13 +95,7 @@ fn table(of: &Difference) -> Markup {
             div.scroll role="region" aria-label=(label) tabindex="0" {
                 table.top.sortable {
                     caption { "Functions that differ by the most, and by 0.1 % or more of what the earlier run had in all" }
-                    thead {
-                        tr {
-                            th scope="col" { "Self" } th scope="col" { "Self %" }
-                            th scope="col" { "Total" } th scope="col" { "Total %" }
-                            th scope="col" { "Function" }
-                        }
-                    }
+                    (super::profiles::functions_head())
                     tbody {
                         @for row in &rows {
                             tr {

@@ -163,6 +163,19 @@ pub(super) fn total(of: &Profiled) -> i64 {
         .unwrap_or_default()
 }
 
+/// The head of a table of functions.
+pub(super) fn functions_head() -> Markup {
+    html! {
+        thead {
+            tr {
+                th scope="col" { "Self" } th scope="col" { "Self %" }
+                th scope="col" { "Total" } th scope="col" { "Total %" }
+                th scope="col" { "Function" }
+            }
+        }
+    }
+}
+
 /// What grew and what shrank, added up.
 fn changed(of: &Profiled) -> f64 {
     let own = of.merged.own(of.shown);
@@ -189,13 +202,7 @@ fn top_table(of: &Profiled, most: usize) -> Markup {
                         ". Of " (of.merged.cut()) " stacks the innermost functions are left out, for there were too many"
                     }
                 }
-                thead {
-                    tr {
-                        th scope="col" { "Self" } th scope="col" { "Self %" }
-                        th scope="col" { "Total" } th scope="col" { "Total %" }
-                        th scope="col" { "Function" }
-                    }
-                }
+                (functions_head())
                 tbody {
                     @for row in rows {
                         tr {

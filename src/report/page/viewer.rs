@@ -43,13 +43,7 @@ pub(super) fn viewer() -> Markup {
             div.scroll role="region" aria-label="Functions of what is shown" tabindex="0" {
                 table.top.sortable id="functions" {
                     caption {}
-                    thead {
-                        tr {
-                            th scope="col" { "Self" } th scope="col" { "Self %" }
-                            th scope="col" { "Total" } th scope="col" { "Total %" }
-                            th scope="col" { "Function" }
-                        }
-                    }
+                    (super::profiles::functions_head())
                     tbody {}
                 }
             }
