@@ -221,6 +221,8 @@ fn of_a_redirect_only_a_host_is_told() {
     for location in [
         "https://user:password@s3.example/x",
         "/x",
+        "://s3.example",
+        "ftp://s3.example",
         &format!("https://{long}"),
     ] {
         let named = endpoint_of(Some(location), body("s3.example").as_bytes());

@@ -65,6 +65,7 @@ pub(super) fn hint(
 pub fn endpoint_of(location: Option<&str>, body: &[u8]) -> Option<String> {
     if let Some(uri) = location.and_then(|location| location.parse::<Uri>().ok())
         && let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority())
+        && ["http", "https"].contains(&scheme)
         && is_host(authority)
     {
         return Some(format!("{scheme}://{authority}"));
