@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderValue, Uri};
-use hyper::rt::{Read, Write};
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
-use hyper_util::client::legacy::connect::{Connection as Socket, HttpConnector};
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
 use kube::client::middleware::AuthLayer;
@@ -15,11 +14,11 @@ use kube::client::{ClientBuilder, ConfigExt};
 use kube::config::{Cluster, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tower::util::{MapErrLayer, option_layer};
-use tower::{BoxError, Service, ServiceExt};
+use tower::{BoxError, ServiceExt};
 
 use super::call::Connection;
 use super::credentials;
-use super::forwarded::forwarded;
+use super::sockets::{Sockets, direct, forwarded};
 use crate::errors::chain;
 use crate::limits::{KEEP_ALIVE, KEEP_ALIVE_PROBES, KEEP_ALIVE_REPEAT, Limits, UNACKNOWLEDGED};
 use crate::proxy::{Protocol, Proxies, Proxy, ProxyUrl};
@@ -183,7 +182,7 @@ fn client(
 ) -> Result<Client, BoxError> {
     let connector = sockets(config);
     let Some(proxy) = proxy else {
-        return client_over(config, auth, connector, idle);
+        return client_over(config, auth, direct(connector), idle);
     };
     let Proxy { protocol, target } = proxy.proxy()?;
     let at = target.uri().clone();
@@ -207,11 +206,11 @@ fn client(
         }
         Protocol::Http => {
             let tunnel = with_password(Tunnel::new(at, connector), &target);
-            client_over(config, auth, tunnel, idle)
+            client_over(config, auth, direct(tunnel), idle)
         }
         Protocol::Https => {
             let tunnel = with_password(Tunnel::new(at, with_tls()?), &target);
-            client_over(config, auth, tunnel, idle)
+            client_over(config, auth, direct(tunnel), idle)
         }
         Protocol::Socks5 => {
             let socks = SocksV5::new(at, connector);
@@ -219,7 +218,7 @@ fn client(
                 Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
                 None => socks,
             };
-            client_over(config, auth, socks.map_request(with_port), idle)
+            client_over(config, auth, direct(socks.map_request(with_port)), idle)
         }
     }
 }
@@ -264,18 +263,12 @@ fn with_password<C>(tunnel: Tunnel<C>, proxy: &Intercept) -> Tunnel<C> {
 
 /// The client over sockets that this makes. It has no retries: those are this program's own, for kube's would
 /// repeat a call for minutes, PATCH included.
-fn client_over<C>(
+fn client_over(
     config: &Config,
     auth: Option<&AuthLayer>,
-    sockets: C,
+    sockets: Sockets,
     idle: Idle,
-) -> Result<Client, BoxError>
-where
-    C: Service<Uri> + Clone + Send + Sync + 'static,
-    C::Response: Socket + Read + Write + Send + Unpin + 'static,
-    C::Future: Send + 'static,
-    C::Error: Into<BoxError>,
-{
+) -> Result<Client, BoxError> {
     let connector = config.rustls_https_connector_with_connector(sockets)?;
     let mut builder = legacy::Builder::new(TokioExecutor::new());
     match idle {
