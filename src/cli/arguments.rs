@@ -44,7 +44,7 @@ impl ReportArguments {
 }
 
 /// The arguments of `diff`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
     /// The ids of an earlier and a new run [default: the newest run against those before]
     #[arg(num_args = 2, value_names = ["EARLIER", "NEW"], value_parser = RunId::parse, conflicts_with_all = ["last", "against", "baseline"])]

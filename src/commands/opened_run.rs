@@ -85,7 +85,7 @@ pub(super) async fn open_at(
     let store = report::download(place, &run, &manifest.archive, store).await;
     Ok(Opened {
         place: place.clone(),
-        places: places.clone(),
+        places,
         run,
         manifest: Arc::new(*manifest),
         store: store.map_err(|error| code_of(Err(error)))?,
