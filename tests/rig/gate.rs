@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::place::{Place, RUN_ID};
-use crate::setup::{Rig, until};
+use crate::setup::{Rig, until, write};
 
 const NEVER: &str = "1h";
 
@@ -24,12 +24,12 @@ pub(crate) fn run_command(rig: &Rig, log: &str, program: &str) {
         std::os::unix::fs::symlink(rig.path("bin/kubectl"), &oc).expect("a link");
     }
     let path = format!("{}:{path}", rig.path("").display());
-    let status = Command::new("sh")
-        .args(["-c", &reason[at..]])
-        .env("PATH", path)
-        .env("KUBECONFIG", rig.path("kubeconfig"))
-        .status();
-    assert!(status.expect("sh").success(), "{reason}");
+    write(|| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &reason[at..]]).env("PATH", &path);
+        shell.env("KUBECONFIG", rig.path("kubeconfig"));
+        shell
+    });
 }
 
 pub(crate) fn require(rig: &Rig) {

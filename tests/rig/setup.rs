@@ -38,6 +38,19 @@ fn checked(mut command: Command) -> Output {
     output
 }
 
+/// A write as admin, again where another writer was quicker: HyperConverged's webhook, too, says so of the
+/// KubeVirt object.
+pub(crate) fn write(command: impl Fn() -> Command) {
+    until("a write", || {
+        let mut command = command();
+        let output = command.stdin(Stdio::null()).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let done = output.status.success();
+        assert!(done || said.contains("Conflict"), "{command:?}: {said}");
+        done
+    });
+}
+
 /// Waits until something is so.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
@@ -247,20 +260,12 @@ impl Rig {
         self.get("kubevirt", &self.kubevirt_name())["spec"].to_string()
     }
 
-    /// Patches an object as admin, again where another writer was quicker: HyperConverged's webhook, too,
-    /// says so of the KubeVirt object.
+    /// Patches an object as admin.
     pub(crate) fn patch(&self, kind: &str, name: &str, patch: &Value) {
         let patch = patch.to_string();
         let of = ["-n", &self.namespace, "patch", kind, name];
         let arguments = [&of[..], &["--type=merge", "-p", &patch]].concat();
-        until("a patch", || {
-            let mut kubectl = self.kubectl_command(&self.path("kubeconfig"), &arguments);
-            let output = kubectl.output().expect("kubectl starts");
-            let said = String::from_utf8_lossy(&output.stderr);
-            let done = output.status.success();
-            assert!(done || said.contains("Conflict"), "{arguments:?}: {said}");
-            done
-        });
+        write(|| self.kubectl_command(&self.path("kubeconfig"), &arguments));
     }
 
     /// Turns the profiler on or off, as a person does on plain KubeVirt.
