@@ -5,6 +5,7 @@ mod call_error;
 pub mod connect;
 mod credentials;
 pub mod event;
+pub mod hurry;
 pub mod install;
 pub mod lease;
 pub mod permit;

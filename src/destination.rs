@@ -214,7 +214,7 @@ impl Destination {
     /// its archive.
     pub async fn abort_left(&self, run: &RunId) {
         match self {
-            Self::Directory(_) => {}
+            Self::Directory(directory) => directory.remove_left(run).await,
             Self::Bucket(bucket) => Box::pin(bucket.abort_left(run)).await,
         }
     }

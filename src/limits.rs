@@ -96,6 +96,12 @@ pub const ABORT_RESERVE: Duration = Duration::from_secs(2);
 /// the archive goes from the end of the dump's time on; and for the stop of pods that nobody lists.
 pub const TOLD_LOOK: Duration = Duration::from_secs(2);
 
+/// Of a run that is told to stop a call may take one of so many parts of the time that is left for one try,
+pub const HURRIED_TRIES: u32 = 4;
+
+/// but so much at least.
+pub const SHORTEST_TRY: Duration = Duration::from_secs(1);
+
 /// For a change of the gate that is under way when the run is told to stop.
 pub const WRITE_LIMIT: Duration = Duration::from_secs(6);
 

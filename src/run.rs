@@ -130,11 +130,12 @@ async fn supervised(
 ) -> Result<Finished, Fault> {
     let (every, bucket) = (limits.progress, limits.bucket.clone());
     let destination = |config: &DestinationConfig| Destination::new(config, &bucket);
-    let (shutdown, listen) = Shutdown::listen(signals, config.patience);
+    let connection = connect::connect(&config.kubeconfig, &config.proxies, limits).await?;
+    let (shutdown, listen) = Shutdown::listen(signals, config.patience, connection.hurry.clone());
     let (clock, phase) = Clock::new();
     let context = Arc::new(Context {
         cluster: LockedCluster {
-            connection: connect::connect(&config.kubeconfig, &config.proxies, limits).await?,
+            connection,
             lease: RunLease::new(),
             run_id: config.run_id.to_string(),
             enable_policy: config.enable_policy,
@@ -153,13 +154,7 @@ async fn supervised(
     });
     // Tasks of their own: neither a panic nor a log that blocks may keep the supervisor from undoing.
     let listening = tokio::spawn(listen);
-    let telling = tokio::spawn({
-        let (context, phase) = (Arc::clone(&context), phase.clone());
-        async move {
-            let waits = &context.cluster.connection.waits;
-            context.progress.tell(phase, waits, every).await;
-        }
-    });
+    let telling = tokio::spawn(Arc::clone(&context).tell_progress(phase.clone(), every));
     let undo = async |step: Undo| rollback::undo(&context, step).await;
     let lost = async { Fault::may_pass(context.cluster.lease.lost().await) };
     let ended = supervisor::supervise(work(Arc::clone(&context), clock), &phase, lost, undo).await;
@@ -277,6 +272,8 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         };
         match (Box::pin(delivered).await, failed.take()) {
             (Err(fault), None) if context.may_fall_back(&fault) => {
+                // A run that is told to stop has no time to dump again: its next attempt does.
+                let fault = fault.unless_told(context.shutdown.request())?;
                 tracing::warn!(%fault, "the destination failed: dumping again, for the fallback");
                 rollback::remove_upload(context).await;
                 failed = Some(fault);

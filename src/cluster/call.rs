@@ -7,8 +7,10 @@ use http::Request;
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
+use tokio::time::sleep;
 
 pub use super::call_error::CallError;
+use super::hurry::Hurry;
 use super::permit::WritePermit;
 use super::retry::{self, Waits};
 use crate::limits::Limits;
@@ -17,7 +19,7 @@ use crate::limits::Limits;
 #[derive(Clone)]
 pub struct Connection {
     /// The client, with no retries of its own.
-    pub client: Client,
+    client: Client,
     /// A client each of whose calls has a socket of its own, so that none waits for an answer where one before
     /// it waits in vain.
     pub lone_client: Client,
@@ -25,6 +27,8 @@ pub struct Connection {
     pub permit: WritePermit,
     /// What is waited for now.
     pub waits: Waits,
+    /// Whether the process was told to stop, so that no call may take all the time that is left.
+    pub hurry: Hurry,
     /// Timeouts and tries.
     pub limits: Limits,
     /// How long a call is tried again, though it has had its tries.
@@ -47,6 +51,7 @@ impl Connection {
             client,
             permit: WritePermit::new(),
             waits: Waits::default(),
+            hurry: Hurry::new(),
             limits,
             patience: Duration::ZERO,
         }
@@ -60,6 +65,15 @@ impl Connection {
         }
     }
 
+    /// The client for a call that begins now. A process in a hurry has no time for sockets that may be dead.
+    pub fn client(&self) -> Client {
+        if self.hurry.has_begun() {
+            self.lone_client.clone()
+        } else {
+            self.client.clone()
+        }
+    }
+
     /// Makes a call once, within its time.
     ///
     /// # Errors
@@ -70,13 +84,13 @@ impl Connection {
         attempt: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, CallError> {
         let limit = self.limits.call;
-        match tokio::time::timeout(limit, attempt).await {
-            Ok(answer) => answer.map_err(|error| CallError::from_kube(call, error)),
-            Err(_) => Err(CallError::Transport {
-                call: call.to_owned(),
-                detail: format!("none within {limit:?}"),
-            }),
-        }
+        let detail = tokio::select! {
+            answer = attempt => return answer.map_err(|error| CallError::from_kube(call, error)),
+            () = sleep(limit) => format!("none within {limit:?}"),
+            () = self.hurry.try_is_over() => "none in the time that is left for one try".to_owned(),
+        };
+        let call = call.to_owned();
+        Err(CallError::Transport { call, detail })
     }
 
     /// Makes a call, again after faults that may pass.
@@ -137,7 +151,7 @@ impl Connection {
                 call: call.clone(),
                 detail: error.to_string(),
             })?;
-        let response = self.once(&call, self.client.send(request)).await?;
+        let response = self.once(&call, self.client().send(request)).await?;
         if response.status().is_success() {
             return Ok(response);
         }

@@ -52,7 +52,7 @@ pub async fn write(
         note: Some(short(note, LONGEST_NOTE)),
         ..Event::default()
     };
-    let api: Api<Event> = Api::namespaced(connection.client.clone(), &pod.namespace);
+    let api: Api<Event> = Api::namespaced(connection.client(), &pod.namespace);
     let params = PostParams::default();
     let create = api.create(&params, &event);
     connection.once("create an Event", create).await.map(drop)

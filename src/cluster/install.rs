@@ -98,8 +98,7 @@ async fn in_namespace(
 ) -> Result<Option<Install>, CallError> {
     let gvk = GroupVersionKind::gvk("kubevirt.io", "v1", "KubeVirt");
     let resource = ApiResource::from_gvk_with_plural(&gvk, "kubevirts");
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(connection.client.clone(), namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(connection.client(), namespace, &resource);
     let call = format!("list kubevirts in {namespace}");
     let params = ListParams::default();
     let list = connection.call(&call, || api.list(&params)).await?;

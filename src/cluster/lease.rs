@@ -115,12 +115,13 @@ fn own_sockets(connection: &Connection) -> Connection {
     let mut own = Connection::new(connection.lone_client.clone(), limits);
     own.permit = connection.permit.clone();
     own.waits = connection.waits.clone();
+    own.hurry = connection.hurry.clone();
     own
 }
 
 /// The API of the Leases in a namespace.
 fn leases(connection: &Connection, namespace: &str) -> Api<Object> {
-    Api::namespaced(connection.client.clone(), namespace)
+    Api::namespaced(connection.client(), namespace)
 }
 
 /// The Lease, if there is one, by as many tries as a call has, and then for as long as `patience` goes.

@@ -110,7 +110,7 @@ pub async fn list_once(
     namespace: &str,
 ) -> Result<Vec<ComponentPod>, CallError> {
     let pods = ApiResource::erase::<FullPod>(&());
-    let api: Api<Pod> = Api::namespaced_with(connection.client.clone(), namespace, &pods);
+    let api: Api<Pod> = Api::namespaced_with(connection.client(), namespace, &pods);
     let call = format!("list pods in {namespace}");
     let mut params = ListParams::default()
         .labels(&selector(&Component::ALL.into()))

@@ -144,7 +144,7 @@ pub async fn check(connection: &Connection, rights: Vec<Right>) -> Result<(), Ri
 }
 
 async fn is_allowed(connection: &Connection, right: &Right) -> Result<bool, CallError> {
-    let api: Api<SelfSubjectAccessReview> = Api::all(connection.client.clone());
+    let api: Api<SelfSubjectAccessReview> = Api::all(connection.client());
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
             resource_attributes: Some(ResourceAttributes {

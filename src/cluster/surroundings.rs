@@ -131,7 +131,7 @@ pub async fn holder(
     namespace: &str,
     lease: &str,
 ) -> Result<Option<String>, CallError> {
-    let api: Api<Lease> = Api::namespaced(connection.client.clone(), namespace);
+    let api: Api<Lease> = Api::namespaced(connection.client(), namespace);
     let call = format!("get the Lease {lease}");
     let lease = connection.call(&call, || api.get(lease)).await?;
     let holder = lease.spec.and_then(|spec| spec.holder_identity);
@@ -146,7 +146,7 @@ async fn list<T: DeserializeOwned>(
     let call = format!("list {}", of.plural());
     let attempt = || async {
         let request = request().map_err(kube::Error::BuildRequest)?;
-        connection.client.request(request).await
+        connection.client().request(request).await
     };
     connection.call(&call, attempt).await
 }

@@ -120,7 +120,7 @@ impl PodList {
     }
 
     async fn list(&self, token: &str) -> Result<Answer, CallError> {
-        let api: Api<Pod> = Api::namespaced(self.connection.client.clone(), &self.namespace);
+        let api: Api<Pod> = Api::namespaced(self.connection.client(), &self.namespace);
         let mut params = ListParams::default().labels(&self.selector).limit(1);
         if !token.is_empty() {
             params = params.continue_token(token);

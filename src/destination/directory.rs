@@ -3,7 +3,7 @@
 mod temporary;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use sha2::Digest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use self::temporary::Temporary;
+use self::temporary::{Temporary, write_durably};
 use super::error::DestinationError;
 use super::runs::{Found, Listed, check_manifest, from_files, invalid};
 use super::summary::Summary;
@@ -143,9 +143,9 @@ impl Directory {
     }
 
     pub(super) async fn begin(&self, run: &RunId) -> Result<DirectoryUpload, DestinationError> {
-        let (target, files) = (self.file(run, RunFile::Archive), files_of(run));
+        let (target, run) = (self.file(run, RunFile::Archive), run.clone());
         let create = move |directory: &Self| {
-            temporary::remove_abandoned(&directory.path, &files);
+            temporary::remove_abandoned(&directory.path, &run);
             Temporary::beside(&target)
         };
         let (temporary, file) = self.blocking(create).await?;
@@ -158,9 +158,19 @@ impl Directory {
         })
     }
 
+    /// Removes what dead attempts of a run left; one that cannot be removed is warned of.
+    pub(super) async fn remove_left(&self, run: &RunId) {
+        let run = run.clone();
+        let remove = move |directory: &Self| {
+            temporary::remove_abandoned(&directory.path, &run);
+            Ok(())
+        };
+        let _is_warned_of: Result<(), _> = self.blocking(remove).await;
+    }
+
     pub(super) async fn is_left_of(&self, run: &RunId) -> bool {
-        let files = files_of(run);
-        let look = move |directory: &Self| Ok(temporary::is_left_of(&directory.path, &files));
+        let run = run.clone();
+        let look = move |directory: &Self| Ok(temporary::is_left_of(&directory.path, &run));
         self.blocking(look).await.unwrap_or_default()
     }
 
@@ -212,10 +222,6 @@ impl Directory {
     }
 }
 
-fn files_of(run: &RunId) -> Vec<String> {
-    RunFile::ALL.map(|file| run.file_name(file)).into()
-}
-
 fn uri(file: &Path) -> String {
     format!("file://{}", file.display())
 }
@@ -233,19 +239,6 @@ fn size(file: &Path) -> Result<Option<u64>, DestinationError> {
         Ok(_) => Err(invalid(&file.display().to_string(), "it is no file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DestinationError::io("look for", file, &error)),
-    }
-}
-
-/// Writes a whole file, or none.
-fn write_durably(target: &Path, content: &[u8]) -> Result<(), DestinationError> {
-    let (temporary, mut file) = Temporary::beside(target)?;
-    match file.write_all(content) {
-        Ok(()) => temporary.publish(&file),
-        Err(error) => {
-            let fault = DestinationError::io("write", temporary.path(), &error);
-            temporary.remove();
-            Err(fault)
-        }
     }
 }
 

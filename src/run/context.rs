@@ -1,13 +1,14 @@
 //! The context of a run: everything that its phases and its rollback are given.
 
-use std::sync::{MutexGuard, OnceLock};
+use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use super::archive_worth::ShippedRun;
 use super::outcome::Fault;
+use super::phase::Phase;
 use super::run_lease::RunLease;
 use super::shutdown::Shutdown;
 use super::status::progress::Progress;
@@ -202,10 +203,19 @@ impl Context {
         }
     }
 
-    /// Whether a run that failed may still go to the fallback. One that was told to stop has no time to
-    /// dump again: its next attempt does.
+    /// Tells of the progress every so often, for as long as the future is polled; it never ends.
+    pub(super) async fn tell_progress(
+        self: Arc<Self>,
+        phase: watch::Receiver<Phase>,
+        every: Duration,
+    ) {
+        let waits = &self.cluster.connection.waits;
+        self.progress.tell(phase, waits, every).await;
+    }
+
+    /// Whether a run that failed at its destination may still go to the fallback.
     pub(super) fn may_fall_back(&self, fault: &Fault) -> bool {
-        fault.of_destination && self.fallback.is_some() && !self.shutdown.is_requested()
+        fault.of_destination && self.fallback.is_some()
     }
 
     /// The places where the run may be, the one where it should be first.

@@ -126,11 +126,9 @@ impl Fault {
 
     /// The run was told to stop before it started anything, or took up what was left by one that died.
     pub(super) fn before_start(request: ShutdownRequest, left: Option<String>) -> Self {
-        let mut message = format!("{} before this attempt had started anything", request.why());
-        if let Some(left) = left {
-            message = format!("{message}; {left}");
-        }
-        Self::new(request.code, message)
+        let message = format!("{} before this attempt had started anything", request.why());
+        let parts: Vec<_> = [Some(message), left].into_iter().flatten().collect();
+        Self::new(request.code, parts.join("; "))
     }
 
     /// The run was told to stop, and has no time to ship.
@@ -145,14 +143,18 @@ impl Fault {
 
     /// The same, of a run that was told to stop: a fault that may pass is no reason to say anything else.
     pub(super) fn of_told(self, request: Option<ShutdownRequest>) -> Self {
-        match request {
-            Some(request) if self.is_passing() => Self {
-                code: request.code,
-                message: format!("{}; {self}", request.why()),
-                ..self
-            },
-            Some(_) | None => self,
-        }
+        let passing = request.filter(|_| self.is_passing());
+        self.unless_told(passing).unwrap_or_else(|told| told)
+    }
+
+    /// A fault after which the run goes on, unless it was told to stop.
+    pub(super) fn unless_told(mut self, request: Option<ShutdownRequest>) -> Result<Self, Self> {
+        let Some(request) = request else {
+            return Ok(self);
+        };
+        self.message = format!("{}; {self}", request.why());
+        self.code = request.code;
+        Err(self)
     }
 
     /// This program has a defect.

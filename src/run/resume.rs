@@ -172,13 +172,21 @@ fn left_by(left: &Journal, own_run_id: &str) -> Option<String> {
         ));
     }
     let next = if is_own { "this run" } else { "that run" };
-    match left.stage {
-        Stage::Begun | Stage::Started => None,
-        Stage::Stopped => Some(format!(
+    let unshipped = (left.stage == Stage::Stopped).then(|| {
+        format!(
             "what {whose} profiled is not shipped: the pods have it until the next start, and the next attempt of \
              {next} ships it"
-        )),
-    }
+        )
+    });
+    // What this run has changed it puts back itself.
+    let is_on = !is_own && !left.changes.is_empty();
+    let on = is_on.then(|| {
+        format!(
+            "{whose} left the profiler TURNED ON: any other run or cluster-profiler-job undo puts that back"
+        )
+    });
+    let left: Vec<_> = on.into_iter().chain(unshipped).collect();
+    (!left.is_empty()).then(|| left.join("; "))
 }
 
 /// The pods that a journal names.

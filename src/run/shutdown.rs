@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::cluster::hurry::Hurry;
 use crate::config::Patience;
 use crate::limits::{SHIPPING_RESERVE, STOP_RESERVE, WRITE_LIMIT};
 use crate::manifest::EndedBy;
@@ -43,13 +44,14 @@ pub(super) struct Shutdown(watch::Receiver<Option<ShutdownRequest>>);
 
 impl Shutdown {
     /// Listens for signals, each the exit code for it, and to the deadline, for as long as the
-    /// returned future is polled; that one never ends.
+    /// returned future is polled; that one never ends. Calls to the API server are in a hurry from then on.
     pub(super) fn listen(
         signals: mpsc::Receiver<ExitCode>,
         patience: Patience,
+        hurry: Hurry,
     ) -> (Self, impl Future<Output = ()>) {
         let (sender, receiver) = watch::channel(None);
-        (Self(receiver), listen(signals, patience, sender))
+        (Self(receiver), listen(signals, patience, hurry, sender))
     }
 
     /// The request, if there is one by now.
@@ -120,9 +122,18 @@ impl Shutdown {
     }
 }
 
+/// Waits for something that ends what is done, and then for a write of the cluster that may be under way: one that is
+/// dropped may be made all the same, after this run has looked what there is to put back.
+pub(super) async fn and_a_write<T>(over: impl Future<Output = T>) -> T {
+    let over = over.await;
+    sleep(WRITE_LIMIT).await;
+    over
+}
+
 async fn listen(
     mut signals: mpsc::Receiver<ExitCode>,
     patience: Patience,
+    hurry: Hurry,
     sender: watch::Sender<Option<ShutdownRequest>>,
 ) {
     let deadline = async {
@@ -153,6 +164,7 @@ async fn listen(
             }
             None => {
                 let grace = patience.grace;
+                hurry.begin(now + grace);
                 *request = Some(ShutdownRequest {
                     code,
                     by,

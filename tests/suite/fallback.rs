@@ -189,7 +189,8 @@ async fn a_run_that_was_told_to_stop_leaves_the_fallback_to_its_next_attempt() {
         .await;
     send(&child, Signal::TERM);
     let ended = place.ended(child).await;
-    assert_eq!(ended.code, 4, "{}", ended.log);
+    // No Job's policy takes that for the end.
+    assert_eq!(ended.code, 143, "{}", ended.log);
     assert!(listing(&place.out()).is_empty());
     // Nothing is written there any more, not even a probe.
     bucket.fault(Fault::always("PUT", "nightly", denied()));
@@ -228,4 +229,21 @@ async fn what_a_killed_attempt_uploaded_to_the_fallback_goes_with_the_next_one()
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert_eq!(bucket.uploads(), 0);
     assert_eq!(standin.starts(), 1);
+}
+
+#[tokio::test]
+async fn what_a_killed_attempt_left_in_a_directory_that_is_the_fallback_goes_with_the_next_one() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let place = or_directory(&bucket, &standin);
+    std::fs::create_dir(place.out()).expect("a directory");
+    let temporary = |run: &str| {
+        let name = format!(".cluster-profiler-job.profile-{run}.tar.gz.0a1b2c3d.partial");
+        place.out().join(name)
+    };
+    for run in ["test-run", "other"] {
+        std::fs::write(temporary(run), "half an archive").expect("a file");
+    }
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert_eq!(listing(&place.out()), [temporary("other")]);
 }

@@ -145,3 +145,35 @@ async fn for_a_stop_longer_than_its_time() {
     assert!(begin.elapsed() >= wait);
     assert!(begin.elapsed() <= wait + limits.call + Duration::from_secs(1));
 }
+
+/// The next try has another socket: each call of the stop, of putting the gate back and of the Lease is swallowed
+/// once, as by a server that has gone hard.
+#[tokio::test]
+async fn for_an_answer_that_never_comes() {
+    let swallowed = [
+        "/stop-cluster-profiler",
+        "/namespaces/kubevirt/pods",
+        "/kubevirts/kubevirt",
+        "/leases/cluster-profiler-job",
+    ];
+    let runs = swallowed.map(async |path| {
+        let standin = off().await;
+        let before = standin.configuration();
+        let place = long_and_restoring(&standin).with("PROFILER_GRACE", "32s");
+        let code = run(&place, async |signals| {
+            window_is_open(&place).await;
+            let hangs = RouteFault::new(path, RouteAnswer::Hang, Times::First(1));
+            standin.route_fault(hangs);
+            signals.send(ExitCode::Terminated).await.expect("it runs");
+        });
+        assert_eq!(code.await, ExitCode::Terminated, "{path}");
+        let pods = place.shipped().manifest.pods;
+        let complete = pods.iter().filter(|pod| pod.state == State::Complete);
+        assert_eq!(complete.count(), 8, "{path}");
+        assert!(standin.profiling().is_empty(), "{path}");
+        assert_eq!(standin.configuration(), before, "{path}");
+        let left = record(&standin);
+        assert!(left.is_none(), "{path}: {left:?}");
+    });
+    futures::future::join_all(runs).await;
+}

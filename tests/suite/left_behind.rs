@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use standin::{RouteAnswer, RouteFault, Standin, Times};
 
 use crate::confirmed_stop::answered;
-use crate::harness::{Ended, Place, send};
+use crate::harness::{Ended, Place, send, until};
 use crate::lock::{LEASE, killed, long_and_restoring, off, record, run};
 use crate::patience::window_is_open;
 
@@ -116,6 +116,29 @@ async fn a_run_that_asks_how_it_is_ends_when_it_is_told_to() {
     assert_eq!(standin.starts(), 1);
     assert!(standin.profiling().contains(&pod) && gate(&standin));
     assert!(record(&standin).is_some(), "{}", ended.log);
+}
+
+/// Another run is told to stop while it puts back what a dead one turned on.
+#[tokio::test]
+async fn a_gate_that_cannot_be_put_back_by_then_is_named() {
+    let standin = off().await;
+    killed(&standin, &long_and_restoring(&standin)).await;
+    let away = RouteAnswer::Status(503);
+    let write = RouteFault::new("/kubevirts/kubevirt", away, Times::Always).of_body("{");
+    standin.route_fault(write);
+    let place = another(&standin, "second").with("PROFILER_GRACE", "6s");
+    let child = place.spawn();
+    let is_put_back = || record(&standin).is_some_and(|left| left["stage"] == "stopped");
+    until("the stop of what a dead run left", is_put_back).await;
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    let reason = ended.termination["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("left the profiler TURNED ON"), "{reason}");
+    assert!(gate(&standin));
+    standin.clear_faults();
+    assert_eq!(another(&standin, "third").run().await.code, 0);
+    assert!(!gate(&standin));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod table;
 mod disks;
 mod report;
 
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use harness::{BINARY, Place, listing};
@@ -185,6 +186,41 @@ async fn a_small_temporary_volume_is_enough_for_pods_that_fit_in_memory() {
     let (code, said) = run_in_namespace(&place, script, &[]).await;
     assert_eq!(code, Some(0), "{said}");
     place.shipped();
+}
+
+/// Where the file system knows no locks, nothing tells that a file's writer is dead but the cluster's lock.
+#[tokio::test]
+async fn what_a_dead_attempt_left_goes_from_a_volume_without_locks() {
+    let standin = Standin::start(Options::default())
+        .await
+        .expect("a stand-in");
+    let place = Place::new(&standin);
+    std::fs::create_dir(place.out()).expect("a directory");
+    let temporary = |run: &str| {
+        let name = format!(".cluster-profiler-job.profile-{run}.tar.gz.0a1b2c3d.partial");
+        place.out().join(name)
+    };
+    for run in ["test-run", "other"] {
+        std::fs::write(temporary(run), "half an archive").expect("a file");
+    }
+    let no_locks = ["-e", "trace=flock", "-e", "inject=flock:error=EOPNOTSUPP"];
+    let output = tokio::process::Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null"])
+        .args(no_locks)
+        .arg(BINARY)
+        .env_clear()
+        .envs(place.variables())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("strace starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    place.shipped();
+    let left = listing(&place.out());
+    let is_temporary = |file: &&PathBuf| file.extension().is_some_and(|end| end == "partial");
+    let left: Vec<_> = left.iter().filter(is_temporary).collect();
+    assert_eq!(left, [&temporary("other")]);
 }
 
 /// What is on the volume must survive the node: content, then the name, then the name's being there;

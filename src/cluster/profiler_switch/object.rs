@@ -104,7 +104,7 @@ impl Object {
         let (group, kind, plural) = self.resource;
         let gvk = GroupVersionKind::gvk(group, version, kind);
         let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
-        Api::namespaced_with(self.connection.client.clone(), &self.namespace, &resource)
+        Api::namespaced_with(self.connection.client(), &self.namespace, &resource)
     }
 
     /// The versions in which it is served, the preferred one first. KubeVirt has one; HyperConverged had one,
@@ -119,7 +119,7 @@ impl Object {
             let group = self.connection.call(&call, || async {
                 let request = Request::get(&path).body(Vec::new());
                 let request = request.map_err(kube::Error::HttpError)?;
-                self.connection.client.request::<APIGroup>(request).await
+                self.connection.client().request::<APIGroup>(request).await
             });
             Ok(match group.await {
                 Ok(group) => preferred_first(group),

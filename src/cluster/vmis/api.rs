@@ -240,7 +240,7 @@ async fn page(
             Kind::Instance => request.list(params),
         };
         let request = request.map_err(kube::Error::BuildRequest)?;
-        connection.client.request(request).await
+        connection.client().request(request).await
     };
     connection.call(&call, attempt).await
 }
@@ -269,7 +269,7 @@ pub(super) async fn watch(
     let call = format!("watch {}", kind.plural());
     let attempt = async {
         let request = request.map_err(kube::Error::BuildRequest)?;
-        connection.client.request_events::<Object>(request).await
+        connection.client().request_events::<Object>(request).await
     };
     connection.once(&call, attempt).await
 }

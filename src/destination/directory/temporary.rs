@@ -2,11 +2,12 @@
 //! anything.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, TempPath};
 
+use crate::config::{RunFile, RunId};
 use crate::destination::error::DestinationError;
 use crate::errors::plain;
 use crate::file;
@@ -78,31 +79,45 @@ impl Temporary {
     }
 }
 
+/// Writes a whole file, or none.
+pub(super) fn write_durably(target: &Path, content: &[u8]) -> Result<(), DestinationError> {
+    let (temporary, mut file) = Temporary::beside(target)?;
+    match file.write_all(content) {
+        Ok(()) => temporary.publish(&file),
+        Err(error) => {
+            let fault = DestinationError::io("write", temporary.path(), &error);
+            temporary.remove();
+            Err(fault)
+        }
+    }
+}
+
 /// Creates a file and locks it. If another run removes what dead ones left between the two, the name counts
 /// as taken, and another one is tried.
 fn create_locked(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).open(path)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AlreadyExists.into()),
-        // On a file system without locks the file works; only what is left of it is never removed.
+        // On a file system without locks the file works, and nothing tells that its writer lives.
         Err(TryLockError::Error(_)) => Ok(file),
         Ok(()) if !path.exists() => Err(io::ErrorKind::AlreadyExists.into()),
         Ok(()) => Ok(file),
     }
 }
 
-/// Whether something is left under a temporary name of these files.
-pub(super) fn is_left_of(directory: &Path, files: &[String]) -> bool {
+/// Whether something is left under a temporary name of a run's files.
+pub(super) fn is_left_of(directory: &Path, run: &RunId) -> bool {
+    let files = &files_of(run);
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name());
     names.any(|name| is_of(&name.to_string_lossy(), files))
 }
 
-/// Removes what dead writers left under temporary names: of these files, which are those of a run that has
-/// the cluster's lock, and whatever is older than a day. Others' may be alive: on file systems that are
+/// Removes what dead writers left under temporary names: of the files of this run, which has the cluster's lock, and whatever is older than a day. Others' may be alive: on file systems that are
 /// shared a lock tells one node nothing of another's. One that cannot be removed is in nobody's way but for
 /// its size: it is warned of.
-pub(super) fn remove_abandoned(directory: &Path, files: &[String]) {
+pub(super) fn remove_abandoned(directory: &Path, run: &RunId) {
+    let files = &files_of(run);
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
@@ -117,11 +132,17 @@ pub(super) fn remove_abandoned(directory: &Path, files: &[String]) {
         let Ok(file) = OpenOptions::new().write(true).open(&path) else {
             continue;
         };
-        if file.try_lock().is_ok() && remove(&path) {
+        // Where nothing is locked, nothing tells of a writer that lives: the cluster's lock does.
+        let is_alive = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if !is_alive && remove(&path) {
             let path = plain(&path.display().to_string());
             tracing::info!(path, "removed what a dead run left");
         }
     }
+}
+
+fn files_of(run: &RunId) -> Vec<String> {
+    RunFile::ALL.map(|file| run.file_name(file)).into()
 }
 
 fn is_temporary(name: &str) -> bool {

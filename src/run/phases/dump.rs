@@ -19,9 +19,8 @@ use crate::run::judgement::Expectation;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Dumped, Stopped};
 use crate::run::pod_results::PodResults;
-use crate::run::profiler_switch;
-use crate::run::report_shipping;
-use crate::run::snapshots;
+use crate::run::shutdown::and_a_write;
+use crate::run::{profiler_switch, report_shipping, snapshots};
 
 /// Dumps the expected pods into a new archive at the target. The stop of a run that was told to stop goes
 /// on beside it, for there is no time to wait for one before.
@@ -63,7 +62,7 @@ pub(in crate::run) async fn dump(
 /// The run was told to stop, the profiler cannot be turned on, or the API server failed.
 pub(in crate::run) async fn prepare_again(context: &Context) -> Result<(), Fault> {
     tokio::select! {
-        request = context.shutdown.requested() => Err(Fault::no_time_to_ship(request)),
+        request = and_a_write(context.shutdown.requested()) => Err(Fault::no_time_to_ship(request)),
         turned_on = turn_on_again(context) => turned_on,
     }
 }
@@ -258,7 +257,7 @@ async fn dump_pods(
         tracing::warn!("{}", turned_off());
         let turned_on = tokio::select! {
             turned_on = turn_on_again(context) => turned_on,
-            () = context.shutdown.dump_time_is_over() => return Ok(Some(error.into())),
+            () = and_a_write(context.shutdown.dump_time_is_over()) => return Ok(Some(error.into())),
         };
         if let Err(fault) = turned_on {
             let message = format!("{}: {fault}", turned_off());
