@@ -6,7 +6,7 @@ use cluster_profiler_job::manifest::Manifest;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::phase::Phase;
 use serde_json::{Value, json};
-use standin::{Fault, RouteAnswer, RouteFault, Standin, State, Times};
+use standin::{Fault, RouteAnswer, RouteFault, Seen, Standin, State, Times};
 use tokio::process::Child;
 
 use crate::harness::{Place, until};
@@ -16,19 +16,11 @@ const LEASE: &str = "cluster-profiler-job";
 /// Longer than anything in a test takes, shorter than virt-api waits for a pod.
 pub(crate) const SLOW: Duration = Duration::from_secs(3);
 
-/// Whether the profiler is off when a run begins that is to be held in this phase. Elsewhere it is on, so that
-/// the run has nothing to turn on, or off.
-pub(crate) fn has_gate_off(phase: Phase) -> bool {
-    match phase {
-        Phase::Gate | Phase::Restore | Phase::Report => true,
-        Phase::Preflight
-        | Phase::Lock
-        | Phase::Baseline
-        | Phase::Start
-        | Phase::Window
-        | Phase::Stop
-        | Phase::Dump => false,
-    }
+/// How many pages were asked for. A probe is a dump, too, but none that a pod sees.
+pub(crate) fn dumped_pages(state: &State) -> usize {
+    let is_page =
+        |seen: &&Seen| seen.path.ends_with("/dump-cluster-profiler") && seen.body.starts_with('{');
+    state.requests().iter().filter(is_page).count()
 }
 
 fn slow_pods(standin: &Standin) {
@@ -38,38 +30,36 @@ fn slow_pods(standin: &Standin) {
         .for_each(|pod| standin.pod_fault(pod, Fault::Slow(SLOW)));
 }
 
-/// What a run needs beside its own settings so that it has this phase.
+/// What a run needs beside its own settings so that it has this phase, and may turn the profiler on.
 pub(crate) fn has_phase(place: Place, phase: Phase) -> Place {
-    place.with("PROFILER_BASELINE", phase == Phase::Baseline)
+    place
+        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
+        .with("PROFILER_BASELINE", phase == Phase::Baseline)
 }
 
-/// Lets a run, which is begun so, come into a phase and stay there for a while.
+/// Lets a run, which is begun so, come into a phase and stay there for a while. Where the profiler is off, the run
+/// turns it on and off again.
 pub(crate) async fn enter(
     phase: Phase,
     standin: &Standin,
     place: &Place,
     spawn: impl Fn(&Place) -> Child,
 ) -> Child {
-    let arrived = |request: &'static str, times| {
-        standin.wait_until(move |state| state.arrived(request) >= times)
-    };
-    if has_gate_off(phase) {
-        standin.set_gate(false);
-        standin.wait_until(|state| !state.gate()).await;
-    }
+    let arrived =
+        |request: &'static str| standin.wait_until(move |state| state.arrived(request) > 0);
     match phase {
         Phase::Preflight => {
             let unavailable = RouteAnswer::Status(503);
             standin.route_fault(RouteFault::new("/kubevirts", unavailable, Times::Always));
             let child = spawn(place);
-            arrived("kubevirts", 1).await;
+            arrived("kubevirts").await;
             child
         }
         Phase::Lock => {
             let spec = json!({ "holderIdentity": "other/1", "leaseDurationSeconds": 3600 });
             standin.set_lease(LEASE, json!({ "metadata": {}, "spec": spec }));
             let child = spawn(place);
-            arrived(LEASE, 1).await;
+            arrived(LEASE).await;
             child
         }
         Phase::Gate => {
@@ -81,14 +71,13 @@ pub(crate) async fn enter(
         Phase::Baseline => {
             slow_pods(standin);
             let child = spawn(place);
-            // The first was the probe.
-            arrived("dump-cluster-profiler", 2).await;
+            standin.wait_until(|state| dumped_pages(state) > 0).await;
             child
         }
         Phase::Start => {
             slow_pods(standin);
             let child = spawn(place);
-            arrived("start-cluster-profiler", 1).await;
+            arrived("start-cluster-profiler").await;
             child
         }
         Phase::Window => {
@@ -100,15 +89,14 @@ pub(crate) async fn enter(
             let child = enter_window(standin, place, spawn).await;
             slow_pods(standin);
             end_window(place).await;
-            arrived("stop-cluster-profiler", 1).await;
+            arrived("stop-cluster-profiler").await;
             child
         }
         Phase::Dump => {
             let child = enter_window(standin, place, spawn).await;
             slow_pods(standin);
             end_window(place).await;
-            // The first was the probe.
-            arrived("dump-cluster-profiler", 2).await;
+            standin.wait_until(|state| dumped_pages(state) > 0).await;
             child
         }
         Phase::Restore => {

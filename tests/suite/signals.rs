@@ -5,33 +5,59 @@ use std::time::Duration;
 use cluster_profiler_job::manifest::{EndedBy, State};
 use cluster_profiler_job::run::phase::Phase;
 use rustix::process::Signal;
+use serde_json::Value;
 use standin::{Fault, Options, RouteAnswer, RouteFault, Standin, Times};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
 
 use crate::harness::{Ended, Place, send, standin};
-use crate::in_phase::{SLOW, enter, has_gate_off, has_phase, let_go};
+use crate::in_phase::{SLOW, enter, has_phase, let_go};
+use crate::lock::off;
 
-/// Tells a run in this phase to stop, so many times, and checks what must always hold.
-pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
-    let standin = standin().await;
+/// Waits until a run has heard a signal: of two that come at once, either may be the first.
+async fn until_heard(child: &mut Child) {
+    let output = child.stdout.as_mut().expect("a pipe");
+    let mut lines = BufReader::new(output).lines();
+    loop {
+        let line = lines.next_line().await.expect("text");
+        if line.expect("it says so").contains("told to stop:") {
+            return;
+        }
+    }
+}
+
+/// A run that was told to stop.
+pub(crate) struct Told {
+    pub(crate) ended: Ended,
+    pub(crate) place: Place,
+    pub(crate) standin: Standin,
+    /// What the cluster was like before.
+    pub(crate) before: Value,
+}
+
+/// Tells a run in this phase to stop, once or twice, and checks what must always hold.
+pub(crate) async fn told(phase: Phase, twice: bool) -> Told {
+    let standin = off().await;
+    let before = standin.configuration();
     let place = has_phase(Place::new(&standin), phase)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_PREFLIGHT_RETRY", "1h")
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
-        .with("PROFILER_GRACE", "25s")
-        // One after another, all pods need longer than the grace leaves.
+        // One after another, all pods need longer than the shorter grace leaves, and not than the longer one.
+        .with("PROFILER_GRACE", if twice { "10m" } else { "25s" })
         .with("PROFILER_CONCURRENCY", 1);
-    let child = enter(phase, &standin, &place, Place::spawn).await;
-    for _ in 0..times {
-        send(&child, Signal::TERM);
+    let mut child = enter(phase, &standin, &place, Place::spawn).await;
+    send(&child, Signal::TERM);
+    if twice {
+        until_heard(&mut child).await;
+        send(&child, Signal::INT);
     }
     if phase == Phase::Report {
         let_go(phase, &standin);
     }
     let ended = place.ended(child).await;
-    let what = format!("{phase:?}, told {times} times: {}", ended.log);
+    let what = format!("{phase:?}, twice: {twice}: {}", ended.log);
     assert_eq!(standin.profiling().len(), 0, "{what}");
-    let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
-    assert_eq!(gate, !has_gate_off(phase), "{what}");
+    assert_eq!(standin.configuration(), before, "{what}");
     match phase {
         Phase::Preflight | Phase::Lock | Phase::Gate | Phase::Baseline => {
             assert_eq!(ended.code, 143, "{what}");
@@ -63,12 +89,17 @@ pub(crate) async fn told(phase: Phase, times: usize) -> (Ended, Place) {
     }
     assert!(!place.signal("ready").exists(), "{what}");
     assert!(place.leftovers().is_empty(), "{what}");
-    (ended, place)
+    Told {
+        ended,
+        place,
+        standin,
+        before,
+    }
 }
 
 #[tokio::test]
 async fn told_once_it_dumps_few_and_telling_pods_first() {
-    let (_, place) = told(Phase::Window, 1).await;
+    let Told { place, .. } = told(Phase::Window, false).await;
     let manifest = place.shipped().manifest;
     let complete = manifest
         .pods
@@ -245,26 +276,4 @@ async fn a_log_that_nobody_takes_is_no_reason_to_leave_profiling_on() {
     assert_eq!(status.code(), Some(0));
     assert!(standin.profiling().is_empty());
     place.shipped();
-}
-
-#[tokio::test]
-async fn a_second_signal_ends_a_dump_that_has_time() {
-    let standin = standin().await;
-    let place = Place::new(&standin)
-        .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_GRACE", "10m")
-        .with("PROFILER_CONCURRENCY", 1);
-    let child = enter(Phase::Dump, &standin, &place, Place::spawn).await;
-    // Two of a kind could become one on the way; which of these two comes first is chance.
-    send(&child, Signal::TERM);
-    send(&child, Signal::INT);
-    let ended = place.ended(child).await;
-    assert!([130, 143].contains(&ended.code), "{}", ended.log);
-    let manifest = place.shipped().manifest;
-    let missing = manifest
-        .pods
-        .iter()
-        .filter(|pod| pod.state == State::Missing);
-    assert!(missing.count() > 0, "the grace was long enough for all");
-    assert!(standin.profiling().is_empty());
 }

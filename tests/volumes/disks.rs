@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 use crate::harness::{Place, example, until};
-use crate::in_phase::{SLOW, enter, has_gate_off, has_phase, let_go};
+use crate::in_phase::{SLOW, enter, has_phase, let_go};
 use crate::table::{Codes, Table, assert_documented, attempts, phases};
 
 /// Runs that are under way at once.
@@ -113,16 +113,17 @@ async fn filled_up(row: &Row, phase: Phase) -> Codes {
         Disk::Temporary => LARGE,
     };
     let options = Options {
+        gate: false,
         pods: 4,
         cpu_padding,
         ..Options::default()
     };
     let standin = Standin::start(options).await.expect("a stand-in");
+    let before = standin.configuration();
     let volume = Volume::mount(64 << 20).await;
     let mut place = has_phase(Place::new(&standin), phase)
         .with("PROFILER_SETTLE", "1h")
         .with("PROFILER_PREFLIGHT_RETRY", "1h")
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
         .with("PROFILER_CONCURRENCY", 2)
         .with("PROFILER_ENGINE", row.engine)
         .with("PROFILER_PROGRAM", example("scripted-profiler").display())
@@ -158,8 +159,7 @@ async fn filled_up(row: &Row, phase: Phase) -> Codes {
     let first = u8::try_from(ended.code).expect("an exit code");
     let assert_nothing_on = |what: &str| {
         assert!(standin.profiling().is_empty(), "{what}");
-        let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
-        assert_eq!(gate, !has_gate_off(phase), "{what}");
+        assert_eq!(standin.configuration(), before, "{what}");
         assert!(place.leftovers().is_empty(), "{what}");
     };
     assert_nothing_on(&ended.log);

@@ -13,24 +13,26 @@ use cluster_profiler_job::run::run_with;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use standin::Standin;
 use tokio::sync::mpsc;
 
 use super::api::{phases_of, requests_of_a_run, with_baseline};
+use super::bucket::of_program;
 use super::{
     AT_ONCE, Table, assert_complete, assert_documented, assert_nothing_left, attempt_within,
-    cluster, phases, scaled,
+    attempts, cluster, phases, scaled, short_and_restoring,
 };
 use crate::engines;
-use crate::harness::{Place, standin, until};
-use crate::in_phase::{enter, has_gate_off, has_phase, let_go};
-use crate::lock::record;
+use crate::harness::{Place, until};
+use crate::in_phase::{dumped_pages, enter, has_phase, let_go};
+use crate::lock::off;
 use crate::s3::{bucket, into};
-use crate::signals::told;
+use crate::signals::{Told, told};
 
 const ROWS: [&str; 7] = [
     "SIGTERM",
-    "SIGTERM twice",
+    "SIGTERM, and SIGINT as soon as it is heard",
     "kill -9, and another attempt",
     "the kernel kills upstream's program for memory",
     "the same, and the runner with it (`memory.oom.group`)",
@@ -38,18 +40,41 @@ const ROWS: [&str; 7] = [
     "the clock steps an hour back",
 ];
 
-/// The codes of a run that is told to stop.
-async fn told_to_stop(phase: Phase, times: usize) -> Vec<u8> {
-    let (ended, _) = told(phase, times).await;
-    vec![u8::try_from(ended.code).expect("an exit code")]
+/// The codes of a run that is told to stop, and of its next attempt.
+async fn told_to_stop(phase: Phase, twice: bool) -> Vec<u8> {
+    let Told {
+        ended,
+        mut place,
+        standin,
+        before,
+    } = told(phase, twice).await;
+    let first = u8::try_from(ended.code).expect("an exit code");
+    place.set("PROFILER_SETTLE", "50ms");
+    let no_more_faults = || let_go(phase, &standin);
+    let codes = attempts(first, || of_program(&place), no_more_faults).await;
+    let what = format!("{codes:?}, told in {phase:?}, twice: {twice}");
+    assert_eq!(codes.last(), Some(&0), "{what}");
+    assert_all_complete(&standin, &place, &what);
+    assert_nothing_left(&standin, &before, &what);
+    assert_eq!(standin.starts(), 1, "{what}: a second window");
+    codes
 }
 
-/// A run that was killed in a phase, with these settings beside its own, and is to be short in its next attempt.
-async fn kill_in(phase: Phase, settings: &[(&str, &str)]) -> (Standin, Place) {
-    let standin = standin().await;
+/// A run that was killed in a phase.
+struct Killed {
+    standin: Standin,
+    /// Where its next attempt is short.
+    place: Place,
+    /// What the cluster was like before.
+    before: Value,
+}
+
+/// Kills a run in a phase, with these settings beside its own.
+async fn kill_in(phase: Phase, settings: &[(&str, &str)]) -> Killed {
+    let standin = off().await;
+    let before = standin.configuration();
     let mut place = has_phase(Place::new(&standin), phase)
         .with("PROFILER_SETTLE", "1h")
-        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
         .with("PROFILER_CONCURRENCY", 1);
     for (name, value) in settings {
         place.set(name, value);
@@ -58,29 +83,43 @@ async fn kill_in(phase: Phase, settings: &[(&str, &str)]) -> (Standin, Place) {
     child.kill().await.expect("it runs");
     let_go(phase, &standin);
     place.set("PROFILER_SETTLE", "50ms");
-    (standin, place)
+    Killed {
+        standin,
+        place,
+        before,
+    }
 }
 
 /// The codes of a run that is killed, and of its next attempt.
 async fn killed(phase: Phase) -> Vec<u8> {
-    let (standin, place) = kill_in(phase, &[("PROFILER_PREFLIGHT_RETRY", "1h")]).await;
+    let Killed {
+        standin,
+        place,
+        before,
+    } = kill_in(phase, &[("PROFILER_PREFLIGHT_RETRY", "1h")]).await;
     let ended = place.run().await;
     let what = format!("killed in {phase:?}: {}", ended.log);
     assert_eq!(ended.code, 0, "{what}");
-    assert!(standin.profiling().is_empty(), "{what}");
-    let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
-    assert_eq!(gate, !has_gate_off(phase), "{what}");
-    assert_eq!(record(&standin), None, "{what}");
-    assert_eq!(place.shipped().manifest.pods.len(), 8, "{what}");
+    assert_all_complete(&standin, &place, &what);
+    assert_nothing_left(&standin, &before, &what);
+    vec![137, 0]
+}
+
+/// Every pod is complete, and nothing has a temporary name.
+fn assert_all_complete(standin: &Standin, place: &Place, what: &str) {
+    let manifest = place.shipped().manifest;
+    assert_eq!(manifest.pods.len(), standin.pods().len(), "{what}");
+    for pod in &manifest.pods {
+        assert_eq!(pod.state, State::Complete, "{what}: {:?}", pod.why);
+    }
     assert!(place.leftovers().is_empty(), "{what}");
-    vec![137, u8::try_from(ended.code).expect("an exit code")]
 }
 
 /// The codes of a run that is killed while it writes its manifest, and of its next attempt.
 async fn killed_before_its_manifest() -> Vec<u8> {
-    let (standin, bucket) = (standin().await, bucket().await);
+    let (standin, bucket) = (cluster(0).await, bucket().await);
     let before = standin.configuration();
-    let place = into(&bucket, &standin).with("PROFILER_COMPONENTS", "virt-api");
+    let place = short_and_restoring(into(&bucket, &standin));
     bucket.fault(Fault::always("PUT", ".json", Answer::Hangs));
     let mut child = place.spawn_short_lease();
     let is_manifest = |seen: &Seen| seen.method == "PUT" && seen.target.contains(".json");
@@ -101,14 +140,14 @@ async fn killed_before_its_manifest() -> Vec<u8> {
 /// The codes of a run in whose dump upstream's program is killed, as it is for memory, and of the next attempt
 /// where the runner is killed with it.
 async fn out_of_memory(with_runner: bool) -> Vec<u8> {
-    let standin = standin().await;
+    let standin = off().await;
     let before = standin.configuration();
     // It has dumped some pods, and would never end.
-    let place = engines::place(&standin, "hang-after:1").with("PROFILER_PAGE_SIZE", 1);
+    let place = engines::place(&standin, "hang-after:1")
+        .with("PROFILER_FEATURE_GATE", "enable-and-restore")
+        .with("PROFILER_PAGE_SIZE", 1);
     let mut child = place.spawn_short_lease();
-    standin
-        .wait_until(|state| state.arrived("dump-cluster-profiler") >= 2)
-        .await;
+    standin.wait_until(|state| dumped_pages(state) > 0).await;
     let program = engines::calls(&place)[0]["pid"].as_i64();
     let program = program.and_then(|pid| Pid::from_raw(pid as i32));
     let mut codes = Vec::new();
@@ -127,13 +166,7 @@ async fn out_of_memory(with_runner: bool) -> Vec<u8> {
     let what = format!("killed with the runner: {with_runner}: {}", ended.log);
     assert_eq!(ended.code, 0, "{what}");
     assert_nothing_left(&standin, &before, &what);
-    let manifest = place.shipped().manifest;
-    assert_eq!(manifest.pods.len(), 8, "{what}");
-    assert!(
-        manifest.pods.iter().all(|pod| pod.state == State::Complete),
-        "{what}"
-    );
-    assert!(place.leftovers().is_empty(), "{what}");
+    assert_all_complete(&standin, &place, &what);
     codes.push(u8::try_from(ended.code).expect("an exit code"));
     codes
 }
@@ -213,7 +246,11 @@ async fn with_a_step(phase: Phase, request: usize, step: SignedDuration) -> Vec<
 
 /// The codes of a run that is killed, and of its next attempt, whose clock is so far off.
 async fn killed_and_stepped(phase: Phase, step: SignedDuration) -> Vec<u8> {
-    let (standin, place) = kill_in(phase, &[]).await;
+    let Killed {
+        standin,
+        place,
+        before,
+    } = kill_in(phase, &[]).await;
     STEP.set(step);
     let limits = Limits {
         now: stepped,
@@ -222,10 +259,7 @@ async fn killed_and_stepped(phase: Phase, step: SignedDuration) -> Vec<u8> {
     let code = attempt_within(&place, limits).await;
     STEP.set(SignedDuration::ZERO);
     let what = format!("killed in {phase:?}, and {step}: {code}");
-    assert!(standin.profiling().is_empty(), "{what}");
-    let gate = &standin.configuration()["developerConfiguration"]["clusterProfiler"];
-    assert_eq!(gate, !has_gate_off(phase), "{what}");
-    assert_eq!(record(&standin), None, "{what}");
+    assert_nothing_left(&standin, &before, &what);
     let manifest = place.shipped().manifest;
     assert_eq!(manifest.pods.len(), 8, "{what}");
     let window = &manifest.window;
@@ -257,8 +291,8 @@ async fn signals_and_clocks() {
     let each = Phase::ALL.iter().enumerate().flat_map(|(column, phase)| {
         (0..3).map(move |row| async move {
             let codes = match row {
-                0 => told_to_stop(*phase, 1).await,
-                1 => told_to_stop(*phase, 2).await,
+                0 => told_to_stop(*phase, false).await,
+                1 => told_to_stop(*phase, true).await,
                 _ => killed(*phase).await,
             };
             (row, column, codes)
