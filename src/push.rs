@@ -124,6 +124,7 @@ impl Push {
             self.result.count(Arrival::NotSent, 1);
             self.note(pod, Arrival::NotSent, &[], plain(&why));
         }
+        self.result.not_of_window += content.not_of_window;
         for profile in content.profiles.iter().filter(|profile| profile.cut > 0) {
             let (name, cut) = (profile.name, profile.cut);
             let text = format!(
