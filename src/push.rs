@@ -71,6 +71,10 @@ pub async fn push(
     };
     let labels = Labels::of(&run.manifest);
     result.labels_left_out.clone_from(&labels.left_out);
+    let unread = run.store.unread().into_iter();
+    result.unread = unread
+        .map(|it| plain(&format!("{}: {}", it.path, it.why)))
+        .collect();
     let mut push = Push {
         requests: Requests::new(client, limits.first_pause, end),
         labels,

@@ -119,7 +119,7 @@ impl PushResult {
         self.ended = Timestamp::now();
         let is_stored = |arrival: &Arrival| *arrival == Arrival::Stored;
         let is_all = self.profiles.keys().all(is_stored);
-        self.complete = is_all && self.given_up.is_none();
+        self.complete = is_all && self.given_up.is_none() && self.unread.is_empty();
         if self.profiles.contains_key(&Arrival::TooOld) {
             self.advice = Some(
                 "the server takes only what is new: raise its validation.reject-older-than, or push with --time now",
@@ -163,6 +163,9 @@ impl PushResult {
             first
                 .map(|fault| &*fault.why)
                 .filter(|_| self.given_up.is_none()),
+            self.unread
+                .first()
+                .map(|_| "not all of the archive could be read"),
             self.advice,
         ] {
             text.extend(more.map(|more| format!("; {more}")));
