@@ -178,13 +178,14 @@ impl PushClient {
         }
     }
 
-    /// Words of somebody else's, without what is secret, in one line.
+    /// Words of somebody else's, without what is secret, in one line. What JSON escapes is read as what it stands for.
     pub(super) fn shown(&self, words: &str) -> String {
-        let mut words = plain(words);
-        for secret in &self.secrets {
-            words = words.replace(secret, "…");
-        }
-        words.chars().take(LONGEST_WORDS).collect()
+        let without = |words: String| {
+            let secrets = self.secrets.iter();
+            secrets.fold(words, |words, secret| words.replace(secret, "…"))
+        };
+        let words = without(unescaped(&without(words.to_owned())));
+        plain(&words).chars().take(LONGEST_WORDS).collect()
     }
 
     /// The message of a request.
@@ -237,6 +238,28 @@ fn random_uuid() -> String {
         &hex[..8],
         &hex[8..12],
         &hex[12..16],
+/// A text with the characters for which JSON's escapes in it stand. RFC 8259
+fn unescaped(text: &str) -> String {
+    let mut units = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        units.extend(before.encode_utf16());
+        let number = after.strip_prefix('u').and_then(|digits| digits.get(..4));
+        let number = number.and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        let (unit, length) = match (number, after.as_bytes().first()) {
+            (Some(number), _) => (number, 5),
+            (None, Some(b'n')) => (b'\n'.into(), 1),
+            (None, Some(b't')) => (b'\t'.into(), 1),
+            (None, Some(escaped @ (b'"' | b'\\' | b'/'))) => ((*escaped).into(), 1),
+            (None, _) => (b'\\'.into(), 0),
+        };
+        units.push(unit);
+        rest = &after[length..];
+    }
+    units.extend(rest.encode_utf16());
+    String::from_utf16_lossy(&units)
+}
+
         &hex[16..20],
         &hex[20..]
     )

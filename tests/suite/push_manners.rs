@@ -153,6 +153,34 @@ async fn headers_that_cannot_be_sent_are_told_by_their_line() {
             kept_push(&place)["pods_not_reached"],
             shipped.manifest.pods.len()
         );
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_is_not_shown_as_json_has_it_either() {
+    let (place, _) = kept(false).await;
+    let headers = place.path("headers");
+    std::fs::write(
+        &headers,
+        "X-Tenant: s3cr\u{e4}t-\"one\"\nX-Other: s3cr&t/two\n",
+    )
+    .expect("a file");
+    let place = place.with("PROFILER_PUSH_HEADERS_FILE", headers.display());
+    for words in [
+        r#"{"message":"s3crät-\"one\" of s3cr&t/two may not"}"#,
+        r#"{"message":"s3cr\u00e4t-\"one\" of s3cr\u0026t\/two may not"}"#,
+        r#"{"message":"s3cr\u00E4t-\u0022one\u0022 may not"}"#,
+    ] {
+        let server = PushServer::start([Answer::of(400, words)]).await;
+        let ended = push(&place, &server.target("pyroscope"), &[]).await;
+        assert_eq!(ended.code, 1);
+        let said = kept_push(&place)["faults"][0]["why"].to_string();
+        assert!(said.contains("may not"), "{said}");
+        for text in [&said, &ended.log] {
+            for part in ["s3cr", "one", "two"] {
+                assert!(!text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+}
+
     }
     // A device never ends.
     place.set("PROFILER_PUSH_HEADERS_FILE", "/dev/zero");
