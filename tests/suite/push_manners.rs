@@ -43,15 +43,6 @@ async fn only_what_stored_nothing_is_sent_again() {
         (vec![Answer::Cut], "unknown", "ended too early"),
         (vec![Answer::Vanish], "unknown", "connection"),
         (
-            vec![Answer::Status(
-                307,
-                "location: http://127.0.0.1:1/\r\n",
-                "elsewhere".to_owned(),
-            )],
-            "refused",
-            "307 Temporary Redirect: elsewhere",
-        ),
-        (
             vec![Answer::of(400, "it is outside of ingestion window")],
             "too_old",
             "reject-older-than",
@@ -78,14 +69,51 @@ async fn only_what_stored_nothing_is_sent_again() {
     assert_eq!(said["profiles"]["refused"], 1, "{said}");
 }
 
+/// Each series has its own words, and what was stored is not sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_request_only_what_was_not_stored_is_sent_again() {
+    let (place, shipped) = kept(false).await;
+    let pods = shipped.manifest.pods.len();
+    let partly = r#"{"code":"resource_exhausted","message":"3 errors: push series with index 2 and id x failed:
+        resource_exhausted: rate limit; push series with index 0 and id x failed: invalid_argument: no such label; push
+        series with index 1 and id x failed: invalid_argument: it is outside of ingestion window"}"#;
+    let partly = partly.replace("\n        ", " ");
+    let server = PushServer::start([Answer::Status(429, "retry-after: 0\r\n", partly)]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
+    let said = kept_push(&place);
+    let requests = server.received();
+    assert_eq!((ended.code, requests.len()), (1, pods + 1), "{said}");
+    let [first, again] = [0, 1].map(|number: usize| requests[number].profiles());
+    assert_eq!(again.len(), 1, "{said}");
+    assert_eq!(again[0].labels, first[2].labels);
+    let stored = server.profiles().len() - 3;
+    let told = serde_json::json!({ "stored": stored, "refused": 1, "too_old": 1 });
+    assert_eq!(said["profiles"], told, "{said}");
+    let whys = said["faults"].as_array().expect("faults").iter();
+    let whys: Vec<_> = whys
+        .map(|fault| (&fault["result"], &fault["profiles"]))
+        .collect();
+    assert_eq!(whys.len(), 2, "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_nothing_is_not_asked_at_every_pod() {
     let (place, shipped) = kept(false).await;
     let pods = shipped.manifest.pods.len();
     assert!(pods > 4);
     let silent = || Answer::of(502, "bad gateway");
+    let elsewhere = Answer::Status(
+        307,
+        "location: http://127.0.0.1:1/\r\n",
+        "elsewhere".to_owned(),
+    );
     for (answers, asked) in [
         (vec![Answer::of(401, "who are you")], 1),
+        (vec![elsewhere], 1),
+        // What serves pages, for a path that it does not know, or for who is not logged in.
+        (vec![Answer::of(200, "<html>Log in</html>")], 1),
+        (vec![Answer::of(200, "")], 1),
+        (vec![Answer::of(200, "[]")], 1),
         (vec![silent(), silent(), silent()], 3),
     ] {
         let (ended, said, requests) = answered(&place, answers).await;
@@ -126,34 +154,6 @@ async fn headers_are_sent_and_never_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_that_cannot_be_sent_are_told_by_their_line() {
-    let (place, shipped) = kept(false).await;
-    let server = PushServer::start([]).await;
-    let headers = place.path("headers");
-    let mut place = place.with("PROFILER_PUSH_HEADERS_FILE", headers.display());
-    let large = format!("X: {}\n", "s3cr3t".repeat(20_000));
-    for (content, fault) in [
-        ("Authorization s3cr3t\n", "line 1 is no header"),
-        ("# ours\n\nX-A: b\nX A: s3cr3t\n", "line 4 is no header"),
-        // With this a server would take the rest of a profile for another request.
-        ("content-length: 5\n", "line 1: content-length says"),
-        (
-            "X-A: b\nTransfer-Encoding: s3cr3t\n",
-            "line 2: transfer-encoding says",
-        ),
-        (&*large, "more than 65536 bytes"),
-    ] {
-        std::fs::write(&headers, content).expect("a file");
-        let ended = push(&place, &server.target("pyroscope"), &[]).await;
-        assert_eq!(ended.code, 1);
-        assert!(ended.log.contains(fault), "{fault}: {}", ended.log);
-        assert!(ended.log.contains("nothing sent"), "{}", ended.log);
-        assert!(!ended.log.contains("s3cr3t"), "{}", ended.log);
-        assert_eq!(
-            kept_push(&place)["pods_not_reached"],
-            shipped.manifest.pods.len()
-        );
-#[tokio::test(flavor = "multi_thread")]
 async fn a_header_is_not_shown_as_json_has_it_either() {
     let (place, _) = kept(false).await;
     let headers = place.path("headers");
@@ -181,6 +181,34 @@ async fn a_header_is_not_shown_as_json_has_it_either() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_cannot_be_sent_are_told_by_their_line() {
+    let (place, shipped) = kept(false).await;
+    let server = PushServer::start([]).await;
+    let headers = place.path("headers");
+    let mut place = place.with("PROFILER_PUSH_HEADERS_FILE", headers.display());
+    let large = format!("X: {}\n", "s3cr3t".repeat(20_000));
+    for (content, fault) in [
+        ("Authorization s3cr3t\n", "line 1 is no header"),
+        ("# ours\n\nX-A: b\nX A: s3cr3t\n", "line 4 is no header"),
+        // With this a server would take the rest of a profile for another request.
+        ("content-length: 5\n", "line 1: content-length says"),
+        (
+            "X-A: b\nTransfer-Encoding: s3cr3t\n",
+            "line 2: transfer-encoding says",
+        ),
+        (&*large, "more than 65536 bytes"),
+    ] {
+        std::fs::write(&headers, content).expect("a file");
+        let ended = push(&place, &server.target("pyroscope"), &[]).await;
+        assert_eq!(ended.code, 1);
+        assert!(ended.log.contains(fault), "{fault}: {}", ended.log);
+        assert!(ended.log.contains("nothing sent"), "{}", ended.log);
+        assert!(!ended.log.contains("s3cr3t"), "{}", ended.log);
+        assert_eq!(
+            kept_push(&place)["pods_not_reached"],
+            shipped.manifest.pods.len()
+        );
     }
     // A device never ends.
     place.set("PROFILER_PUSH_HEADERS_FILE", "/dev/zero");
