@@ -1,9 +1,10 @@
 //! Errors and texts of others: told in one line with their causes, without characters that change what a
-//! person sees, panics that are passed on, and locks that one left.
+//! person sees, how long a server wants to be left alone, panics that are passed on, and locks that one left.
 
 use std::error::Error;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError};
 use tokio::task::JoinError;
@@ -105,6 +106,15 @@ fn algorithm(id: &[u8]) -> String {
         || format!("an algorithm whose identifier is {}", hex::encode(id)),
         |(_, name)| (*name).to_owned(),
     )
+}
+
+/// How long a server wants to be left alone: its Retry-After (RFC 9110, 10.2.3), in seconds or as a date.
+pub fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(then.duration_since(jiff::Timestamp::now())).ok()
 }
 
 /// A text of somebody else's, with its control characters written out, such as `\n` and `\u{1b}`: they

@@ -39,6 +39,8 @@ pub struct Limits {
     pub compare: Duration,
     /// How long a run that is shipped may take to be pushed.
     pub push: Duration,
+    /// How long one pod's profiles are sent again to a server that is busy or away: one that restarts takes minutes.
+    pub push_patience: Duration,
     /// For a server's whole answer to one pod's profiles that are pushed.
     pub push_answer: Duration,
     /// How often a line says how far the run is.
@@ -67,6 +69,7 @@ impl Default for Limits {
             report: Duration::from_secs(60),
             compare: Duration::from_secs(30),
             push: Duration::from_secs(10 * 60),
+            push_patience: Duration::from_secs(3 * 60),
             push_answer: Duration::from_secs(20),
             progress: Duration::from_secs(30),
             now: Timestamp::now,
@@ -281,11 +284,8 @@ pub const RUN_PUSH_PROFILES: u64 = 384 << 20;
 /// For a connection to a server that a run is pushed to, and for writing what arrived there.
 pub const PUSH_SHORT: Duration = Duration::from_secs(5);
 
-/// Tries of a request that stored nothing, the first included.
-pub const PUSH_TRIES: u32 = 5;
+/// The longest of this program's own pauses between the tries of a request.
+pub const PUSH_LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// The longest pause between them, whatever the server says.
-pub const PUSH_LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// Requests in a row of which nobody knows what became of them, until no more are sent.
-pub const PUSH_UNKNOWN_IN_A_ROW: u32 = 3;
+/// Requests in a row of which nobody knows what became of them, or which the server did not take, until no more are sent.
+pub const PUSH_USELESS_IN_A_ROW: u32 = 3;

@@ -24,7 +24,7 @@ use labels::{Label, Labels};
 pub use outcome::Arrival;
 pub use profile::PushTime;
 use profile::{MOST_BYTES, PodContent, Pushed, of_pod};
-use requests::Requests;
+use requests::{Fate, Requests};
 pub use results::{PushFault, PushResult};
 
 use crate::config::{PushAccess, PushTarget};
@@ -71,8 +71,12 @@ pub async fn push(
     };
     let labels = Labels::of(&run.manifest);
     result.labels_left_out.clone_from(&labels.left_out);
+    let unread = run.store.unread().into_iter();
+    result.unread = unread
+        .map(|it| plain(&format!("{}: {}", it.path, it.why)))
+        .collect();
     let mut push = Push {
-        requests: Requests::new(client, limits.first_pause, end),
+        requests: Requests::new(client, limits, end),
         labels,
         result,
     };
@@ -120,6 +124,7 @@ fn make(run: &PushedRun, number: usize) -> Made {
 impl Push {
     async fn pod(&mut self, pod: &Pod, content: PodContent) {
         self.result.empty += content.empty;
+        self.result.not_of_window += content.not_of_window;
         for why in content.unread {
             self.result.count(Arrival::NotSent, 1);
             self.note(pod, Arrival::NotSent, &[], plain(&why));
@@ -141,18 +146,18 @@ impl Push {
                 self.result.count(Arrival::NotSent, request.len());
                 continue;
             }
-            let (arrivals, why) = self.requests.send(&labels, request).await;
-            self.tell(pod, request, &arrivals, &why);
+            let fates = self.requests.send(&labels, request).await;
+            self.tell(pod, request, &fates);
         }
     }
 
     /// Notes what became of a request's profiles.
-    fn tell(&mut self, pod: &Pod, request: &[Pushed], arrivals: &[Arrival], why: &str) {
+    fn tell(&mut self, pod: &Pod, request: &[Pushed], fates: &[Fate]) {
         let component = pod.pod.component.name();
-        let pairs = || request.iter().zip(arrivals);
-        for (profile, arrival) in pairs() {
-            self.result.count(*arrival, 1);
-            if *arrival != Arrival::Stored {
+        let pairs = || request.iter().zip(fates);
+        for (profile, fate) in pairs() {
+            self.result.count(fate.arrival, 1);
+            if fate.arrival != Arrival::Stored {
                 continue;
             }
             let totals = self.result.totals.entry(component.to_owned()).or_default();
@@ -168,10 +173,10 @@ impl Push {
             Arrival::Unknown,
             Arrival::NotSent,
         ] {
-            let of = pairs().filter(|(_, arrival)| **arrival == missed);
-            let names: Vec<_> = of.map(|(profile, _)| profile.name).collect();
-            if !names.is_empty() {
-                self.note(pod, missed, &names, why.to_owned());
+            let of = || pairs().filter(|(_, fate)| fate.arrival == missed);
+            if let Some((_, first)) = of().next() {
+                let names: Vec<_> = of().map(|(profile, _)| profile.name).collect();
+                self.note(pod, missed, &names, first.why.clone());
             }
         }
     }

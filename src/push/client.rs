@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::capture_connection;
 use kube::Client;
 use kube::client::Body;
 use tokio::time::timeout;
@@ -17,7 +18,7 @@ use super::labels::Label;
 use super::profile::Pushed;
 use crate::cluster::connect::client_of;
 use crate::config::{PushAccess, PushServer, PushTarget};
-use crate::errors::{chain, plain, speaks_no_tls, unknown_to_tls};
+use crate::errors::{self, chain, plain, speaks_no_tls, unknown_to_tls};
 use crate::limits::PUSH_SHORT;
 use crate::trust;
 
@@ -100,8 +101,13 @@ impl PushClient {
         })
     }
 
-    /// Sends one pod's profiles, in one request.
-    pub(super) async fn send(&self, labels: &[Label], profiles: &[Pushed]) -> Reply {
+    /// Sends one pod's profiles, in one request, until `told` says why that is to end.
+    pub(super) async fn send(
+        &self,
+        labels: &[Label],
+        profiles: &[&Pushed],
+        told: impl Future<Output = String>,
+    ) -> Reply {
         let path = match self.server {
             PushServer::Pyroscope => "/push.v1.PusherService/Push",
             PushServer::Parca => "/api/profiles/writeraw",
@@ -113,7 +119,7 @@ impl PushClient {
                 .body(Body::from(body))
                 .map_err(|error| error.to_string())
         });
-        let request = match request {
+        let mut request = match request {
             Ok(request) => request,
             Err(why) => {
                 return Reply::NotSent {
@@ -122,10 +128,21 @@ impl PushClient {
                 };
             }
         };
-        match timeout(self.patience, self.exchange(request)).await {
-            Ok(reply) => reply,
-            Err(_) => Reply::Unanswered(format!("no answer came within {:?}", self.patience)),
+        let connected = capture_connection(&mut request);
+        let patience = self.patience;
+        let (why, may_pass) = tokio::select! {
+            biased;
+            why = told => (why, false),
+            exchanged = timeout(patience, self.exchange(request)) => match exchanged {
+                Ok(reply) => return reply,
+                Err(_) => (format!("no answer came within {patience:?}"), true),
+            },
+        };
+        // A name may be looked up until then, or TLS agreed upon.
+        if connected.connection_metadata().is_none() {
+            return Reply::NotSent { why, may_pass };
         }
+        Reply::Unanswered(why)
     }
 
     async fn exchange(&self, request: Request<Body>) -> Reply {
@@ -135,7 +152,7 @@ impl PushClient {
         };
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = retry_after.and_then(|value| errors::retry_after(value.to_str().ok()?));
         let (mut body, mut words) = (response.into_body(), Vec::new());
         // Nobody needs what stands behind that much.
         while words.len() < MOST_OF_ANSWER {
@@ -152,7 +169,7 @@ impl PushClient {
         }
         Reply::Answered(Answer {
             status,
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after,
             words: String::from_utf8_lossy(&words).into_owned(),
         })
     }
@@ -178,17 +195,18 @@ impl PushClient {
         }
     }
 
-    /// Words of somebody else's, without what is secret, in one line.
+    /// Words of somebody else's, without what is secret, in one line. What JSON escapes is read as what it stands for.
     pub(super) fn shown(&self, words: &str) -> String {
-        let mut words = plain(words);
-        for secret in &self.secrets {
-            words = words.replace(secret, "…");
-        }
-        words.chars().take(LONGEST_WORDS).collect()
+        let without = |words: String| {
+            let secrets = self.secrets.iter();
+            secrets.fold(words, |words, secret| words.replace(secret, "…"))
+        };
+        let words = without(unescaped(&without(words.to_owned())));
+        plain(&words).chars().take(LONGEST_WORDS).collect()
     }
 
     /// The message of a request.
-    fn message(&self, labels: &[Label], profiles: &[Pushed]) -> serde_json::Value {
+    fn message(&self, labels: &[Label], profiles: &[&Pushed]) -> serde_json::Value {
         let series = profiles.iter().map(|profile| {
             let content = BASE64_STANDARD.encode(&profile.content);
             let mut own = vec![label("__name__", profile.name)];
@@ -218,6 +236,28 @@ impl PushClient {
             PushServer::Parca => serde_json::json!({ "series": series, "normalized": true }),
         }
     }
+}
+
+/// A text with the characters for which JSON's escapes in it stand. RFC 8259
+fn unescaped(text: &str) -> String {
+    let mut units = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        units.extend(before.encode_utf16());
+        let number = after.strip_prefix('u').and_then(|digits| digits.get(..4));
+        let number = number.and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        let (unit, length) = match (number, after.as_bytes().first()) {
+            (Some(number), _) => (number, 5),
+            (None, Some(b'n')) => (b'\n'.into(), 1),
+            (None, Some(b't')) => (b'\t'.into(), 1),
+            (None, Some(escaped @ (b'"' | b'\\' | b'/'))) => ((*escaped).into(), 1),
+            (None, _) => (b'\\'.into(), 0),
+        };
+        units.push(unit);
+        rest = &after[length..];
+    }
+    units.extend(rest.encode_utf16());
+    String::from_utf16_lossy(&units)
 }
 
 fn label(name: &str, value: &str) -> Label {

@@ -72,7 +72,7 @@ fn is_of_message(name: &HeaderName) -> bool {
 /// them has.
 pub(super) fn secrets_of(value: &HeaderValue) -> Vec<String> {
     let is_scheme = |word: &str| ["basic", "bearer"].contains(&&*word.to_ascii_lowercase());
-    let text = value.to_str().unwrap_or_default();
+    let text = String::from_utf8_lossy(value.as_bytes());
     let words = text.split_whitespace().filter(|word| !is_scheme(word));
     let mut secrets: Vec<_> = words.map(str::to_owned).collect();
     let decoded = secrets.last().map(|word| BASE64_STANDARD.decode(word));

@@ -5,6 +5,7 @@ use std::io;
 
 use jiff::Timestamp;
 
+use crate::limits::CLOCK_DIFFERENCE;
 use crate::manifest::{Manifest, Pod};
 use crate::pprof::{Interval, Kind, SampleType, Subset};
 use crate::report::{Group, Part, PodProfiles};
@@ -52,6 +53,8 @@ pub(super) struct PodContent {
     pub(super) profiles: Vec<Pushed>,
     /// How many have no samples.
     pub(super) empty: u64,
+    /// How many are of another window.
+    pub(super) not_of_window: u64,
     /// Those that cannot be read, each with the reason.
     pub(super) unread: Vec<String>,
 }
@@ -64,22 +67,26 @@ pub(super) fn of_pod(
     time: PushTime,
 ) -> PodContent {
     let mut content = PodContent::default();
-    let groups: Vec<_> = profiles.groups().collect();
-    for group in &groups {
-        let Some(name) = name_of(*group, &groups) else {
+    let has_baseline = has_baseline(manifest);
+    for group in profiles.groups() {
+        let Some(name) = name_of(group, has_baseline) else {
             continue;
         };
-        let made = profiles.open(*group).and_then(|profile| {
-            let made = profile.and_then(|mut profile| {
-                let subset = Subset::of(&mut profile, |of| is_pushed(*group, of))?;
-                make(name, *group, subset, manifest, pod, time)
-            });
-            made.transpose()
+        let Some(profile) = profiles.open(group) else {
+            continue;
+        };
+        let made = profile.and_then(|mut profile| {
+            if group.kind == Kind::Cpu && !is_of_window(profile.header().time_nanos, manifest) {
+                return Ok(Made::OfAnotherWindow);
+            }
+            let subset = Subset::of(&mut profile, |of| is_pushed(group, of))?;
+            make(name, group, subset, manifest, pod, time)
         });
         match made {
-            None => content.empty += 1,
-            Some(Ok(made)) => content.profiles.push(made),
-            Some(Err(error)) => {
+            Ok(Made::Empty) => content.empty += 1,
+            Ok(Made::OfAnotherWindow) => content.not_of_window += 1,
+            Ok(Made::Pushed(made)) => content.profiles.push(made),
+            Err(error) => {
                 let (kind, part) = (group.kind.name(), group.part.name());
                 content.unread.push(format!("{kind}, {part}: {error}"));
             }
@@ -88,23 +95,33 @@ pub(super) fn of_pod(
     content
 }
 
+/// Whether a run has taken a baseline, so that what its pods counted in the window is known.
+fn has_baseline(manifest: &Manifest) -> bool {
+    let mut numbers = manifest
+        .pods
+        .iter()
+        .filter_map(|pod| pod.in_window.as_ref());
+    numbers.any(|numbers| numbers.baseline_at.is_some())
+}
+
+/// Whether a cpu profile with this time is of the run's window. A pod that was not started serves an earlier one.
+fn is_of_window(time_nanos: i64, manifest: &Manifest) -> bool {
+    let time = Timestamp::from_nanosecond(time_nanos.into());
+    let off = time.map(|time| time.duration_since(manifest.window.start).abs());
+    off.is_ok_and(|off| off <= CLOCK_DIFFERENCE)
+}
+
 /// The name under which a profile is pushed, if it is. Whatever is counted since the process began is pushed as the
-/// window's difference where there is one; allocations only then, for a server would add up what it gets each night.
-fn name_of(group: Group, all: &[Group]) -> Option<&'static str> {
-    let has_delta = || {
-        let delta = Group {
-            part: Part::Delta,
-            ..group
-        };
-        all.contains(&delta)
-    };
+/// window's difference where the run has a baseline, though a quiet window has no difference; allocations only then, for a
+/// server would add up what it gets each night.
+fn name_of(group: Group, has_baseline: bool) -> Option<&'static str> {
     match (group.kind, group.part) {
         (Kind::Cpu, Part::Whole) => Some("process_cpu"),
         (Kind::Heap, Part::Whole) | (Kind::Allocs, Part::Delta) => Some("memory"),
         (Kind::Goroutine, Part::Whole) => Some("goroutine"),
         (Kind::Threadcreate, Part::Whole) => Some("threadcreate"),
         (Kind::Block | Kind::Mutex, Part::Delta) => Some(group.kind.name()),
-        (Kind::Block | Kind::Mutex, Part::Whole) => (!has_delta()).then(|| group.kind.name()),
+        (Kind::Block | Kind::Mutex, Part::Whole) => (!has_baseline).then(|| group.kind.name()),
         (Kind::Allocs, Part::Whole)
         | (Kind::Cpu | Kind::Goroutine | Kind::Heap | Kind::Threadcreate, Part::Delta)
         | (
@@ -126,6 +143,14 @@ fn is_pushed(group: Group, of: &SampleType) -> bool {
     group.kind != Kind::Heap || of.name.starts_with("inuse_")
 }
 
+/// What is made of a profile.
+enum Made {
+    Pushed(Pushed),
+    /// It has no samples.
+    Empty,
+    OfAnotherWindow,
+}
+
 /// The profile, unless it is empty. One that is larger than the servers take loses its smallest samples.
 fn make(
     name: &'static str,
@@ -134,9 +159,9 @@ fn make(
     manifest: &Manifest,
     pod: &Pod,
     time: PushTime,
-) -> io::Result<Option<Pushed>> {
+) -> io::Result<Made> {
     if subset.samples() == 0 {
-        return Ok(None);
+        return Ok(Made::Empty);
     }
     let interval = interval(group, &subset, manifest, pod, time);
     let mut cut = subset.keep_largest(MOST_SAMPLES);
@@ -148,7 +173,7 @@ fn make(
         if unpacked <= MOST_BYTES || samples <= 1 {
             let types = subset.header().sample_types.iter().cloned();
             let totals = types.zip(subset.totals()?);
-            return Ok(Some(Pushed {
+            return Ok(Made::Pushed(Pushed {
                 name,
                 content,
                 unpacked,

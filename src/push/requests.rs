@@ -4,124 +4,182 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::client::{PushClient, Reply};
 use super::labels::Label;
 use super::outcome::{Arrival, Verdict, verdict};
 use super::profile::Pushed;
-use crate::limits::{PUSH_LONGEST_PAUSE, PUSH_TRIES, PUSH_UNKNOWN_IN_A_ROW};
+use crate::limits::{Limits, PUSH_LONGEST_PAUSE, PUSH_USELESS_IN_A_ROW};
 
 /// The requests to one server.
 pub(super) struct Requests {
     client: PushClient,
     /// The pause after the first try; it doubles, where the server does not say how long to wait.
     first_pause: Duration,
-    /// Requests in a row of which nobody knows what became of them.
-    unknown_in_a_row: u32,
+    /// How long one request is sent again.
+    patience: Duration,
+    /// Requests in a row of which nobody knows what became of them, or which the server did not take in all that time.
+    useless_in_a_row: u32,
     /// Why they are to end at once, if they are.
     end: watch::Receiver<Option<String>>,
     /// Why no more are sent, if none are.
     pub(super) given_up: Option<String>,
 }
 
+/// What became of a profile, and why.
+#[derive(Debug)]
+pub(super) struct Fate {
+    pub(super) arrival: Arrival,
+    pub(super) why: String,
+}
+
+/// What is known after one try of a request.
+struct Tried {
+    /// What became of each profile; nothing of one that may be sent again.
+    arrivals: Vec<Option<Arrival>>,
+    why: String,
+    /// How long the server asks to be left alone.
+    retry_after: Option<Duration>,
+    /// Whether it was reached.
+    is_reached: bool,
+}
+
+impl Tried {
+    fn all(arrival: Option<Arrival>, profiles: usize, why: String) -> Self {
+        Self {
+            arrivals: vec![arrival; profiles],
+            why,
+            retry_after: None,
+            is_reached: true,
+        }
+    }
+}
+
 impl Requests {
     pub(super) fn new(
         client: PushClient,
-        first_pause: Duration,
+        limits: &Limits,
         end: watch::Receiver<Option<String>>,
     ) -> Self {
         Self {
             client,
-            first_pause,
-            unknown_in_a_row: 0,
+            first_pause: limits.first_pause,
+            patience: limits.push_patience,
+            useless_in_a_row: 0,
             end,
             given_up: None,
         }
     }
 
-    /// Sends a request until it is decided what became of it. Gives each profile's arrival, and why.
-    pub(super) async fn send(
-        &mut self,
-        labels: &[Label],
-        profiles: &[Pushed],
-    ) -> (Vec<Arrival>, String) {
-        let all = |arrival| vec![arrival; profiles.len()];
-        let mut tries = 0;
+    /// Sends profiles until it is decided what became of each.
+    pub(super) async fn send(&mut self, labels: &[Label], profiles: &[Pushed]) -> Vec<Fate> {
+        let until = Instant::now() + self.patience;
+        let mut own_pause = self.first_pause;
+        let mut fates: Vec<Option<Fate>> = profiles.iter().map(|_| None).collect();
         loop {
-            tries += 1;
-            let told = self.end.borrow().clone();
-            if let Some(why) = told {
-                self.give_up(why.clone());
-                return (all(Arrival::NotSent), why);
+            let all = profiles.iter().zip(&mut fates);
+            let (undecided, open): (Vec<_>, Vec<_>) =
+                all.filter(|(_, fate)| fate.is_none()).unzip();
+            let mut tried = self.once(labels, &undecided).await;
+            let is_decided = tried.arrivals.iter().all(Option::is_some);
+            let is_over = is_decided || !self.wait(&mut tried, own_pause, until).await;
+            own_pause = (own_pause * 2).min(PUSH_LONGEST_PAUSE);
+            for (fate, arrival) in open.into_iter().zip(tried.arrivals) {
+                let arrival = arrival.or(is_over.then_some(Arrival::NotSent));
+                *fate = arrival.map(|arrival| Fate {
+                    arrival,
+                    why: tried.why.clone(),
+                });
             }
-            let mut end = self.end.clone();
-            let sent = self.client.send(labels, profiles);
-            let reply = tokio::select! {
-                biased;
-                why = told_to_end(&mut end) => {
-                    self.give_up(why.clone());
-                    // A request may be under way.
-                    return (all(Arrival::Unknown), why);
-                }
-                reply = sent => reply,
-            };
-            let (why, pause) = match reply {
-                Reply::Answered(answer) => {
-                    let why = format!("{}: {}", answer.status, self.client.shown(&answer.words));
-                    match verdict(&answer, profiles.len()) {
-                        Verdict::Decided(arrivals) => {
-                            let is_unknown = arrivals.contains(&Arrival::Unknown);
-                            self.count_unknown(is_unknown, &why);
-                            return (arrivals, why);
-                        }
-                        Verdict::Hopeless => {
-                            self.give_up(format!("the server answers {why}"));
-                            return (all(Arrival::Refused), why);
-                        }
-                        Verdict::Again => (why, answer.retry_after),
-                    }
-                }
-                Reply::NotSent {
-                    why,
-                    may_pass: true,
-                } => (why, None),
-                Reply::NotSent {
-                    why,
-                    may_pass: false,
-                } => {
-                    self.give_up(why.clone());
-                    return (all(Arrival::NotSent), why);
-                }
-                Reply::Unanswered(why) => {
-                    self.count_unknown(true, &why);
-                    return (all(Arrival::Unknown), why);
-                }
-            };
-            if tries >= PUSH_TRIES {
-                self.give_up(format!("after {tries} tries: {why}"));
-                return (all(Arrival::NotSent), why);
-            }
-            let pause = pause_after(tries, self.first_pause, pause);
-            tokio::select! {
-                () = sleep(pause) => {}
-                why = told_to_end(&mut end) => {
-                    self.give_up(why.clone());
-                    return (all(Arrival::NotSent), why);
-                }
+            if is_over {
+                let fates: Vec<_> = fates.into_iter().flatten().collect();
+                self.count_useless(&fates);
+                return fates;
             }
         }
     }
 
-    /// A server that is silent again and again is not waited for at every pod.
-    fn count_unknown(&mut self, is_unknown: bool, why: &str) {
-        self.unknown_in_a_row = if is_unknown {
-            self.unknown_in_a_row + 1
-        } else {
-            0
+    /// Sends a request once.
+    async fn once(&mut self, labels: &[Label], profiles: &[&Pushed]) -> Tried {
+        let count = profiles.len();
+        let told = self.end.borrow().clone();
+        if let Some(why) = told {
+            self.give_up(why.clone());
+            return Tried::all(Some(Arrival::NotSent), count, why);
+        }
+        let mut end = self.end.clone();
+        let reply = self
+            .client
+            .send(labels, profiles, told_to_end(&mut end))
+            .await;
+        let answer = match reply {
+            Reply::Answered(answer) => answer,
+            Reply::NotSent { why, may_pass } => {
+                if !may_pass {
+                    self.give_up(why.clone());
+                }
+                let arrival = (!may_pass).then_some(Arrival::NotSent);
+                return Tried {
+                    is_reached: false,
+                    ..Tried::all(arrival, count, why)
+                };
+            }
+            Reply::Unanswered(why) => {
+                let told = self.end.borrow().clone();
+                told.into_iter().for_each(|why| self.give_up(why));
+                return Tried::all(Some(Arrival::Unknown), count, why);
+            }
         };
-        if self.unknown_in_a_row >= PUSH_UNKNOWN_IN_A_ROW {
-            let count = self.unknown_in_a_row;
+        let why = format!("{}: {}", answer.status, self.client.shown(&answer.words));
+        match verdict(&answer, count) {
+            Verdict::Each(arrivals) => Tried {
+                arrivals,
+                why,
+                retry_after: answer.retry_after,
+                is_reached: true,
+            },
+            Verdict::Hopeless(advice) => {
+                self.give_up(format!("the server answers {why}{advice}"));
+                Tried::all(Some(Arrival::Refused), count, why)
+            }
+        }
+    }
+
+    /// Waits until what may be sent again is to be; `false` if it is not, for want of time or because the push is over.
+    async fn wait(&mut self, tried: &mut Tried, own: Duration, until: Instant) -> bool {
+        let pause = tried.retry_after.unwrap_or(own);
+        if pause >= until.saturating_duration_since(Instant::now()) {
+            if let Some(asked) = tried.retry_after {
+                self.give_up(format!("{}; it asks for a pause of {asked:?}", tried.why));
+            } else if !tried.is_reached {
+                self.give_up(format!("for {:?}: {}", self.patience, tried.why));
+            }
+            return false;
+        }
+        tracing::debug!(why = tried.why, ?pause, "pushing again");
+        let mut end = self.end.clone();
+        tokio::select! {
+            () = sleep(pause) => true,
+            why = told_to_end(&mut end) => {
+                tried.why = format!("{why}; before: {}", tried.why);
+                self.give_up(why);
+                false
+            }
+        }
+    }
+
+    /// A server that is silent or busy again and again is not waited for at every pod.
+    fn count_useless(&mut self, fates: &[Fate]) {
+        let is_useless = |fate: &&Fate| matches!(fate.arrival, Arrival::Unknown | Arrival::NotSent);
+        let Some(useless) = fates.iter().find(is_useless) else {
+            self.useless_in_a_row = 0;
+            return;
+        };
+        self.useless_in_a_row += 1;
+        if self.useless_in_a_row >= PUSH_USELESS_IN_A_ROW {
+            let count = self.useless_in_a_row;
+            let why = &useless.why;
             self.give_up(format!(
                 "after {count} requests in a row without a use: {why}"
             ));
@@ -133,12 +191,6 @@ impl Requests {
     }
 }
 
-/// The pause after so many tries: what the server asks for, or else twice the one before.
-fn pause_after(tries: u32, first: Duration, asked: Option<Duration>) -> Duration {
-    let own = first.saturating_mul(1 << (tries - 1));
-    asked.unwrap_or(own).min(PUSH_LONGEST_PAUSE)
-}
-
 /// Waits until somebody says why the push is to end.
 async fn told_to_end(end: &mut watch::Receiver<Option<String>>) -> String {
     let told = end.wait_for(Option::is_some).await;
@@ -146,20 +198,5 @@ async fn told_to_end(end: &mut watch::Receiver<Option<String>>) -> String {
         Ok(Some(why)) => why,
         // Nobody will say so any more.
         Ok(None) | Err(_) => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_doubles_unless_the_server_asks_for_one_and_none_is_very_long() {
-        let first = PUSH_LONGEST_PAUSE / 5;
-        let own = [1, 2, 3, 4].map(|tries| pause_after(tries, first, None).div_duration_f64(first));
-        assert_eq!(own, [1.0, 2.0, 4.0, 5.0]);
-        assert_eq!(pause_after(4, first, Some(first)), first);
-        let day = first * 9999;
-        assert_eq!(pause_after(1, first, Some(day)), PUSH_LONGEST_PAUSE);
     }
 }

@@ -34,6 +34,12 @@ pub struct PushResult {
     pub profiles: BTreeMap<Arrival, u64>,
     /// Profiles without samples, which are not sent.
     pub empty: u64,
+    /// Cpu profiles that are of another window, as the manifest says of their pods, and are not sent.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_of_window: u64,
+    /// What of the archive could not be read, and so was not sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// The sum of each value of what was stored, by component and by NAME:TYPE:UNIT.
     pub totals: BTreeMap<String, BTreeMap<String, i64>>,
     /// Profiles that were too large for the server, and what they lost.
@@ -80,6 +86,8 @@ impl PushResult {
             advice: None,
             profiles: BTreeMap::new(),
             empty: 0,
+            not_of_window: 0,
+            unread: Vec::new(),
             totals: BTreeMap::new(),
             cut: Vec::new(),
             labels_left_out: Vec::new(),
@@ -111,7 +119,7 @@ impl PushResult {
         self.ended = Timestamp::now();
         let is_stored = |arrival: &Arrival| *arrival == Arrival::Stored;
         let is_all = self.profiles.keys().all(is_stored);
-        self.complete = is_all && self.given_up.is_none();
+        self.complete = is_all && self.given_up.is_none() && self.unread.is_empty();
         if self.profiles.contains_key(&Arrival::TooOld) {
             self.advice = Some(
                 "the server takes only what is new: raise its validation.reject-older-than, or push with --time now",
@@ -142,6 +150,10 @@ impl PushResult {
             };
             text = word.to_owned();
         }
+        if self.not_of_window > 0 {
+            let count = self.not_of_window;
+            text.push_str(&format!(", {count} of cpu not of this window and not sent"));
+        }
         let first = self.faults.first();
         if self.pods_not_reached > 0 {
             text.push_str(&format!(", and {} pods not reached", self.pods_not_reached));
@@ -151,6 +163,9 @@ impl PushResult {
             first
                 .map(|fault| &*fault.why)
                 .filter(|_| self.given_up.is_none()),
+            self.unread
+                .first()
+                .map(|_| "not all of the archive could be read"),
             self.advice,
         ] {
             text.extend(more.map(|more| format!("; {more}")));

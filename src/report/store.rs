@@ -164,10 +164,7 @@ impl ProfileStore {
             let count = self.left_out.len();
             let why = match &self.failed {
                 Some(failed) => failed.clone(),
-                None => format!(
-                    "a report takes profiles of {} MiB at most",
-                    self.most_bytes >> 20
-                ),
+                None => format!("only {} MiB of profiles are taken", self.most_bytes >> 20),
             };
             let why = format!("profiles of {count} pods are left out, this one first: {why}");
             all.push(Unread {

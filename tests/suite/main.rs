@@ -62,6 +62,7 @@ mod profile_reader;
 mod progress;
 mod proxies;
 mod push_command;
+mod push_content;
 mod push_faults;
 mod push_manners;
 mod push_run;

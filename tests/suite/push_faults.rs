@@ -5,13 +5,14 @@ use cluster_profiler_job::engine::configured;
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::outcome::ExitCode;
 use cluster_profiler_job::run::run_with;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::harness::{Place, RUN_ID, send, standin, until};
-use crate::patience::limits;
+use crate::patience;
 use crate::push_command::{kept, kept_push, push};
 use crate::push_server::{Answer, PushServer};
 use crate::s3::{bucket, into, key};
@@ -20,10 +21,22 @@ use crate::s3_secrets::texts;
 /// Longer than any run in this process takes.
 const LONG: Duration = Duration::from_secs(3600);
 
+/// Limits with short pauses, which end soon.
+fn limits() -> Limits {
+    Limits {
+        push_patience: Duration::from_millis(200),
+        ..patience::limits()
+    }
+}
+
 /// What a run in this process, with these limits, says of its push to a server.
 async fn pushed(server: &PushServer, limits: Limits) -> Value {
+    pushed_to(server.target("pyroscope"), limits).await
+}
+
+async fn pushed_to(target: String, limits: Limits) -> Value {
     let standin = standin().await;
-    let place = Place::new(&standin).with("PROFILER_PUSH", server.target("pyroscope"));
+    let place = Place::new(&standin).with("PROFILER_PUSH", target);
     let (_signals, receiver) = mpsc::channel(1);
     let code = run_with(place.variables(), receiver, limits, configured).await;
     assert_eq!(code, ExitCode::Complete);
@@ -70,17 +83,17 @@ async fn a_push_has_a_limit_of_its_own() {
     assert!(said["profiles"]["unknown"].as_u64() > Some(0), "{said}");
 }
 
+fn busy(headers: &'static str) -> Answer {
+    Answer::Status(429, headers, "push rate limit exceeded".to_owned())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_server_says_itself_how_long_it_is_left_alone() {
-    let busy = Answer::Status(
-        429,
-        "retry-after: 0\r\n",
-        "push rate limit exceeded".to_owned(),
-    );
-    let server = PushServer::start([busy.clone(), busy]).await;
+    // As often as it says so, as long as there is time.
+    let server = PushServer::start(vec![busy("retry-after: 0\r\n"); 20]).await;
     let limits = Limits {
         first_pause: LONG,
-        push: Duration::from_secs(60),
+        push_patience: Duration::from_secs(60),
         ..limits()
     };
     let said = pushed(&server, limits).await;
@@ -88,13 +101,62 @@ async fn a_busy_server_says_itself_how_long_it_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_busy_for_good_ends_the_push() {
-    let busy = || Answer::of(429, "push rate limit exceeded");
-    let server = PushServer::start(std::iter::repeat_with(busy).take(9)).await;
-    let said = pushed(&server, limits()).await;
-    assert!(given_up(&said).contains("after 5 tries: 429"), "{said}");
+async fn a_server_that_is_to_be_left_alone_for_longer_is() {
+    for (headers, asked) in [
+        ("retry-after: 7200\r\n", "it asks for a pause of 7200s"),
+        (
+            "retry-after: Fri, 01 Jan 2100 00:00:00 GMT\r\n",
+            "it asks for a pause of ",
+        ),
+    ] {
+        let server = PushServer::start([busy(headers)]).await;
+        let said = pushed(&server, limits()).await;
+        let why = given_up(&said);
+        assert!(why.starts_with("429") && why.contains(asked), "{said}");
+        assert!(said["profiles"]["not_sent"].as_u64() > Some(0), "{said}");
+        assert_eq!(server.received().len(), 1, "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_busy_for_good_ends_the_push_and_for_one_pod_does_not() {
+    for (times, is_over) in [(1, false), (2, false), (9, true)] {
+        let server = PushServer::start(vec![busy(""); times]).await;
+        // There is no time for a second try.
+        let limits = Limits {
+            first_pause: LONG,
+            ..limits()
+        };
+        let said = pushed(&server, limits).await;
+        assert!(said["profiles"]["unknown"].is_null(), "{said}");
+        assert!(said["profiles"]["not_sent"].as_u64() > Some(0), "{said}");
+        let stored = said["profiles"]["stored"].as_u64();
+        assert_eq!(stored.is_some(), !is_over, "{said}");
+        if is_over {
+            assert!(given_up(&said).contains("in a row"), "{said}");
+            assert!(given_up(&said).contains("429"), "{said}");
+            assert_eq!(server.received().len(), 3);
+        }
+    }
+}
+
+/// Nothing was sent to a server with which no TLS came about, however long that took.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_connection_came_about_for_is_not_sent() {
+    let silent = TcpListener::bind("127.0.0.1:0").await;
+    let silent = silent.expect("a port");
+    let target = format!("pyroscope+https://{}", silent.local_addr().expect("a port"));
+    let limits = Limits {
+        push_answer: Duration::from_millis(50),
+        ..limits()
+    };
+    let said = pushed_to(target, limits).await;
+    assert!(
+        given_up(&said).contains("no answer came within 50ms"),
+        "{said}"
+    );
     assert!(said["profiles"]["unknown"].is_null(), "{said}");
-    assert_eq!(server.received().len(), 5);
+    assert!(said["profiles"]["not_sent"].as_u64() > Some(0), "{said}");
 }
 
 /// Pyroscope 1 has stored what stands before the series that was too many.
@@ -121,7 +183,7 @@ async fn a_server_that_vanishes_half_way_has_what_it_has() {
     let stored = || Answer::of(200, "{}");
     let server = PushServer::start([stored(), stored(), Answer::Gone]).await;
     let said = pushed(&server, limits()).await;
-    assert!(given_up(&said).contains("after 5 tries"), "{said}");
+    assert!(given_up(&said).contains("for 200ms: "), "{said}");
     assert!(given_up(&said).contains("Connection refused"), "{said}");
     let profiles = server.profiles();
     let of_pod = |pod: &str| {
@@ -229,13 +291,16 @@ async fn what_a_header_has_is_told_to_nobody() {
     let targets = [
         told.target("pyroscope"),
         denied.target("parca"),
+        // By a proxy that lets nobody pass.
         "pyroscope+https://push.standin.test".to_owned(),
     ];
+    let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = proxy.local_addr().expect("an address");
     let place = Place::new(&standin)
         .with("PROFILER_PUSH", targets.join(","))
         .with(
             "HTTPS_PROXY",
-            "http://user:proxy-nobody-may-see@127.0.0.1:1",
+            format!("http://user:proxy-nobody-may-see@{address}"),
         )
         .with("RUST_LOG", "trace");
     let headers = place.path("headers");
@@ -247,7 +312,16 @@ async fn what_a_header_has_is_told_to_nobody() {
             "PROFILER_RESULTS_DIR",
             headers.with_file_name("results").display(),
         );
-    let ended = place.run().await;
+    let child = place.spawn();
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid as i32));
+    let telling = async {
+        for _ in 0..2 {
+            drop(proxy.accept().await.expect("a connection"));
+        }
+        kill_process(pid.expect("a process"), Signal::TERM).expect("it is ours");
+    };
+    // Its log is more than a pipe holds.
+    let (ended, ()) = tokio::join!(place.ended(child), telling);
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(told.received().len() > 3);
     for server in [&told, &denied] {

@@ -43,15 +43,6 @@ async fn only_what_stored_nothing_is_sent_again() {
         (vec![Answer::Cut], "unknown", "ended too early"),
         (vec![Answer::Vanish], "unknown", "connection"),
         (
-            vec![Answer::Status(
-                307,
-                "location: http://127.0.0.1:1/\r\n",
-                "elsewhere".to_owned(),
-            )],
-            "refused",
-            "307 Temporary Redirect: elsewhere",
-        ),
-        (
             vec![Answer::of(400, "it is outside of ingestion window")],
             "too_old",
             "reject-older-than",
@@ -78,14 +69,51 @@ async fn only_what_stored_nothing_is_sent_again() {
     assert_eq!(said["profiles"]["refused"], 1, "{said}");
 }
 
+/// Each series has its own words, and what was stored is not sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_request_only_what_was_not_stored_is_sent_again() {
+    let (place, shipped) = kept(false).await;
+    let pods = shipped.manifest.pods.len();
+    let partly = r#"{"code":"resource_exhausted","message":"3 errors: push series with index 2 and id x failed:
+        resource_exhausted: rate limit; push series with index 0 and id x failed: invalid_argument: no such label; push
+        series with index 1 and id x failed: invalid_argument: it is outside of ingestion window"}"#;
+    let partly = partly.replace("\n        ", " ");
+    let server = PushServer::start([Answer::Status(429, "retry-after: 0\r\n", partly)]).await;
+    let ended = push(&place, &server.target("pyroscope"), &[]).await;
+    let said = kept_push(&place);
+    let requests = server.received();
+    assert_eq!((ended.code, requests.len()), (1, pods + 1), "{said}");
+    let [first, again] = [0, 1].map(|number: usize| requests[number].profiles());
+    assert_eq!(again.len(), 1, "{said}");
+    assert_eq!(again[0].labels, first[2].labels);
+    let stored = server.profiles().len() - 3;
+    let told = serde_json::json!({ "stored": stored, "refused": 1, "too_old": 1 });
+    assert_eq!(said["profiles"], told, "{said}");
+    let whys = said["faults"].as_array().expect("faults").iter();
+    let whys: Vec<_> = whys
+        .map(|fault| (&fault["result"], &fault["profiles"]))
+        .collect();
+    assert_eq!(whys.len(), 2, "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_nothing_is_not_asked_at_every_pod() {
     let (place, shipped) = kept(false).await;
     let pods = shipped.manifest.pods.len();
     assert!(pods > 4);
     let silent = || Answer::of(502, "bad gateway");
+    let elsewhere = Answer::Status(
+        307,
+        "location: http://127.0.0.1:1/\r\n",
+        "elsewhere".to_owned(),
+    );
     for (answers, asked) in [
         (vec![Answer::of(401, "who are you")], 1),
+        (vec![elsewhere], 1),
+        // What serves pages, for a path that it does not know, or for who is not logged in.
+        (vec![Answer::of(200, "<html>Log in</html>")], 1),
+        (vec![Answer::of(200, "")], 1),
+        (vec![Answer::of(200, "[]")], 1),
         (vec![silent(), silent(), silent()], 3),
     ] {
         let (ended, said, requests) = answered(&place, answers).await;
@@ -122,6 +150,34 @@ async fn headers_are_sent_and_never_shown() {
             !text.contains("s3cr") && !text.contains("3t-token"),
             "{text}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_is_not_shown_as_json_has_it_either() {
+    let (place, _) = kept(false).await;
+    let headers = place.path("headers");
+    std::fs::write(
+        &headers,
+        "X-Tenant: s3cr\u{e4}t-\"one\"\nX-Other: s3cr&t/two\n",
+    )
+    .expect("a file");
+    let place = place.with("PROFILER_PUSH_HEADERS_FILE", headers.display());
+    for words in [
+        r#"{"message":"s3crät-\"one\" of s3cr&t/two may not"}"#,
+        r#"{"message":"s3cr\u00e4t-\"one\" of s3cr\u0026t\/two may not"}"#,
+        r#"{"message":"s3cr\u00E4t-\u0022one\u0022 may not"}"#,
+    ] {
+        let server = PushServer::start([Answer::of(400, words)]).await;
+        let ended = push(&place, &server.target("pyroscope"), &[]).await;
+        assert_eq!(ended.code, 1);
+        let said = kept_push(&place)["faults"][0]["why"].to_string();
+        assert!(said.contains("may not"), "{said}");
+        for text in [&said, &ended.log] {
+            for part in ["s3cr", "one", "two"] {
+                assert!(!text.contains(part), "{part}: {text}");
+            }
+        }
     }
 }
 

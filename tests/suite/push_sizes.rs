@@ -236,4 +236,9 @@ async fn of_a_damaged_archive_what_is_whole_is_pushed() {
     let sent = server.profiles();
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].labels["pod"], pods[0]);
+    // All that was read was stored, and that is not all.
+    let said = kept_push(&place);
+    assert_eq!(said["profiles"], serde_json::json!({ "stored": 1 }));
+    assert_eq!(said["complete"], false, "{said}");
+    assert!(!said["unread"][0].is_null(), "{said}");
 }

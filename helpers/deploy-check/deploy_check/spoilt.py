@@ -26,6 +26,10 @@ def workload(objects):
     return next(one for one in pod(objects)["containers"] if one["name"] == "workload")
 
 
+def push_secret(objects):
+    return next(one for one in pod(objects)["volumes"] if one["name"] == "push")["secret"]
+
+
 def settings(objects):
     return next(one for one in objects if one["kind"] == "ConfigMap")["data"]
 
@@ -160,6 +164,11 @@ SPOILT = {
         "deploy/argo",
         lambda o: find(o, "WorkflowTemplate")["spec"].update(podSpecPatch="enableServiceLinks: false"),
         "container wait: allowPrivilegeEscalation is not false",
+    ),
+    "a Secret that is waited for in vain": (
+        "helpers/deploy-check/combinations/push",
+        lambda o: push_secret(o).update(optional=False),
+        "it waits for the Secret cluster-profiler-push",
     ),
     "an expression that is none": (
         ALERTS,

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::endpoint::{self, Endpoint};
 use crate::destination::error::DestinationError;
-use crate::errors::{chain, unknown_to_tls};
+use crate::errors::{self, chain, unknown_to_tls};
 
 /// A request that failed. The status and the code tell what is missing from what is refused.
 pub(super) struct RequestError {
@@ -135,18 +135,12 @@ impl RequestError {
     }
 }
 
-/// How long the server wants to be left alone: Retry-After (RFC 9110, 10.2.3), in seconds or as a date, or
-/// AWS's own header, in milliseconds.
+/// How long the server wants to be left alone: Retry-After, or AWS's own header, in milliseconds.
 pub(super) fn retry_after(response: &HttpResponse) -> Option<Duration> {
     if let Some(text) = response.headers().get("x-amz-retry-after") {
         return text.parse().ok().map(Duration::from_millis);
     }
-    let text = response.headers().get("retry-after")?;
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let then = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Duration::try_from(then.duration_since(jiff::Timestamp::now())).ok()
+    errors::retry_after(response.headers().get("retry-after")?)
 }
 
 /// S3's codes for credentials that are wrong, or were right once.

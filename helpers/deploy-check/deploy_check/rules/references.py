@@ -11,6 +11,9 @@ MADE_BY_OTHERS = {
     ("ConfigMap", "openshift-service-ca.crt"),
 }
 
+# What a run can do without.
+OPTIONAL = {"cluster-profiler-push"}
+
 
 def faults(render, applied_before):
     there = {
@@ -23,6 +26,15 @@ def faults(render, applied_before):
         for kind, name in named(one):
             if (kind, name) not in there and "$(" not in name:
                 yield f"{title(one)}: there is no {kind} {name}"
+        for pod in pods(one):
+            for name in waited_for(pod.spec):
+                yield f"{pod.name}: it waits for the Secret {name}, which a run can do without"
+
+
+def waited_for(spec):
+    secrets = [volume["secret"] for volume in spec.get("volumes", []) if "secret" in volume]
+    names = {one["secretName"] for one in secrets if not one.get("optional")}
+    return sorted(names & OPTIONAL)
 
 
 def named(one):
