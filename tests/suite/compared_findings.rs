@@ -27,6 +27,7 @@ pub(crate) fn compare(findings: &mut Findings, attacks: bool) {
             difference(Component::VirtController, Kind::Heap, "bytes", 1.0),
             difference(Component::VirtHandler, Kind::Goroutine, "count", 1.0),
         ],
+        unread: Vec::new(),
     });
 }
 

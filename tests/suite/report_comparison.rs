@@ -19,7 +19,7 @@ use crate::harness::{Place, RUN_ID};
 use crate::made_runs::bare_manifest;
 use crate::profile_difference::{DIFFERENCES, columns, name};
 use crate::report_findings::{ATTACKS, Scene, findings};
-use crate::report_page::text;
+use crate::report_page::{between, text};
 use crate::run_report::paged;
 
 const POD: &str = "virt-api-7d9f-abcde";
@@ -55,9 +55,8 @@ fn store(when: &str) -> ProfileStore {
 #[test]
 fn a_difference_has_the_totals_and_functions_of_pprof() {
     let (mut new, earlier) = (store("after"), store("before"));
-    let mut found = collect(manifest("b", 60).into(), &mut new);
-    differences(&mut found, &new, &manifest("a", 60), &earlier);
-    let all = found.differences.expect("differences");
+    let found = collect(manifest("b", 60).into(), &mut new);
+    let all = differences(&found, &new, &manifest("a", 60), &earlier);
     assert_eq!(all.run_id, "a");
     assert_eq!(all.profiles.len(), 3);
     for (kind, from, names) in DIFFERENCES {
@@ -105,9 +104,8 @@ fn a_difference_has_the_totals_and_functions_of_pprof() {
 #[test]
 fn what_grows_with_the_window_is_compared_by_its_length() {
     let (mut new, earlier) = (store("after"), store("before"));
-    let mut found = collect(manifest("b", 60).into(), &mut new);
-    differences(&mut found, &new, &manifest("a", 40), &earlier);
-    for of in &found.differences.expect("differences").profiles {
+    let found = collect(manifest("b", 60).into(), &mut new);
+    for of in &differences(&found, &new, &manifest("a", 40), &earlier).profiles {
         let grows = of.kind == Kind::Allocs;
         let factor = if grows { 1.5 } else { 1.0 };
         assert!((of.factor - factor).abs() < 1e-9, "{:?}", of.kind);
@@ -119,6 +117,34 @@ fn what_grows_with_the_window_is_compared_by_its_length() {
             "{:?}: {off}",
             of.kind
         );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_of_the_earlier_run_is_said_of_that_one() {
+    let (mut new, mut earlier) = (store("after"), store("before"));
+    let damaged = "profile-a/virt-api-7d9f-fghij/heap.pprof";
+    let kept = earlier.keep(damaged, &b"no profile"[..]);
+    kept.expect("it is kept");
+    earlier.note_unread("the archive", "it cannot be read to its end");
+    let found = collect(manifest("b", 60).into(), &mut new);
+    let all = differences(&found, &new, &manifest("a", 60), &earlier);
+    let paths: Vec<_> = all.unread.iter().map(|of| &*of.path).collect();
+    assert_eq!(paths, ["the archive", "virt-api-7d9f-fghij/heap.pprof"]);
+    assert_eq!(all.profiles.len(), 3);
+    let mut found = findings(&Scene::default());
+    compare(&mut found, false);
+    found.differences = Some(all);
+    let html = text(&found);
+    assert!(!html.contains("not all of it could be read"));
+    let section = words(between(&html, "id=\"comparison\"", "</section>"));
+    for said in [
+        "Not all of that run's archive could be read:",
+        "the archive: it cannot be read to its end",
+        "virt-api-7d9f-fghij/heap.pprof: ",
+    ] {
+        assert_eq!(section.matches(said).count(), 1, "{said}");
+        assert_eq!(words(&html).matches(said).count(), 1, "{said}");
     }
 }
 
@@ -217,8 +243,14 @@ async fn a_run_is_compared_with_one_or_with_those_before() {
     let (html, log) = page(&place, &["--compare"]).await;
     let said = words(&html);
     assert!(said.contains("virt-api live heap"), "{log}");
-    assert!(!said.contains("Functions that differ"));
-    assert!(said.contains("the archive of run before"), "{log}");
+    assert!(!said.contains("virt-controller: Change of"));
+    assert!(!said.contains("no profile in common"));
+    let unread = "the archive: it cannot be read, so it is not told which functions differ";
+    assert!(said.contains(unread));
+    assert!(!html.contains("not all of it could be read"));
+    let whose = "not all of the archive of run before could be read, as the page says: ";
+    assert!(log.contains(&format!("{whose}{unread}")), "{log}");
+    assert!(!log.contains("not all of the archive could"), "{log}");
     for (run, words) in [("absent", "absent"), ("a/b", "'a/b' for '--compare")] {
         let ended = place
             .run_with(&["report", RUN_ID, &format!("--compare={run}")])
@@ -289,13 +321,22 @@ fn a_comparison_of_others_names_is_harmless_and_can_be_redacted() {
         earlier: "zebra crossing".to_owned(),
     });
     diff.passed_over[0].why = "zebra1.example.com is away".to_owned();
-    found.unread.push(Unread {
-        path: "the archive of run zebra-nightly".to_owned(),
-        why: "it cannot be read".to_owned(),
-    });
+    let differences = found.differences.as_mut().expect("differences");
+    differences.run_id = "zebra-nightly".to_owned();
+    for (path, why) in [
+        (
+            "profile-zebra-nightly/virt-api-zebra/cpu.pprof",
+            "it is damaged",
+        ),
+        ("the archive", "zebra1.example.com is away"),
+    ] {
+        let [path, why] = [path, why].map(str::to_owned);
+        differences.unread.push(Unread { path, why });
+    }
     redact(&mut found);
     let html = text(&found);
     assert!(!html.contains("zebra"));
+    assert!(words(&html).contains("/cpu.pprof: it is damaged"));
     assert!(
         !html.contains("6cb96aa5-5dc3-4cd7-8f08-8e3f3e2ff1a2"),
         "the other cluster"

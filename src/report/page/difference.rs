@@ -3,13 +3,16 @@
 use maud::{Markup, html};
 
 use crate::pprof::Kind;
-use crate::report::findings::{Difference, Differences};
+use crate::report::findings::{Difference, Differences, Unread};
 use crate::report::units::{self, Unit};
 
-use super::text::{foreign, shown};
+use super::text::{code, foreign, shown};
 
 /// The rows of a table.
 const ROWS: usize = 20;
+
+/// The entries of the list of what could not be read.
+const UNREAD: usize = 20;
 
 /// The least share of what the earlier run had by which a function has to differ to be in a table: with less, a window that
 /// was a little longer would have all of them differ.
@@ -62,7 +65,8 @@ pub(super) fn before(of: &Difference) -> i64 {
 pub(super) fn tables(all: &Differences) -> Markup {
     html! {
         h3 { "Functions that differ from run " (foreign(&all.run_id)) }
-        @if all.profiles.is_empty() { p { "The two runs have no profile in common." } }
+        @if !all.unread.is_empty() { (unread(&all.unread)) }
+        @else if all.profiles.is_empty() { p { "The two runs have no profile in common." } }
         @for of in &all.profiles {
             details {
                 summary {
@@ -75,9 +79,23 @@ pub(super) fn tables(all: &Differences) -> Markup {
         @if all.profiles.iter().any(|of| of.pods[0] != of.pods[1]) {
             p { "The two runs have different numbers of pods, which are not made alike: more pods have more." }
         }
-        p.note {
-            "Names are compared without versions of modules and numbers of closures. The flame graphs of the same are below, \
-             among the profiles of each component."
+        @if !all.profiles.is_empty() {
+            p.note {
+                "Names are compared without versions of modules and numbers of closures. The flame graphs of the same are below, \
+                 among the profiles of each component."
+            }
+        }
+    }
+}
+
+/// What could not be read of the earlier run.
+fn unread(all: &[Unread]) -> Markup {
+    let more = all.len().saturating_sub(UNREAD);
+    html! {
+        p { "Not all of that run's archive could be read:" }
+        ul.plain {
+            @for of in all.iter().take(UNREAD) { li { (code(&of.path)) ": " (foreign(&of.why)) } }
+            @if more > 0 { li { "and " (more) " more like that" } }
         }
     }
 }
