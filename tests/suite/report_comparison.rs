@@ -6,8 +6,9 @@ use cluster_profiler_job::diff::NotComparable;
 use cluster_profiler_job::manifest::Manifest;
 use cluster_profiler_job::pprof::Kind;
 use cluster_profiler_job::report::{
-    ProfileStore, Unread, Wanted, collect, compared, differences, redact,
+    Findings, ProfileStore, Unread, Wanted, collect, compared, differences, redact,
 };
+use serde_json::json;
 use standin::Standin;
 
 use crate::by_function::{by_function, top};
@@ -19,7 +20,7 @@ use crate::harness::{Place, RUN_ID};
 use crate::made_runs::bare_manifest;
 use crate::profile_difference::{DIFFERENCES, columns, name};
 use crate::report_findings::{ATTACKS, Scene, findings};
-use crate::report_page::{between, text};
+use crate::report_page::{between, data, text};
 use crate::run_report::paged;
 
 const POD: &str = "virt-api-7d9f-abcde";
@@ -258,6 +259,66 @@ async fn a_run_is_compared_with_one_or_with_those_before() {
         assert_ne!(ended.code, 0, "{run}");
         assert!(ended.log.contains(words), "{run}: {}", ended.log);
     }
+}
+
+/// What the section says of the comparison.
+fn section(found: &Findings) -> String {
+    words(between(&text(found), "id=\"comparison\"", "</section>"))
+}
+
+#[test]
+fn an_interval_is_there_in_words_and_a_note_says_how_to_read_it() {
+    let mut found = findings(&Scene::default());
+    compare(&mut found, false);
+    let shades = "Within their shaded band a change is less than 5.0 % and does not matter.";
+    let said = section(&found);
+    for words in [
+        "×1.19 to ×1.47",
+        "ratio 1.32, between 1.19 and 1.47, by 12 runs before",
+        "ratio 0.83, between 0.75 and 0.92, by 13 runs before",
+        "13 runs before, of which 12 count, median 295.6 MiB",
+        "13 runs before, median 2.9000, this one 2.4000",
+        "The interval is that in which the ratio of this run",
+        shades,
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    // Of few runs there are ratios alone.
+    let diff = found.comparison.as_mut().expect("a comparison");
+    for number in &mut diff.numbers {
+        (number.verdict, number.interval, number.runs) = (None, None, 1);
+        number.before.truncate(1);
+    }
+    let said = section(&found);
+    for words in [
+        "no interval",
+        "ratio 1.32, by 1 run before",
+        "There is no interval, for the scatter between runs is known from 5 runs before on.",
+        shades,
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    assert!(!said.contains("The interval is"), "{said}");
+}
+
+#[test]
+fn shares_of_a_difference_are_of_what_the_earlier_run_had() {
+    let mut found = findings(&Scene::default());
+    compare(&mut found, false);
+    let said = section(&found);
+    for words in [
+        format!(
+            "at least by 0.1 % of what run {EARLIER} had in all, times 1.02, of which shares are"
+        ),
+        format!("at least by 0.1 % of what run {EARLIER} had in all, of which shares are"),
+    ] {
+        assert!(said.contains(&words), "no {words:?} in {said}");
+    }
+    let data = data(&text(&found));
+    let mut graphs = data["graphs"].as_array().expect("graphs").iter();
+    let cpu = graphs.find(|graph| graph["profile"] == "cpu/difference");
+    let base = json!({ "run": EARLIER, "times": ", times 1.02", "total": 16_363_636_364_i64 });
+    assert_eq!(cpu.expect("a difference")["base"], base);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,14 +46,21 @@ pub(super) fn has_values(of: &Difference) -> bool {
     of.merged.own(0).iter().any(|own| *own != 0)
 }
 
-/// By what the earlier run's values are multiplied, and why; nothing if they stay as they are.
-fn scaled(of: &Difference) -> String {
+/// By what the earlier run's values are multiplied; nothing if they stay as they are.
+pub(super) fn times(of: &Difference) -> String {
     if (of.factor - 1.0).abs() < 0.005 {
         return String::new();
     }
-    let length = if of.factor > 1.0 { "shorter" } else { "longer" };
-    let factor = units::three_digits(of.factor);
-    format!(", times {factor} because its window was {length}")
+    format!(", times {}", units::three_digits(of.factor))
+}
+
+/// The same, and why.
+fn scaled(of: &Difference) -> String {
+    match times(of) {
+        same if same.is_empty() => same,
+        times if of.factor > 1.0 => times + " because its window was shorter",
+        times => times + " because its window was longer",
+    }
 }
 
 /// What the earlier run had in all, as it is compared.
@@ -73,7 +80,7 @@ pub(super) fn tables(all: &Differences) -> Markup {
                     (of.component.name()) ": " (title(of.kind))
                     small { (foreign(&coverage(all, of))) }
                 }
-                (table(of))
+                (table(&all.run_id, of))
             }
         }
         @if all.profiles.iter().any(|of| of.pods[0] != of.pods[1]) {
@@ -100,7 +107,8 @@ fn unread(all: &[Unread]) -> Markup {
     }
 }
 
-fn table(of: &Difference) -> Markup {
+fn table(run: &str, of: &Difference) -> Markup {
+    let least = html! { "0.1 % of what run " (foreign(run)) " had in all" (times(of)) };
     let unit = Unit::of(&of.unit);
     let before = before(of) as f64;
     let label = format!("{}: {}", of.component, title(of.kind));
@@ -109,10 +117,10 @@ fn table(of: &Difference) -> Markup {
     let rows = rows.filter(|row| differs(row.own) || differs(row.cumulative));
     let rows: Vec<_> = rows.collect();
     html! {
-        @if rows.is_empty() { p { "No function differs by 0.1 % of what the earlier run had in all." } } @else {
+        @if rows.is_empty() { p { "No function differs by " (least) "." } } @else {
             div.scroll role="region" aria-label=(label) tabindex="0" {
                 table.top.sortable {
-                    caption { "Functions that differ by the most, and by 0.1 % or more of what the earlier run had in all" }
+                    caption { "Functions that differ by the most, and at least by " (least) ", of which shares are" }
                     (super::profiles::functions_head())
                     tbody {
                         @for row in &rows {
