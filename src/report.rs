@@ -28,7 +28,7 @@ mod units;
 pub use archive::read_archive;
 pub use collect::collect;
 pub use compared_name::{compared, package};
-pub use difference::differences;
+pub use difference::{differences, no_differences};
 pub use download::download;
 pub use findings::{
     Chosen, Difference, Differences, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals,

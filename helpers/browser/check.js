@@ -139,10 +139,25 @@ const CASES = {
     const { page, faults } = await open("normal");
     assert.match(await text(page, "#comparison .verdict"), /^regression, confirmed: virt-controller live heap/);
     const labels = await page.$$eval("#comparison svg", (all) => all.map((svg) => svg.getAttribute("aria-label")));
-    assert.equal(labels[0], "ratio 1.32, between 1.19 and 1.47");
-    assert.match(labels[1], /^13 runs before, median 295.6 MiB, this one 391.0 MiB; without a change between/);
+    assert.equal(labels[0], "ratio 1.32, between 1.19 and 1.47, by 12 runs before");
+    assert.match(
+      labels[1],
+      /^13 runs before, of which 12 count, median 295.6 MiB, this one 391.0 MiB; without a change/,
+    );
+    assert.match(await text(page, "#comparison tbody tr"), /×1.19 to ×1.47/);
     await page.select("#component", "virt-controller");
+    const pod = await page.$eval("#pod optgroup option", (option) => option.value);
+    await page.select("#pod", pod);
     await page.select("#profile", "cpu/difference");
+    // A pod has no difference of its own.
+    assert.deepEqual(await page.$$eval("#pod option", (all) => all.map((of) => of.textContent)), ["all pods together"]);
+    assert.equal(
+      await page.$eval("#graph", (graph) => graph.getAttribute("aria-label")),
+      "Differential flame graph: virt-controller, Change of CPU time",
+    );
+    const about = await text(page, "#about");
+    assert.match(about, / of run \S+ with 16.0 s, times 1.02 because its window was shorter\. /);
+    assert.match(about, /Frames below 0.05 % of all that grew and shrank are folded/);
     assert.match(await text(page, "#about"), /^Change of CPU time: \+2.44 s in 2 pods with 18.8 s, and 2 pods of run/);
     assert.deepEqual((await frames(page)).slice(0, 3), [
       "all, +2.44 s, 14.9 %",
@@ -152,9 +167,25 @@ const CASES = {
     const classes = await page.$$eval(".frame", (all) => all.map((frame) => frame.className.split(" ")[2]));
     assert.equal(classes.filter((change) => change === "less").length, 2);
     await (await page.$$(".frame"))[2].hover();
-    assert.match(await text(page, "#hover"), /of what the earlier run had/);
+    const base = /of what run 20261127t215100z-0b11d0 had, times 1.02/;
+    assert.match(await text(page, "#hover"), base);
+    assert.match(
+      await text(page, "#functions caption"),
+      /^Functions that grew or shrank the most, .*shares are of what run/,
+    );
+    assert.match(await text(page, "#functions caption"), base);
+    await (await page.$$(".frame"))[2].click();
+    await (await page.$$(".frame"))[1].hover();
+    assert.match(await text(page, "#hover"), /, [\d.]+ % of the change that is shown/);
     const first = await page.$eval("#functions tbody tr", (row) => [...row.cells].map((cell) => cell.textContent));
     assert.deepEqual(first.slice(0, 2), ["+1.60 s", "9.8 %"]);
+    await page.keyboard.press("/");
+    await page.keyboard.type("mallocgc");
+    assert.match(await text(page, "#found"), /^1 found, in [\d.]+ % of all that grew and shrank$/);
+    await set(page, "#search", "");
+    await page.select("#profile", "heap/growth");
+    await (await page.$$(".frame"))[1].hover();
+    assert.match(await text(page, "#hover"), / % of all that grew and shrank/);
     return { page, faults };
   },
 

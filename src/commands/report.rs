@@ -37,13 +37,11 @@ pub enum Against {
     Run(RunId),
 }
 
-/// A comparison, and the profiles of one of the earlier runs.
+/// A comparison, and the profiles of one of the earlier runs, or that run where its archive cannot be read.
 #[derive(Default)]
 struct Comparison {
     diff: Option<Diff>,
-    earlier: Option<Opened>,
-    /// That run, if its profiles cannot be read.
-    unread: Option<RunId>,
+    earlier: Option<Result<Opened, RunId>>,
 }
 
 /// `report`: writes the page of a run.
@@ -67,20 +65,10 @@ pub async fn report(
 fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Result<(), ExitCode> {
     let mut findings = report::collect(Arc::clone(&opened.manifest), &mut opened.store);
     findings.comparison = comparison.diff;
-    if let Some(earlier) = comparison.earlier {
-        report::differences(
-            &mut findings,
-            &opened.store,
-            &earlier.manifest,
-            &earlier.store,
-        );
-    }
-    if let Some(run) = comparison.unread {
-        findings.unread.push(Unread {
-            path: format!("the archive of run {run}"),
-            why: "it cannot be read, so it is not told which functions differ".to_owned(),
-        });
-    }
+    findings.differences = comparison.earlier.map(|earlier| match earlier {
+        Ok(of) => report::differences(&findings, &opened.store, &of.manifest, &of.store),
+        Err(run) => report::no_differences(run.to_string()),
+    });
     if reporting.redact {
         report::redact(&mut findings);
     }
@@ -88,15 +76,24 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
     let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
     let output = reporting.output.unwrap_or_else(|| name.into());
     write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
-    if let Some(first) = findings.unread.first() {
+    complain_of_unread("the archive", &findings.unread);
+    if let Some(differences) = &findings.differences {
+        let of = format!("the archive of run {}", plain(&differences.run_id));
+        complain_of_unread(&of, &differences.unread);
+    }
+    say(format_args!("{}", output.display()));
+    Ok(())
+}
+
+/// Says what the first thing is that could not be read of an archive, if there is any.
+fn complain_of_unread(archive: &str, unread: &[Unread]) {
+    if let Some(first) = unread.first() {
         complain(format_args!(
-            "not all of the archive could be read, as the page says: {}: {}",
+            "not all of {archive} could be read, as the page says: {}: {}",
             plain(&first.path),
             plain(&first.why)
         ));
     }
-    say(format_args!("{}", output.display()));
-    Ok(())
 }
 
 /// Compares a run, and opens the earlier run whose profiles its own are held against: the one that was named, or else the
@@ -135,10 +132,8 @@ async fn compare(opened: &mut Opened, against: &Against) -> Result<Comparison, E
     if let Some(run) = earlier {
         let places = opened.places.clone();
         // Why not is told there, and the numbers need no archive.
-        match open_at(places, run.clone(), Wanted::WITHOUT_SNAPSHOTS).await {
-            Ok(earlier) => comparison.earlier = Some(earlier),
-            Err(_) => comparison.unread = Some(run),
-        }
+        let opened = open_at(places, run.clone(), Wanted::WITHOUT_SNAPSHOTS).await;
+        comparison.earlier = Some(opened.map_err(|_| run));
     }
     Ok(comparison)
 }

@@ -32,21 +32,15 @@ struct Sum {
     pods: usize,
 }
 
-/// Holds a run's profiles, which its findings were made of, against those of an earlier run. What cannot be read of the
-/// earlier run is noted in the findings.
+/// Holds a run's profiles, which its findings were made of, against those of an earlier run.
 pub fn differences(
-    findings: &mut Findings,
+    findings: &Findings,
     store: &ProfileStore,
     earlier: &Manifest,
     earlier_store: &ProfileStore,
-) {
+) -> Differences {
     let [new_seconds, seconds] = [&findings.manifest.window, &earlier.window].map(seconds);
-    let of_earlier = |unread: Unread| Unread {
-        path: format!("{} of run {}", unread.path, earlier.run_id),
-        ..unread
-    };
-    let unread = earlier_store.unread();
-    let mut unread: Vec<_> = unread.into_iter().map(of_earlier).collect();
+    let mut unread = earlier_store.unread();
     let groups = store.groups();
     let groups = groups
         .into_iter()
@@ -55,9 +49,7 @@ pub fn differences(
     for group in groups {
         // What could not be read of this run is in its findings already.
         let new = sum_of(store, group, &mut Vec::new());
-        let mut failed = Vec::new();
-        let old = sum_of(earlier_store, group, &mut failed);
-        unread.extend(failed.into_iter().map(of_earlier));
+        let old = sum_of(earlier_store, group, &mut unread);
         if let (Some(new), Some(old)) = (new, old) {
             let grows_with_window = matches!(group.kind, Kind::Cpu | Kind::Allocs);
             let factor = if grows_with_window && seconds > 0.0 && new_seconds > 0.0 {
@@ -68,11 +60,23 @@ pub fn differences(
             profiles.extend(difference(group, &new, &old, factor));
         }
     }
-    findings.unread.extend(unread);
-    findings.differences = Some(Differences {
+    Differences {
         run_id: earlier.run_id.clone(),
         profiles,
-    });
+        unread,
+    }
+}
+
+/// What is said of an earlier run whose archive cannot be read at all.
+pub fn no_differences(run_id: String) -> Differences {
+    Differences {
+        run_id,
+        profiles: Vec::new(),
+        unread: vec![Unread {
+            path: "the archive".to_owned(),
+            why: "it cannot be read, so it is not told which functions differ".to_owned(),
+        }],
+    }
 }
 
 fn seconds(window: &Window) -> f64 {

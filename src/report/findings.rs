@@ -24,7 +24,7 @@ pub struct Findings {
     pub comparison: Option<Diff>,
     /// What it has more, or less, than one of those runs, where that was asked for.
     pub differences: Option<Differences>,
-    /// What of the archive could not be read.
+    /// What of the run's own archive could not be read.
     pub unread: Vec<Unread>,
     /// Whether names are replaced ([`redact`](super::redact())).
     pub is_redacted: bool,
@@ -127,6 +127,8 @@ pub struct Differences {
     pub run_id: String,
     /// Each profile that both runs have, in the order of a run's profiles.
     pub profiles: Vec<Difference>,
+    /// What of the earlier run's archive could not be read.
+    pub unread: Vec<Unread>,
 }
 
 /// What a component has more, or less, of a profile than in an earlier run.

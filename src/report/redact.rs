@@ -38,11 +38,14 @@ pub fn redact(findings: &mut Findings) {
         rewrite_comparison(diff, &mut names);
     }
     if let Some(differences) = &mut findings.differences {
-        differences.run_id = names.run(&differences.run_id);
+        let short = names.run(&differences.run_id);
+        names.replace(stem(&differences.run_id), stem(&short));
+        differences.run_id = short;
     }
-    for unread in &mut findings.unread {
-        unread.path = names.text(&unread.path);
-        unread.why = names.text(&unread.why);
+    let of_earlier = findings.differences.iter_mut();
+    let of_earlier = of_earlier.flat_map(|differences| &mut differences.unread);
+    for unread in findings.unread.iter_mut().chain(of_earlier) {
+        rewrite_texts([&mut unread.path, &mut unread.why], &mut names);
     }
     findings.is_redacted = true;
 }
@@ -79,8 +82,12 @@ fn learn(manifest: &Manifest, names: &mut Names) {
     }
     let run = &manifest.run_id;
     let short = names.run(run);
-    let stem = |run: &str| format!("{}{run}", RunId::FILE_PREFIX);
     names.replace(stem(run), stem(&short));
+}
+
+/// What the names of a run's files begin with.
+fn stem(run: &str) -> String {
+    format!("{}{run}", RunId::FILE_PREFIX)
 }
 
 /// Every field is named, so that a new one is not forgotten.

@@ -27,6 +27,7 @@ pub(crate) fn compare(findings: &mut Findings, attacks: bool) {
             difference(Component::VirtController, Kind::Heap, "bytes", 1.0),
             difference(Component::VirtHandler, Kind::Goroutine, "count", 1.0),
         ],
+        unread: Vec::new(),
     });
 }
 
@@ -145,7 +146,8 @@ fn number(
         earlier,
         ratio,
         before: nights.iter().map(|night| earlier * night).collect(),
-        runs: nights.len(),
+        // The run that confirms a change is no earlier one.
+        runs: nights.len() - usize::from(word == Word::Regression),
         interval: Some([ratio / reach, ratio * reach]),
         p: Some(0.01),
         smallest_ratio: Some(1.12),

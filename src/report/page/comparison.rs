@@ -8,8 +8,10 @@ use crate::diff::{Compared, Diff, DiffRun, Word, headline, shown_name, shown_val
 use crate::report::findings::Findings;
 
 use super::difference;
-use super::interval::{Axis, interval, runs_before};
+use super::interval::{Axis, interval, interval_text, runs_before};
 use super::text::foreign;
+use crate::report::units;
+use crate::verdict::Rules;
 
 /// How many runs that do not count are named.
 const NAMED: usize = 5;
@@ -87,18 +89,32 @@ fn numbers(diff: &Diff) -> Markup {
     html! {
         @if !tested.is_empty() {
             (table("Numbers with a verdict", &tested, &axis))
-            p.note {
-                "The interval is that in which the ratio of this run to the median of those before lies with 95 %, drawn from "
-                (axis.shown()) ". Within the shaded band a change is less than 5 % and does not matter. In the line of runs, the \
-                 band is where a run without any change lies with 95 %. A change is confirmed once this run and the one before it \
-                 show it, against those before both."
-            }
         }
         @if !others.is_empty() {
             details open[tested.is_empty()] {
                 summary { "Numbers without a verdict" small { (others.len()) } }
                 (table("Numbers without a verdict", &others, &axis))
             }
+        }
+        @if !diff.numbers.is_empty() { (note(diff, &axis)) }
+    }
+}
+
+/// How the drawings are read.
+fn note(diff: &Diff, axis: &Axis) -> Markup {
+    let rules = Rules::default();
+    let has_interval = diff.numbers.iter().any(|number| number.interval.is_some());
+    html! {
+        p.note {
+            @if has_interval {
+                "The interval is that in which the ratio of this run to the median of those before lies with 95 %. In the line of \
+                 runs, the band is where a run without any change lies with 95 %. "
+            } @else {
+                "There is no interval, for the scatter between runs is known from " (rules.fewest_earlier) " runs before on. "
+            }
+            "Ratios are drawn from " (axis.shown()) ". Within their shaded band a change is less than "
+            (units::percent(rules.practical_size, 1.0)) " and does not matter. A change is confirmed once this run and the one \
+             before it show it, against those before both."
         }
     }
 }
@@ -133,7 +149,7 @@ fn row(number: &Compared, axis: &Axis) -> Markup {
             td.number { (change(number.ratio)) }
             td.number { (shown_value(number.name, number.earlier)) }
             td.number { (shown_value(number.name, number.new)) }
-            td { (interval(number, axis)) }
+            td { (interval(number, axis)) small { (interval_text(number)) } }
             td { (runs_before(number)) }
         }
     }

@@ -19,7 +19,7 @@ use super::text::{Origin, quoted, shown};
 
 /// The frames of all components' graphs together, of any run and for each pod that it had; and those of single pods'.
 const FRAMES: Budget = Budget {
-    any: 5_000,
+    any: 4_500,
     pod: 20,
 };
 const POD_FRAMES: Budget = Budget {
@@ -70,9 +70,9 @@ struct Graph<'a> {
     unit: &'a str,
     /// Whether values say how much more there was, or less.
     grows: bool,
-    /// What shares are of, if not of the whole graph.
+    /// What shares are of, if not of the graph itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    base: Option<i64>,
+    base: Option<Base>,
     /// The pod that it is of; all of them if it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pod: Option<usize>,
@@ -88,6 +88,15 @@ struct Graph<'a> {
     own: Vec<i64>,
     /// The functions' names, their own values and their values in all, one function after another.
     top: Vec<i64>,
+}
+
+/// What an earlier run had, as it is compared.
+#[derive(Serialize)]
+struct Base {
+    total: i64,
+    run: String,
+    /// By what that was multiplied, in words.
+    times: String,
 }
 
 /// Names that are written once, and whose code each is.
@@ -229,7 +238,11 @@ impl Names {
             title: difference::title(of.kind),
             unit: Unit::of(&of.unit).name(),
             grows: true,
-            base: Some(difference::before(of)),
+            base: Some(Base {
+                total: difference::before(of),
+                run: shown(&all.run_id),
+                times: difference::times(of),
+            }),
             pod: None,
             coverage: Some(difference::coverage(all, of)),
             share: 0.0,

@@ -3,13 +3,16 @@
 use maud::{Markup, html};
 
 use crate::pprof::Kind;
-use crate::report::findings::{Difference, Differences};
+use crate::report::findings::{Difference, Differences, Unread};
 use crate::report::units::{self, Unit};
 
-use super::text::{foreign, shown};
+use super::text::{code, foreign, shown};
 
 /// The rows of a table.
 const ROWS: usize = 20;
+
+/// The entries of the list of what could not be read.
+const UNREAD: usize = 20;
 
 /// The least share of what the earlier run had by which a function has to differ to be in a table: with less, a window that
 /// was a little longer would have all of them differ.
@@ -43,14 +46,21 @@ pub(super) fn has_values(of: &Difference) -> bool {
     of.merged.own(0).iter().any(|own| *own != 0)
 }
 
-/// By what the earlier run's values are multiplied, and why; nothing if they stay as they are.
-fn scaled(of: &Difference) -> String {
+/// By what the earlier run's values are multiplied; nothing if they stay as they are.
+pub(super) fn times(of: &Difference) -> String {
     if (of.factor - 1.0).abs() < 0.005 {
         return String::new();
     }
-    let length = if of.factor > 1.0 { "shorter" } else { "longer" };
-    let factor = units::three_digits(of.factor);
-    format!(", times {factor} because its window was {length}")
+    format!(", times {}", units::three_digits(of.factor))
+}
+
+/// The same, and why.
+fn scaled(of: &Difference) -> String {
+    match times(of) {
+        same if same.is_empty() => same,
+        times if of.factor > 1.0 => times + " because its window was shorter",
+        times => times + " because its window was longer",
+    }
 }
 
 /// What the earlier run had in all, as it is compared.
@@ -62,27 +72,43 @@ pub(super) fn before(of: &Difference) -> i64 {
 pub(super) fn tables(all: &Differences) -> Markup {
     html! {
         h3 { "Functions that differ from run " (foreign(&all.run_id)) }
-        @if all.profiles.is_empty() { p { "The two runs have no profile in common." } }
+        @if !all.unread.is_empty() { (unread(&all.unread)) }
+        @else if all.profiles.is_empty() { p { "The two runs have no profile in common." } }
         @for of in &all.profiles {
             details {
                 summary {
                     (of.component.name()) ": " (title(of.kind))
                     small { (foreign(&coverage(all, of))) }
                 }
-                (table(of))
+                (table(&all.run_id, of))
             }
         }
         @if all.profiles.iter().any(|of| of.pods[0] != of.pods[1]) {
             p { "The two runs have different numbers of pods, which are not made alike: more pods have more." }
         }
-        p.note {
-            "Names are compared without versions of modules and numbers of closures. The flame graphs of the same are below, \
-             among the profiles of each component."
+        @if !all.profiles.is_empty() {
+            p.note {
+                "Names are compared without versions of modules and numbers of closures. The flame graphs of the same are below, \
+                 among the profiles of each component."
+            }
         }
     }
 }
 
-fn table(of: &Difference) -> Markup {
+/// What could not be read of the earlier run.
+fn unread(all: &[Unread]) -> Markup {
+    let more = all.len().saturating_sub(UNREAD);
+    html! {
+        p { "Not all of that run's archive could be read:" }
+        ul.plain {
+            @for of in all.iter().take(UNREAD) { li { (code(&of.path)) ": " (foreign(&of.why)) } }
+            @if more > 0 { li { "and " (more) " more like that" } }
+        }
+    }
+}
+
+fn table(run: &str, of: &Difference) -> Markup {
+    let least = html! { "0.1 % of what run " (foreign(run)) " had in all" (times(of)) };
     let unit = Unit::of(&of.unit);
     let before = before(of) as f64;
     let label = format!("{}: {}", of.component, title(of.kind));
@@ -91,10 +117,10 @@ fn table(of: &Difference) -> Markup {
     let rows = rows.filter(|row| differs(row.own) || differs(row.cumulative));
     let rows: Vec<_> = rows.collect();
     html! {
-        @if rows.is_empty() { p { "No function differs by 0.1 % of what the earlier run had in all." } } @else {
+        @if rows.is_empty() { p { "No function differs by " (least) "." } } @else {
             div.scroll role="region" aria-label=(label) tabindex="0" {
                 table.top.sortable {
-                    caption { "Functions that differ by the most, and by 0.1 % or more of what the earlier run had in all" }
+                    caption { "Functions that differ by the most, and at least by " (least) ", of which shares are" }
                     (super::profiles::functions_head())
                     tbody {
                         @for row in &rows {

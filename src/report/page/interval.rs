@@ -89,10 +89,15 @@ pub(super) fn interval(number: &Compared, axis: &Axis) -> Markup {
     let practical = 1.0 + Rules::default().practical_size;
     let (left, right) = (axis.x(1.0 / practical), axis.x(practical));
     let middle = HEIGHT / 2.0;
-    let said = match number.interval {
-        Some([low, high]) => format!("ratio {:.2}, between {low:.2} and {high:.2}", number.ratio),
-        None => format!("ratio {:.2}", number.ratio),
-    };
+    let between = number
+        .interval
+        .map(|[low, high]| format!(", between {low:.2} and {high:.2}"));
+    let said = format!(
+        "ratio {:.2}{}, by {}",
+        number.ratio,
+        between.unwrap_or_default(),
+        counted(number.runs)
+    );
     html! {
         svg.ratio viewBox=(view()) width=(WIDTH) height=(HEIGHT) role="img" aria-label=(said) {
             title { (said) }
@@ -110,6 +115,20 @@ pub(super) fn interval(number: &Compared, axis: &Axis) -> Markup {
             (marker(number, axis.x(number.ratio), middle))
         }
     }
+}
+
+/// The interval in words.
+pub(super) fn interval_text(number: &Compared) -> String {
+    match number.interval {
+        Some([low, high]) => format!("×{low:.2} to ×{high:.2}"),
+        None => "no interval".to_owned(),
+    }
+}
+
+/// So many runs before.
+fn counted(runs: usize) -> String {
+    let s = if runs == 1 { "" } else { "s" };
+    format!("{runs} run{s} before")
 }
 
 /// The values of the runs before, the oldest first, and that of this one, with the band in which a run without any change
@@ -137,8 +156,12 @@ pub(super) fn runs_before(number: &Compared) -> Markup {
         .collect();
     let show = |value: f64| shown_value(number.name, value);
     let before = number.before.len();
-    let mut said = format!(
-        "{before} runs before, median {}, this one {}",
+    let mut said = counted(before);
+    if number.runs < before {
+        said += &format!(", of which {} count", number.runs);
+    }
+    said += &format!(
+        ", median {}, this one {}",
         show(number.earlier),
         show(number.new)
     );

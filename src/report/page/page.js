@@ -194,8 +194,13 @@ function isHit(of) {
 /** What shares are of. */
 function whole() {
   const { graph, root } = state;
-  return graph.base ?? (graph.grows ? root?.width : root?.total) ?? 0;
+  return graph.base?.total ?? (graph.grows ? root?.width : root?.total) ?? 0;
 }
+
+/** What that is called, and what widths are of. */
+const ofWidths = ({ grows }) => (grows ? "all that grew and shrank" : "the whole");
+const ofWhole = (graph) =>
+  graph.base ? ["what run ", foreign(graph.base.run), ` had${graph.base.times}`] : [ofWidths(graph)];
 
 function said(of) {
   return `${amount(of.total, state.graph)}, ${percent(of.total, whole())}`;
@@ -291,9 +296,9 @@ function back() {
 
 function hover(of) {
   const { graph, zoom: shown } = state;
-  const all = graph.base === undefined ? "the whole" : "what the earlier run had";
-  const parts = [foreign(of.name), element("strong", {}, ` ${said(of)} of ${all}`)];
-  if (shown.caller) parts.push(`, ${percent(of.width, shown.width)} of what is shown`);
+  const parts = [foreign(of.name), element("strong", {}, ` ${said(of)} of `, ...ofWhole(graph))];
+  if (shown.caller)
+    parts.push(`, ${percent(of.width, shown.width)} of ${graph.grows ? "the change that" : "what"} is shown`);
   if (at("view").value === "callees" && of.origin !== "5") parts.push(`; itself ${amount(of.own, graph)}`);
   at("hover").replaceChildren(...parts);
 }
@@ -318,7 +323,7 @@ function search() {
     for (const call of of.calls) waiting.push([call, isInside || hit]);
   }
   at("found").textContent =
-    `${frames.toLocaleString("en-US")} found, in ${percent(width, state.root.width)} of the whole`;
+    `${frames.toLocaleString("en-US")} found, in ${percent(width, state.root.width)} of ${ofWidths(state.graph)}`;
 }
 
 function fillTable() {
@@ -349,9 +354,12 @@ function fillTable() {
     );
   }
   const table = at("functions");
-  table.caption.textContent =
-    "Functions with the most of their own, and with the most together with what they called" +
-    (hidden ? `; ${hidden} that do not match the search are hidden` : "");
+  const most = graph.grows ? "that grew or shrank the most, by themselves" : "with the most of their own";
+  table.caption.replaceChildren(
+    `Functions ${most} and together with what they called; shares are of `,
+    ...ofWhole(graph),
+    hidden ? `; ${hidden} that do not match the search are hidden` : "",
+  );
   table.tBodies[0].replaceChildren(...rows);
   sort(table);
 }
@@ -392,7 +400,8 @@ function show() {
     const frames = topDown(graph, state.data);
     state.root = (at("view").value === "callers" ? inverted(frames) : frames)[0];
     state.zoom = state.root;
-    at("graph").setAttribute("aria-label", `Flame graph: ${component}, ${graph.title}`);
+    const sort = graph.base ? "Differential flame" : "Flame";
+    at("graph").setAttribute("aria-label", `${sort} graph: ${component}, ${graph.title}`);
     const of = pod === undefined ? graph.coverage : state.data.pods[pod][1];
     const grown = graph.grows ? " Widths are what grew, orange, and what shrank, blue and hatched, added up." : "";
     const cut = graph.cut
@@ -401,7 +410,7 @@ function show() {
     about.replaceChildren(
       `${graph.title}: ${amount(state.root.total, graph)} in `,
       foreign(of),
-      `. Frames below ${percent(graph.share, 1)} of it are folded together.${grown}${cut}`,
+      `. Frames below ${percent(graph.share, 1)} of ${ofWidths(graph)} are folded together.${grown}${cut}`,
     );
   } else {
     state.root = null;
@@ -439,8 +448,10 @@ function fillProfiles(chosen) {
 function fillPods(chosen) {
   const [component, profile] = [at("component").value, at("profile").value];
   const groups = { graph: [], other: [] };
+  // A difference is of all pods of both runs: a pod has none to be held against.
+  const isDifference = find(component, profile, undefined).base !== undefined;
   state.data.pods.forEach(([of, pod, lead], index) => {
-    if (of !== component) return;
+    if (of !== component || isDifference) return;
     const name = lead ? `${pod} (${lead})` : pod;
     const hasGraph = find(component, profile, index)?.names.length > 0;
     groups[hasGraph ? "graph" : "other"].push(option(String(index), name));
