@@ -85,10 +85,17 @@ struct Graph<'a> {
     cut: u64,
     names: Vec<usize>,
     depths: Vec<u32>,
+    /// What all values are multiples of, and are divided by: most profiles count samples of one size.
+    #[serde(skip_serializing_if = "is_one")]
+    one: i64,
     own: Vec<i64>,
-    /// The functions' names, their own values and their values in all, one function after another.
-    top: Vec<i64>,
+    top: Rows,
 }
+
+/// The functions of a table: their names, their own values, and their values in all. Each column is by itself, for so it
+/// is packed best.
+#[derive(Serialize)]
+struct Rows(Vec<usize>, Vec<i64>, Vec<i64>);
 
 /// Names that are written once, and whose code each is.
 #[derive(Default)]
@@ -148,7 +155,7 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
         let mut graph = names.graph(table, &of.merged, of.shown, most_merged);
         graph.coverage = Some(profiles::coverage(manifest, of));
         write!(out, "{comma}")?;
-        serde_json::to_writer(&mut out, &graph)?;
+        serde_json::to_writer(&mut out, &graph.divided())?;
         comma = ",";
         for stacks in &of.of_pods {
             if let Some(pod) = pods.get(stacks.pod.as_str()) {
@@ -156,7 +163,7 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
                 let mut graph = names.graph(table, &stacks.tree, of.shown, most);
                 graph.pod = Some(*pod);
                 write!(out, ",")?;
-                serde_json::to_writer(&mut out, &graph)?;
+                serde_json::to_writer(&mut out, &graph.divided())?;
             }
         }
         for top in &of.tops {
@@ -164,7 +171,7 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
                 let mut table = names.table(of, &top.rows, POD_ROWS);
                 table.pod = Some(*pod);
                 write!(out, ",")?;
-                serde_json::to_writer(&mut out, &table)?;
+                serde_json::to_writer(&mut out, &table.divided())?;
             }
         }
     }
@@ -172,12 +179,40 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
         let table = names.difference(all, of);
         let graph = names.graph(table, &of.merged, 0, most_merged);
         write!(out, "{comma}")?;
-        serde_json::to_writer(&mut out, &graph)?;
+        serde_json::to_writer(&mut out, &graph.divided())?;
         comma = ",";
     }
     write!(out, "],\"names\":")?;
     serde_json::to_writer(&mut out, &names.names.iter().collect::<Vec<_>>())?;
     write!(out, ",\"origins\":\"{}\"}}", names.origins)
+}
+
+impl Graph<'_> {
+    /// The same with values that have no divisor in common.
+    fn divided(mut self) -> Self {
+        let Rows(_, own, cumulative) = &mut self.top;
+        let mut values = self.own.iter().chain(own.iter()).chain(cumulative.iter());
+        let one = values.try_fold(0_u64, |one, value| {
+            match divisor(one, value.unsigned_abs()) {
+                1 => None,
+                more => Some(more),
+            }
+        });
+        let one = one.and_then(|one| i64::try_from(one).ok());
+        self.one = one.unwrap_or(1).max(1);
+        for value in self.own.iter_mut().chain(own).chain(cumulative) {
+            *value /= self.one;
+        }
+        self
+    }
+}
+
+/// The largest number that divides both.
+fn divisor(mut one: u64, mut other: u64) -> u64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 impl Names {
@@ -195,10 +230,14 @@ impl Names {
         }
     }
 
-    fn rows(&mut self, top: &[TopRow], most: usize) -> Vec<i64> {
-        let row = |row: &TopRow| [self.function(&row.name) as i64, row.own, row.cumulative];
+    fn rows(&mut self, top: &[TopRow], most: usize) -> Rows {
         let largest = profiles::largest(top, most);
-        largest.into_iter().flat_map(row).collect()
+        let rows = largest.iter();
+        Rows(
+            rows.clone().map(|row| self.function(&row.name)).collect(),
+            rows.clone().map(|row| row.own).collect(),
+            rows.map(|row| row.cumulative).collect(),
+        )
     }
 
     /// The functions alone, without a graph.
@@ -216,6 +255,7 @@ impl Names {
             cut: 0,
             names: Vec::new(),
             depths: Vec::new(),
+            one: 1,
             own: Vec::new(),
             top: self.rows(top, rows),
         }
@@ -236,6 +276,7 @@ impl Names {
             cut: 0,
             names: Vec::new(),
             depths: Vec::new(),
+            one: 1,
             own: Vec::new(),
             top: self.rows(&of.top, usize::MAX),
         }
@@ -265,6 +306,11 @@ impl Names {
         }
         at
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_one(number: &i64) -> bool {
+    *number == 1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
