@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::kept_runs::{cannot_write, code_of, why_missing};
-use super::opened_run::{Opened, open, open_at};
+use super::opened_run::{Opened, all_found_room, open, open_at};
 use crate::config::RunId;
 use crate::destination::{Destination, RunNumbers};
 use crate::diff::{Diff, before, diff, incomplete, two};
@@ -67,13 +67,14 @@ pub async fn report(
 fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Result<(), ExitCode> {
     let mut findings = report::collect(Arc::clone(&opened.manifest), &mut opened.store);
     findings.comparison = comparison.diff;
-    if let Some(earlier) = comparison.earlier {
+    if let Some(earlier) = &comparison.earlier {
         report::differences(
             &mut findings,
             &opened.store,
             &earlier.manifest,
             &earlier.store,
         );
+        findings.unread.extend(unread_of_earlier(earlier));
     }
     if let Some(run) = comparison.unread {
         findings.unread.push(Unread {
@@ -88,6 +89,11 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
     let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
     let output = reporting.output.unwrap_or_else(|| name.into());
     write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
+    say(format_args!("{}", output.display()));
+    all_found_room(&opened.store)?;
+    if let Some(earlier) = &comparison.earlier {
+        all_found_room(&earlier.store)?;
+    }
     if let Some(first) = findings.unread.first() {
         complain(format_args!(
             "not all of the archive could be read, as the page says: {}: {}",
@@ -95,8 +101,16 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
             plain(&first.why)
         ));
     }
-    say(format_args!("{}", output.display()));
     Ok(())
+}
+
+/// What is not in the differences, because there was no room for it.
+fn unread_of_earlier(earlier: &Opened) -> Option<Unread> {
+    let why = earlier.store.failure()?;
+    Some(Unread {
+        path: format!("the archive of run {}", earlier.run),
+        why: format!("not all of its profiles are in what differs: {why}"),
+    })
 }
 
 /// Compares a run, and opens the earlier run whose profiles its own are held against: the one that was named, or else the
