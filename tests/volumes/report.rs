@@ -16,8 +16,9 @@ async fn standin() -> Standin {
     started.expect("a stand-in")
 }
 
+/// A run that makes a page, as one does if nothing is said.
 fn paged(standin: &Standin) -> Place {
-    Place::new(standin).with("PROFILER_REPORT", "true")
+    Place::new(standin).with("PROFILER_REPORT", "")
 }
 
 fn size(place: &Place, ending: &str) -> usize {
