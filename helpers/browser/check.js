@@ -57,6 +57,17 @@ async function set(page, selector, value) {
   );
 }
 
+/** What begins or ends outside of the table or the drawing that it tells of. */
+const cut = (page) =>
+  page.$$eval("caption, .mark-name", (all) =>
+    all
+      .filter((of) => {
+        const [inner, outer] = [of, of.closest(".scroll, figure")].map((part) => part.getBoundingClientRect());
+        return inner.left < outer.left - 2 || inner.right > outer.right + 2;
+      })
+      .map((of) => of.textContent),
+  );
+
 const CASES = {
   async "a click zooms, the breadcrumb and Back go back"() {
     const { page, faults } = await open("normal");
@@ -322,6 +333,7 @@ for (const name of ["normal", "many", "missing", "redacted", "attacks"]) {
           captureBeyondViewport: true,
         });
         assert.ok(wide <= 0, `${wide} pixels too wide at ${width}`);
+        assert.deepEqual(await cut(page), [], `at ${width}`);
       }
       return opened;
     };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::kept_runs::cannot_write;
-use super::opened_run::{open, with_profiles};
+use super::opened_run::{all_found_room, open, with_profiles};
 use crate::config::{PushTarget, push_access};
 use crate::errors::plain;
 use crate::limits::Limits;
@@ -33,7 +33,8 @@ pub async fn top(
         } else {
             table::table(&findings)
         };
-        print(&text).map_err(|error| cannot_write(Path::new("the table"), &error))
+        print(&text).map_err(|error| cannot_write(Path::new("the table"), &error))?;
+        all_found_room(&store)
     })
     .await
 }
@@ -52,6 +53,7 @@ pub async fn export(
             exported.written,
             directory.display()
         ));
+        all_found_room(&store)?;
         if exported.left_out > 0 {
             return Err(ExitCode::Finding);
         }
@@ -94,6 +96,7 @@ pub async fn push(
         Ok(opened) => opened,
         Err(code) => return code,
     };
+    let has_all = all_found_room(&opened.store);
     let damaged = opened.store.unread();
     let pushed = PushedRun {
         manifest: opened.manifest,
@@ -111,7 +114,7 @@ pub async fn push(
             (pushing.await, Some(code))
         }
     };
-    if let Some(first) = damaged.first() {
+    if let Some(first) = damaged.first().filter(|_| has_all.is_ok()) {
         complain(format_args!(
             "not all of the archive could be read: {}: {}",
             plain(&first.path),

@@ -92,6 +92,17 @@ pub(super) async fn open_at(
     })
 }
 
+/// Tells that there was no room for all profiles, which makes what is said of them a finding.
+pub(super) fn all_found_room(store: &ProfileStore) -> Result<(), ExitCode> {
+    match store.failure() {
+        None => Ok(()),
+        Some(why) => {
+            complain(format_args!("profiles are left out: {why}"));
+            Err(ExitCode::Finding)
+        }
+    }
+}
+
 /// A run whose archive is not what its manifest says, such as one that was cut: what is whole in it can be read.
 async fn damaged<'a>(
     places: &'a [Destination],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::kept_runs::{cannot_write, code_of, why_missing};
-use super::opened_run::{Opened, open, open_at};
+use super::opened_run::{Opened, all_found_room, open, open_at};
 use crate::config::RunId;
 use crate::destination::{Destination, RunNumbers};
 use crate::diff::{Diff, before, diff, incomplete, two};
@@ -65,7 +65,7 @@ pub async fn report(
 fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Result<(), ExitCode> {
     let mut findings = report::collect(Arc::clone(&opened.manifest), &mut opened.store);
     findings.comparison = comparison.diff;
-    findings.differences = comparison.earlier.map(|earlier| match earlier {
+    findings.differences = comparison.earlier.as_ref().map(|earlier| match earlier {
         Ok(of) => report::differences(&findings, &opened.store, &of.manifest, &of.store),
         Err(run) => report::no_differences(run.to_string()),
     });
@@ -76,13 +76,17 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
     let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
     let output = reporting.output.unwrap_or_else(|| name.into());
     write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
+    say(format_args!("{}", output.display()));
     complain_of_unread("the archive", &findings.unread);
     if let Some(differences) = &findings.differences {
         let of = format!("the archive of run {}", plain(&differences.run_id));
         complain_of_unread(&of, &differences.unread);
     }
-    say(format_args!("{}", output.display()));
-    Ok(())
+    all_found_room(&opened.store)?;
+    match &comparison.earlier {
+        Some(Ok(earlier)) => all_found_room(&earlier.store),
+        Some(Err(_)) | None => Ok(()),
+    }
 }
 
 /// Says what the first thing is that could not be read of an archive, if there is any.

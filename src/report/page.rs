@@ -7,6 +7,7 @@ mod data;
 mod difference;
 mod flame;
 mod frames;
+mod graph;
 mod head;
 mod interval;
 mod numbers;
@@ -92,7 +93,7 @@ pub fn page(findings: &Findings, mut out: impl Write) -> io::Result<()> {
 /// Writes the script's data in letters that mean nothing to a browser.
 fn write_data(findings: &Findings, profiles: &[&Profiled], out: impl Write) -> io::Result<()> {
     let letters = EncoderWriter::new(out, &STANDARD);
-    let packed = GzEncoder::new(letters, Compression::default());
+    let packed = GzEncoder::new(letters, Compression::best());
     // The data are written in small pieces.
     let mut packed = BufWriter::new(packed);
     data::write(findings, profiles, &mut packed)?;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
@@ -13,6 +13,7 @@ use super::findings::{Part, Unread};
 use super::path::{Of, Wanted, profile_path};
 use super::section::{Section, Written};
 use crate::component::Component;
+use crate::file::is_full;
 use crate::pprof::{Kind, ProfileReader};
 
 /// The most bytes that a profile may have.
@@ -54,6 +55,8 @@ pub(super) struct Stored {
 #[derive(Debug)]
 pub struct ProfileStore {
     file: File,
+    /// The directory of the file.
+    temporary: PathBuf,
     wanted: Wanted,
     bytes: u64,
     most_bytes: u64,
@@ -77,6 +80,7 @@ impl ProfileStore {
     pub fn new(temporary: &Path, wanted: Wanted, most_bytes: u64) -> io::Result<Self> {
         Ok(Self {
             file: tempfile::tempfile_in(temporary)?,
+            temporary: temporary.to_owned(),
             wanted,
             bytes: 0,
             most_bytes,
@@ -122,7 +126,7 @@ impl ProfileStore {
             }
             (Ok(_), _) => self.leave_out(path),
             (Err(error), true) => {
-                self.failed = Some(format!("the temporary file cannot be written: {error}"));
+                self.failed = Some(self.why_unwritable(&error));
                 self.leave_out(path);
             }
             (Err(error), false) => {
@@ -230,6 +234,16 @@ impl ProfileStore {
             .try_for_each(|stored| visit(self.pod(stored), self.open(stored)))
     }
 
+    fn why_unwritable(&self, error: &io::Error) -> String {
+        let temporary = self.temporary.display();
+        if is_full(error) {
+            return format!(
+                "the temporary directory {temporary} is full: make room there, or set TMPDIR to a directory that has more"
+            );
+        }
+        format!("no temporary file can be written in {temporary}: {error}")
+    }
+
     fn note(&mut self, path: &str, bytes: u64) {
         let offset = self.bytes;
         self.bytes += bytes;
@@ -274,7 +288,7 @@ impl ProfileStore {
     /// Forgets what was written of a profile that is not kept.
     fn rewind_to_end(&mut self) {
         if let Err(error) = self.file.seek(SeekFrom::Start(self.bytes)) {
-            self.failed = Some(error.to_string());
+            self.failed = Some(self.why_unwritable(&error));
         }
     }
 }

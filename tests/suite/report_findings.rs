@@ -196,7 +196,7 @@ fn profiled(
 }
 
 /// A tree of calls whose shape depends on the profile, and whose values on the load.
-fn tree(scene: &Scene, component: Component, kind: Kind, part: Part, load: u64) -> Tree {
+pub(crate) fn tree(scene: &Scene, component: Component, kind: Kind, part: Part, load: u64) -> Tree {
     let (name, unit, of_one) = match kind {
         Kind::Cpu => ("cpu", "nanoseconds", 10_000_000),
         Kind::Goroutine | Kind::Threadcreate => ("goroutine", "count", 1),

@@ -2,12 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cluster_profiler_job::report::{Findings, page};
+use cluster_profiler_job::component::Component;
+use cluster_profiler_job::pprof::Kind;
+use cluster_profiler_job::report::{Difference, Findings, Part, page};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::report_findings::{Scene, findings};
+use crate::compared_findings::compare;
+use crate::report_findings::{Scene, findings, tree};
 
 pub(crate) fn text(findings: &Findings) -> String {
     let mut out = Vec::new();
@@ -21,11 +24,18 @@ pub(crate) fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
     rest.split_once(end).expect("it ends").0
 }
 
-/// What the page's script reads.
+/// What the page's script reads, with its graphs' values as the script makes them.
 pub(crate) fn data(page: &str) -> Value {
     let letters = between(page, "id=\"data\">", "</script>");
     let packed = STANDARD.decode(letters).expect("base64");
-    serde_json::from_reader(GzDecoder::new(packed.as_slice())).expect("JSON")
+    let mut data: Value = serde_json::from_reader(GzDecoder::new(packed.as_slice())).expect("JSON");
+    for graph in data["graphs"].as_array_mut().expect("graphs") {
+        let one = graph.get("one").and_then(Value::as_i64).unwrap_or(1);
+        for value in graph["own"].as_array_mut().expect("values") {
+            *value = (value.as_i64().expect("a value") * one).into();
+        }
+    }
+    data
 }
 
 #[test]
@@ -140,6 +150,45 @@ fn a_page_is_small() {
     println!("12 pods: {few} bytes, 500 pods: {many} bytes");
     assert!(few < 300_000, "12 pods: {few} bytes");
     assert!(many < 2_000_000, "500 pods: {many} bytes");
+}
+
+/// Each component's profiles differ from the earlier run's in as many stacks as they have.
+#[test]
+fn a_page_with_a_comparison_is_small() {
+    let scene = Scene {
+        functions: 100,
+        stacks: 800,
+        ..Scene::default()
+    };
+    let mut findings = findings(&scene);
+    compare(&mut findings, false);
+    let differences = findings.differences.as_mut().expect("differences");
+    differences.profiles.clear();
+    for component in Component::ALL {
+        for kind in [Kind::Allocs, Kind::Cpu, Kind::Goroutine, Kind::Heap] {
+            let mut merged = tree(&scene, component, kind, Part::Growth, 200);
+            // Windows of two lengths leave no two values with a divisor in common.
+            merged.add(["main.main"], &[1]);
+            differences.profiles.push(Difference {
+                component,
+                kind,
+                part: Part::Whole,
+                unit: merged.types()[0].unit.clone(),
+                pods: [2, 2],
+                totals: [i64::from(u32::MAX); 2],
+                factor: 1.0,
+                top: merged.top(0, 50),
+                merged,
+            });
+        }
+    }
+    let page = text(&findings);
+    println!("12 pods, compared: {} bytes", page.len());
+    let graphs = data(&page)["graphs"].clone();
+    let graphs = graphs.as_array().expect("graphs").iter();
+    let of_differences = graphs.filter(|graph| graph.get("base").is_some());
+    assert_eq!(of_differences.count(), 16);
+    assert!(page.len() < 300_000, "{} bytes", page.len());
 }
 
 #[test]

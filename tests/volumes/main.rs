@@ -10,6 +10,9 @@ mod harness;
 #[path = "../suite/in_phase.rs"]
 mod in_phase;
 
+#[path = "../suite/made_runs.rs"]
+mod made_runs;
+
 #[path = "../suite/fault_table/table.rs"]
 mod table;
 

@@ -3,19 +3,16 @@
 use std::io::{self, Write};
 
 use hashbrown::HashMap;
-use indexmap::IndexSet;
-use serde::Serialize;
 
 use crate::manifest::Lead;
-use crate::report::findings::{Difference, Differences, Findings, Part, Profiled};
-use crate::report::top::TopRow;
+use crate::report::findings::{Findings, Profiled};
 use crate::report::tree::Tree;
-use crate::report::units::Unit;
 
 use super::difference;
-use super::frames::{self, Frames, frames};
+use super::frames;
+use super::graph::Names;
 use super::profiles;
-use super::text::{Origin, quoted, shown};
+use super::text::{quoted, shown};
 
 /// The frames of all components' graphs together, of any run and for each pod that it had; and those of single pods'.
 const FRAMES: Budget = Budget {
@@ -59,51 +56,6 @@ impl Budget {
 struct Shown<'a> {
     tree: &'a Tree,
     value: usize,
-}
-
-/// One flame graph.
-#[derive(Serialize)]
-struct Graph<'a> {
-    component: &'a str,
-    profile: String,
-    title: &'a str,
-    unit: &'a str,
-    /// Whether values say how much more there was, or less.
-    grows: bool,
-    /// What shares are of, if not of the graph itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base: Option<Base>,
-    /// The pod that it is of; all of them if it is not there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pod: Option<usize>,
-    /// Of all pods: which were added up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    coverage: Option<String>,
-    share: f64,
-    /// How many stacks lack their innermost functions.
-    #[serde(skip_serializing_if = "is_zero")]
-    cut: u64,
-    names: Vec<usize>,
-    depths: Vec<u32>,
-    own: Vec<i64>,
-    /// The functions' names, their own values and their values in all, one function after another.
-    top: Vec<i64>,
-}
-
-/// What an earlier run had, as it is compared.
-#[derive(Serialize)]
-struct Base {
-    total: i64,
-    run: String,
-    /// By what that was multiplied, in words.
-    times: String,
-}
-
-/// Names that are written once, and whose code each is.
-#[derive(Default)]
-struct Names {
-    names: IndexSet<String>,
-    origins: String,
 }
 
 /// Writes the data: pods, graphs, and the names in them.
@@ -157,7 +109,7 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
         let mut graph = names.graph(table, &of.merged, of.shown, most_merged);
         graph.coverage = Some(profiles::coverage(manifest, of));
         write!(out, "{comma}")?;
-        serde_json::to_writer(&mut out, &graph)?;
+        serde_json::to_writer(&mut out, &graph.divided())?;
         comma = ",";
         for stacks in &of.of_pods {
             if let Some(pod) = pods.get(stacks.pod.as_str()) {
@@ -165,7 +117,7 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
                 let mut graph = names.graph(table, &stacks.tree, of.shown, most);
                 graph.pod = Some(*pod);
                 write!(out, ",")?;
-                serde_json::to_writer(&mut out, &graph)?;
+                serde_json::to_writer(&mut out, &graph.divided())?;
             }
         }
         for top in &of.tops {
@@ -173,7 +125,7 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
                 let mut table = names.table(of, &top.rows, POD_ROWS);
                 table.pod = Some(*pod);
                 write!(out, ",")?;
-                serde_json::to_writer(&mut out, &table)?;
+                serde_json::to_writer(&mut out, &table.divided())?;
             }
         }
     }
@@ -181,106 +133,10 @@ pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write)
         let table = names.difference(all, of);
         let graph = names.graph(table, &of.merged, 0, most_merged);
         write!(out, "{comma}")?;
-        serde_json::to_writer(&mut out, &graph)?;
+        serde_json::to_writer(&mut out, &graph.divided())?;
         comma = ",";
     }
     write!(out, "],\"names\":")?;
     serde_json::to_writer(&mut out, &names.names.iter().collect::<Vec<_>>())?;
     write!(out, ",\"origins\":\"{}\"}}", names.origins)
-}
-
-impl Names {
-    fn graph<'a>(&mut self, table: Graph<'a>, tree: &Tree, value: usize, most: usize) -> Graph<'a> {
-        let frames = frames(tree, value, most);
-        let names = self.of_frames(&frames);
-        let all = frames.all.iter();
-        Graph {
-            share: frames.share,
-            cut: tree.cut(),
-            names,
-            depths: all.clone().map(|frame| frame.depth).collect(),
-            own: all.map(|frame| frame.own).collect(),
-            ..table
-        }
-    }
-
-    fn rows(&mut self, top: &[TopRow], most: usize) -> Vec<i64> {
-        let row = |row: &TopRow| [self.function(&row.name) as i64, row.own, row.cumulative];
-        let largest = profiles::largest(top, most);
-        largest.into_iter().flat_map(row).collect()
-    }
-
-    /// The functions alone, without a graph.
-    fn table<'a>(&mut self, of: &'a Profiled, top: &[TopRow], rows: usize) -> Graph<'a> {
-        Graph {
-            component: of.component.name(),
-            profile: format!("{}/{}", of.kind.name(), of.part.name()),
-            title: profiles::title(of.kind, of.part),
-            unit: profiles::unit(of).name(),
-            grows: of.part == Part::Growth,
-            base: None,
-            pod: None,
-            coverage: None,
-            share: 0.0,
-            cut: 0,
-            names: Vec::new(),
-            depths: Vec::new(),
-            own: Vec::new(),
-            top: self.rows(top, rows),
-        }
-    }
-
-    /// The functions of what a run has more, or less, than an earlier one.
-    fn difference<'a>(&mut self, all: &Differences, of: &'a Difference) -> Graph<'a> {
-        Graph {
-            component: of.component.name(),
-            profile: format!("{}/difference", of.kind.name()),
-            title: difference::title(of.kind),
-            unit: Unit::of(&of.unit).name(),
-            grows: true,
-            base: Some(Base {
-                total: difference::before(of),
-                run: shown(&all.run_id),
-                times: difference::times(of),
-            }),
-            pod: None,
-            coverage: Some(difference::coverage(all, of)),
-            share: 0.0,
-            cut: 0,
-            names: Vec::new(),
-            depths: Vec::new(),
-            own: Vec::new(),
-            top: self.rows(&of.top, usize::MAX),
-        }
-    }
-
-    fn of_frames(&mut self, frames: &Frames<'_>) -> Vec<usize> {
-        let all = frames.all.iter();
-        let names = all.map(|frame| {
-            let name = frames.name(frame);
-            if frame.is_function() {
-                self.function(&name)
-            } else {
-                self.insert(name, Origin::Folded)
-            }
-        });
-        names.collect()
-    }
-
-    fn function(&mut self, name: &str) -> usize {
-        self.insert(shown(name), Origin::of(name))
-    }
-
-    fn insert(&mut self, name: String, origin: Origin) -> usize {
-        let (at, is_new) = self.names.insert_full(name);
-        if is_new {
-            self.origins.push(origin.digit());
-        }
-        at
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }

@@ -52,7 +52,7 @@ fn box_of(frames: &Frames<'_>, of: &Placed<'_>, whole: i64, unit: Unit) -> Marku
     let part = |value: i64| format!("{:.2}%", 100.0 * value as f64 / whole as f64);
     let is_named = frame.width as f64 >= whole as f64 * NAMED;
     html! {
-        svg x=(part(of.begin)) y=(frame.depth * ROW) width=(part(frame.width)) height=(ROW - 1) {
+        svg x=[(of.begin > 0).then(|| part(of.begin))] y=(frame.depth * ROW) width=(part(frame.width)) height=(ROW - 1) {
             title { (name) ": " (unit.show(frame.cumulative)) ", " (units::percent(frame.cumulative as f64, whole as f64)) }
             rect.(format!("o{}", origin(frames, frame).digit())) width="100%" height="100%" {}
             @if is_named { text x="4" y="13" { (short(&name)) } }

@@ -330,8 +330,7 @@ function fillTable() {
   const { graph, data } = state;
   const rows = [];
   let hidden = 0;
-  for (let index = 0; index < graph.top.length; index += 3) {
-    const [name, own, total] = graph.top.slice(index, index + 3);
+  for (const { name, own, total } of graph.top) {
     if (state.query && !data.names[name].toLowerCase().includes(state.query)) {
       hidden += 1;
       continue;
@@ -530,6 +529,12 @@ async function load() {
   const packed = Uint8Array.from(atob(at("data").textContent), (character) => character.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   state.data = JSON.parse(await new Response(stream).text());
+  for (const graph of state.data.graphs) {
+    const one = graph.one ?? 1;
+    const [names, own, totals] = graph.top;
+    graph.own = graph.own.map((value) => value * one);
+    graph.top = names.map((name, row) => ({ name, own: own[row] * one, total: totals[row] * one }));
+  }
 }
 
 async function start() {

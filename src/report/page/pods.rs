@@ -38,7 +38,7 @@ pub(super) fn heading(components: &[ComponentNumbers<'_>]) -> Markup {
     let has_leaders = pods.any(|pod| pod.lead.is_some());
     html! {
         h2 { "Pods" }
-        p.note { (OUTLIER_RULE) " The largest one has its name beside it." }
+        p.note { (OUTLIER_RULE) " The largest one has its name beside it, and how many times the median it is." }
         ul.legend aria-label="Marks" {
             (legend(&html! { circle.dot cx="9" cy="9" r="4" {} }, "a pod"))
             (legend(&html! { path.mark d="M9 2 15 13 3 13z" {} }, "an outlier"))
@@ -195,7 +195,7 @@ fn outlier(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric, x: f
     let name = shown(&pod.pod.pod.name);
     let value = metric.show(pod.values[metric as usize].unwrap_or_default());
     let times = times(pod, of, metric).map(|times| format!(", {times}"));
-    let said = format!("{value}{}", times.unwrap_or_default());
+    let times = times.unwrap_or_default();
     // There is room for one name.
     let is_named = of.most(metric).is_some_and(|most| most.index == pod.index);
     let tip = name.chars().count().saturating_sub(LABEL);
@@ -204,11 +204,11 @@ fn outlier(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric, x: f
     html! {
         a href=(format!("#pod-{}", pod.index)) {
             svg x=(percent(x)) y="49" overflow="visible" {
-                path.mark d="M0-7 6 4-6 4z" { title { (named(pod)) ": " (said) } }
+                path.mark d="M0-7 6 4-6 4z" { title { (named(pod)) ": " (value) (times) @if !times.is_empty() { " median" } } }
                 @if pod.lead.is_some() { (ring("0", "0")) }
                 @if is_named {
                     text.mark-name x=(if is_right { "6" } else { "-6" }) y="-36" text-anchor=(if is_right { "end" } else { "start" }) {
-                        (tip) ": " (said)
+                        (tip) ": " (value) (times)
                     }
                 }
             }
@@ -216,9 +216,10 @@ fn outlier(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric, x: f
     }
 }
 
+/// How many times the median it is.
 fn times(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, metric: Metric) -> Option<String> {
     let times = pod.times(metric, of)?;
-    Some(format!("{} × median", units::three_digits(times)))
+    Some(format!("{} ×", units::three_digits(times)))
 }
 
 fn percent(of: f64) -> String {
@@ -243,7 +244,7 @@ fn row(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, graphs: &Graphs<'_>) -> 
                         None => "–",
                     }
                     @if pod.is_outlier[metric as usize] {
-                        small.odd { "▲ outlier" @if let Some(times) = times(pod, of, metric) { ", " (times) } }
+                        small.odd { "▲ outlier" @if let Some(times) = times(pod, of, metric) { ", " (times) " median" } }
                     }
                 }
             }

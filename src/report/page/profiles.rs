@@ -1,7 +1,7 @@
 //! The profiles of each component: a viewer, and tables that need no script.
 
 use hashbrown::HashSet;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::component::Component;
 use crate::manifest::Manifest;
@@ -14,10 +14,10 @@ use super::frames::frames;
 use super::text::{foreign, shown};
 use crate::report::units::{self, Unit};
 
-/// The rows of all tables together, and of one.
+/// The rows of all tables together, those of differences among them, and of one.
 const ROWS: usize = 600;
 const MOST_ROWS: usize = 100;
-const FEWEST_ROWS: usize = 20;
+const FEWEST_ROWS: usize = 12;
 
 /// The frames of a flame graph that needs no script.
 const STATIC_FRAMES: usize = 45;
@@ -117,7 +117,10 @@ pub(super) fn component(
     component: Component,
     profiles: &[&Profiled],
 ) -> Markup {
-    let rows = (ROWS / profiles.len().max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
+    let differences = findings.differences.iter();
+    let differences: usize = differences.map(|of| of.profiles.len()).sum();
+    let tables = profiles.len() + differences;
+    let rows = (ROWS / tables.max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
     let mut of_component = profiles.iter().filter(|of| of.component == component);
     let first = of_component.find(|of| has_flame(of.kind));
     html! {
@@ -163,15 +166,12 @@ pub(super) fn total(of: &Profiled) -> i64 {
         .unwrap_or_default()
 }
 
-/// The head of a table of functions.
+/// The head of a table of functions, without the end tags that HTML does without, for there are many.
 pub(super) fn functions_head() -> Markup {
     html! {
-        thead {
-            tr {
-                th scope="col" { "Self" } th scope="col" { "Self %" }
-                th scope="col" { "Total" } th scope="col" { "Total %" }
-                th scope="col" { "Function" }
-            }
+        (PreEscaped("<thead><tr>"))
+        @for name in ["Self", "Self %", "Total", "Total %", "Function"] {
+            (PreEscaped("<th scope=col>")) (name)
         }
     }
 }
@@ -182,6 +182,7 @@ fn changed(of: &Profiled) -> f64 {
     own.into_iter().map(|own| own.unsigned_abs() as f64).sum()
 }
 
+/// The functions of a profile. Rows lack the end tags that HTML does without, for there are hundreds.
 fn top_table(of: &Profiled, most: usize) -> Markup {
     let all = of.top.get(of.shown).map_or(&[][..], Vec::as_slice);
     let rows = largest(all, most);
@@ -205,11 +206,12 @@ fn top_table(of: &Profiled, most: usize) -> Markup {
                 (functions_head())
                 tbody {
                     @for row in rows {
-                        tr {
-                            td { (value(unit, of.part, row.own)) } td { (units::percent(row.own as f64, whole)) }
-                            td { (value(unit, of.part, row.cumulative)) } td { (units::percent(row.cumulative as f64, whole)) }
-                            th scope="row" { (foreign(&row.name)) }
+                        (PreEscaped("<tr>"))
+                        @for of_row in [row.own, row.cumulative] {
+                            (PreEscaped("<td>")) (value(unit, of.part, of_row))
+                            (PreEscaped("<td>")) (units::percent(of_row as f64, whole))
                         }
+                        (PreEscaped("<th scope=row>")) (foreign(&row.name))
                     }
                 }
             }

@@ -34,7 +34,6 @@ async fn main() -> Result<()> {
     let standin = Standin::start(options).await?;
     let place = Place::Directory(out.clone());
     let settings = [
-        ("PROFILER_REPORT", "true"),
         ("PROFILER_BASELINE", "true"),
         ("PROFILER_SNAPSHOT_EVERY", "1s"),
     ];
