@@ -6,6 +6,7 @@
 mod api;
 mod bucket;
 mod hanging;
+mod hyperconverged;
 mod process;
 mod resumed;
 mod table;
