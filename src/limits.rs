@@ -146,13 +146,6 @@ pub const S3_REFUSALS: u32 = 4;
 /// The longest time for a connection to a bucket.
 pub const S3_CONNECT: Duration = Duration::from_secs(10);
 
-/// The longest time for one try of a request to a bucket, such as a part of 5 MiB, of which two are sent at
-/// once: a slow bucket may take its time. The SDK notices earlier that one takes nothing at all.
-pub const S3_ATTEMPT: Duration = Duration::from_secs(2 * 60);
-
-/// The longest time for one try of completing a multipart upload, which may take a server minutes.
-pub const S3_COMPLETION: Duration = Duration::from_secs(5 * 60);
-
 /// The longest time for aborting the uploads that others left: a run does not wait long for that.
 pub const S3_ABORT_ALL: Duration = Duration::from_secs(15);
 

@@ -1,6 +1,7 @@
 //! The runner, or with the argument `undo` its undo, with a Lease that dies in seconds: for cases that
 //! kill a run and wait for its death. With the argument `small-bucket` a bucket takes two parts, and shows what
-//! it has within a second.
+//! it has within a second. With `hasty-bucket` the Lease lives as long as any, but a bucket that does not answer is
+//! asked again after eight seconds.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,20 +15,30 @@ use tokio::sync::mpsc;
 #[tokio::main]
 async fn main() -> std::io::Result<ExitCode> {
     let argument = std::env::args().nth(1);
-    let bucket = match argument.as_deref() {
-        Some("small-bucket") => BucketLimits {
-            appearance: Duration::from_secs(1),
-            parts: 2,
-            ..BucketLimits::default()
-        },
-        _ => BucketLimits::default(),
-    };
-    let limits = Limits {
-        bucket,
+    let short_lease = Limits {
         lease: Duration::from_secs(2),
         lease_renewal: Duration::from_millis(400),
         gate: Duration::from_secs(60),
         ..Limits::default()
+    };
+    let limits = match argument.as_deref() {
+        Some("small-bucket") => Limits {
+            bucket: BucketLimits {
+                appearance: Duration::from_secs(1),
+                parts: 2,
+                ..BucketLimits::default()
+            },
+            ..short_lease
+        },
+        Some("hasty-bucket") => Limits {
+            bucket: BucketLimits {
+                attempt: Duration::from_secs(8),
+                completion: Duration::from_secs(8),
+                ..BucketLimits::default()
+            },
+            ..Limits::default()
+        },
+        _ => short_lease,
     };
     let environment = std::env::vars_os();
     if argument.as_deref() == Some("undo") {

@@ -6,6 +6,7 @@
 mod api;
 mod bucket;
 mod hanging;
+mod hyperconverged;
 mod process;
 mod resumed;
 mod table;
@@ -26,13 +27,16 @@ use crate::lock::record;
 /// Runs that are under way at once.
 const AT_ONCE: usize = 6;
 
-/// Pauses and limits a hundred times shorter than the real ones, but for those that a busy machine needs.
+/// How many times shorter than in reality pauses and outages are.
+const SCALE: u32 = 100;
+
+/// Pauses that much shorter than the real ones, and limits that are long enough for a busy machine.
 fn scaled() -> Limits {
     let real = Limits::default();
     Limits {
         call: std::time::Duration::from_secs(4),
-        first_pause: real.first_pause / 100,
-        longest_pause: real.longest_pause / 100,
+        first_pause: real.first_pause / SCALE,
+        longest_pause: real.longest_pause / SCALE,
         ..real
     }
 }

@@ -14,7 +14,7 @@ use crate::harness::Place;
 use crate::lock::{long_and_restoring, off, record};
 use crate::patience::{limits, window_is_open};
 
-const ANNOTATION: &str = "kubevirt.kubevirt.io/jsonpatch";
+pub(crate) const ANNOTATION: &str = "kubevirt.kubevirt.io/jsonpatch";
 
 async fn hyperconverged() -> Standin {
     let options = Options {

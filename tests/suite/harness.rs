@@ -137,6 +137,11 @@ impl Place {
         self.spawn_program(&example("short-lease"), &["small-bucket"])
     }
 
+    /// The run into a bucket that is asked again soon where it does not answer.
+    pub(crate) fn spawn_hasty_bucket(&self) -> Child {
+        self.spawn_program(&example("short-lease"), &["hasty-bucket"])
+    }
+
     fn spawn_program(&self, program: &Path, arguments: &[&str]) -> Child {
         Command::new(program)
             .args(arguments)

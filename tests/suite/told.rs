@@ -81,24 +81,28 @@ fn terminate_pid_1(unshare: &mut Child) -> Option<i32> {
 
 #[test]
 fn as_pid_1_too() {
-    let place = Place::empty();
-    let mut command = Command::new("unshare");
-    command
-        .args([
-            "--user",
-            "--map-current-user",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            BINARY,
-        ])
-        .args(["ready", "--wait", "1h"])
-        .env_clear()
-        .envs(place.variables())
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .stderr(Stdio::null());
-    let mut unshare = command.spawn().expect("unshare, from util-linux, starts");
-    assert_eq!(terminate_pid_1(&mut unshare), Some(143));
+    for arguments in [
+        &["ready", "--wait", "1h"][..],
+        &["ls"],
+        &["get", RUN_ID],
+        &["undo"],
+    ] {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = server.local_addr().expect("an address");
+        let place = place_at(&address.to_string());
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-current-user", "--pid", "--fork"])
+            .args(["--kill-child", BINARY])
+            .args(arguments)
+            .env_clear()
+            .envs(place.variables())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut unshare = command.spawn().expect("unshare, from util-linux, starts");
+        assert_eq!(terminate_pid_1(&mut unshare), Some(143), "{arguments:?}");
+    }
 }
 
 #[tokio::test]

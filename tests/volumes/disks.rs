@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
-use crate::harness::{Place, example, until};
+use crate::harness::{Place, example, file_name, listing, until};
 use crate::in_phase::{SLOW, enter, has_phase, let_go};
 use crate::table::{Codes, Table, assert_documented, attempts, phases};
 
@@ -105,6 +105,25 @@ async fn fill_up_under_a_snapshot(volume: &Volume, standin: &Standin, place: &Pl
     standin.clear_faults();
 }
 
+/// A cluster of four pods, with so much noise in their profiles, whose profiler is off.
+async fn cluster(cpu_padding: usize) -> Standin {
+    let options = Options {
+        gate: false,
+        pods: 4,
+        cpu_padding,
+        ..Options::default()
+    };
+    Standin::start(options).await.expect("a stand-in")
+}
+
+fn assert_complete(place: &Place, what: &str) {
+    let manifest = place.shipped().manifest;
+    for pod in &manifest.pods {
+        assert_eq!(pod.state, State::Complete, "{what}: {:?}", pod.why);
+    }
+    assert_eq!(manifest.pods.len(), 4, "{what}");
+}
+
 /// The codes of a run whose disk fills up in this phase, and of its next attempt.
 async fn filled_up(row: &Row, phase: Phase) -> Codes {
     let disk = row.disk;
@@ -112,13 +131,7 @@ async fn filled_up(row: &Row, phase: Phase) -> Codes {
         Disk::Destination => 0,
         Disk::Temporary => LARGE,
     };
-    let options = Options {
-        gate: false,
-        pods: 4,
-        cpu_padding,
-        ..Options::default()
-    };
-    let standin = Standin::start(options).await.expect("a stand-in");
+    let standin = cluster(cpu_padding).await;
     let before = standin.configuration();
     let volume = Volume::mount(64 << 20).await;
     let mut place = has_phase(Place::new(&standin), phase)
@@ -168,10 +181,7 @@ async fn filled_up(row: &Row, phase: Phase) -> Codes {
     let codes = attempts(first, next, || volume.make_room()).await;
     let what = format!("{} in {phase:?}: {codes:?}\n{}", row.name, ended.log);
     assert_eq!(codes.last(), Some(&0), "{what}");
-    for pod in &place.shipped().manifest.pods {
-        assert_eq!(pod.state, State::Complete, "{what}: {:?}", pod.why);
-    }
-    assert_eq!(place.shipped().manifest.pods.len(), 4, "{what}");
+    assert_complete(&place, &what);
     assert_nothing_on(&what);
     codes
 }
@@ -242,4 +252,41 @@ async fn a_disk_that_fills_up_in_each_phase() {
     }
     let names = ROWS.map(|row| row.name);
     assert_documented("disks", &table.markdown(&names, &phases()));
+}
+
+/// In the dump the archive has no room, and after restore the manifest.
+#[tokio::test]
+async fn a_destination_that_fills_up_goes_to_the_fallback_at_once() {
+    for phase in [Phase::Dump, Phase::Restore] {
+        let standin = cluster(0).await;
+        let before = standin.configuration();
+        let volume = Volume::mount(64 << 20).await;
+        let place = Place::new(&standin);
+        let (first, fallback) = (place.path("first"), place.out());
+        let place = has_phase(place, phase)
+            .with("PROFILER_SETTLE", "1h")
+            .with(
+                "PROFILER_DESTINATION",
+                format!("file://{}", first.display()),
+            )
+            .with(
+                "PROFILER_FALLBACK",
+                format!("file://{}", fallback.display()),
+            );
+        move_to(&place, "first", &volume);
+        let child = enter(phase, &standin, &place, Place::spawn).await;
+        volume.fill_up();
+        let_go(phase, &standin);
+        let ended = place.ended(child).await;
+        let what = format!("{phase:?}: {}", ended.log);
+        assert_eq!(ended.code, 0, "{what}");
+        assert_complete(&place, &what);
+        let why = place.shipped().manifest.fallback_reason;
+        let why = why.unwrap_or_default();
+        assert!(why.contains("No space left"), "{phase:?}: {why}");
+        assert!(standin.profiling().is_empty(), "{what}");
+        assert_eq!(standin.configuration(), before, "{what}");
+        let is_hidden = |path: &PathBuf| file_name(path).starts_with('.');
+        assert!(!listing(&first).iter().any(is_hidden), "{what}");
+    }
 }

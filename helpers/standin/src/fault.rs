@@ -1,6 +1,6 @@
 //! The faults a test can ask for: of one pod, of its data, or of a path of the API.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 
@@ -13,6 +13,10 @@ pub enum Times {
     Always,
     /// The call of this number, counted from 1, and no other.
     Only(usize),
+    /// The call of this number, and every one for so long after it.
+    From(usize, Duration),
+    /// Every call before this time.
+    Until(Instant),
 }
 
 impl Times {
@@ -30,6 +34,15 @@ impl Times {
                 *number -= 1;
                 *number == 0
             }
+            Self::From(number @ 2.., _) => {
+                *number -= 1;
+                false
+            }
+            Self::From(0 | 1, lasts) => {
+                *self = Self::Until(Instant::now() + *lasts);
+                true
+            }
+            Self::Until(end) => Instant::now() < *end,
         }
     }
 }

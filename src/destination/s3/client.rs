@@ -33,7 +33,7 @@ use super::error::retry_after;
 use crate::config::S3Settings;
 use crate::destination::error::DestinationError;
 use crate::errors::chain;
-use crate::limits::{S3_ATTEMPT, S3_CONNECT, S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_TRIES};
+use crate::limits::{BucketLimits, S3_CONNECT, S3_FIRST_PAUSE, S3_LONGEST_PAUSE, S3_TRIES};
 use crate::proxy::{Protocol, Proxies, ProxyError, ProxyUrl};
 use crate::trust::{self, TrustError};
 
@@ -47,14 +47,17 @@ const NO_REGION: &str = "us-east-1";
 ///
 /// # Errors
 /// The certificates that are to be trusted cannot be read.
-pub(super) async fn new_client(settings: &S3Settings) -> Result<Client, DestinationError> {
+pub(super) async fn new_client(
+    settings: &S3Settings,
+    limits: &BucketLimits,
+) -> Result<Client, DestinationError> {
     let retry = RetryConfig::standard()
         .with_max_attempts(settings.max_attempts.unwrap_or(S3_TRIES))
         .with_initial_backoff(S3_FIRST_PAUSE)
         .with_max_backoff(S3_LONGEST_PAUSE);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(S3_CONNECT)
-        .operation_attempt_timeout(S3_ATTEMPT)
+        .operation_attempt_timeout(limits.attempt)
         .build();
     let http = http_client(settings)?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::error::RequestError;
 use super::objects::{Mark, Objects, content_md5, once};
 use crate::destination::error::DestinationError;
-use crate::limits::{S3_ABORT_ALL, S3_COMPLETION};
+use crate::limits::S3_ABORT_ALL;
 
 /// Begins the upload of an object of this media type and with this mark, by a request that is sent once.
 /// Returns the upload's id.
@@ -90,7 +90,8 @@ pub(super) async fn complete(
     id: &str,
     parts: CompletedMultipartUpload,
 ) -> Result<(), RequestError> {
-    let patient = TimeoutConfig::builder().operation_attempt_timeout(S3_COMPLETION);
+    let completion = objects.limits().completion;
+    let patient = TimeoutConfig::builder().operation_attempt_timeout(completion);
     objects
         .client()
         .await?

@@ -114,7 +114,7 @@ impl Objects {
 
     /// The client, which is made when it is first used.
     pub(super) async fn client(&self) -> Result<&Client, DestinationError> {
-        let new_client = || client::new_client(self.settings());
+        let new_client = || client::new_client(self.settings(), self.limits());
         self.0.client.get_or_try_init(new_client).await
     }
 

@@ -1,23 +1,44 @@
-//! Faults of the API server: each strikes every request of a run once.
+//! Faults of the API server: each strikes every request of a run once, and an outage begins at the first one of each
+//! phase.
+
+use std::time::Duration;
 
 use cluster_profiler_job::run::phase::Phase;
 use futures::{StreamExt, stream};
+use serde_json::Value;
 use standin::{RouteAnswer, RouteFault, Seen, Standin, Times};
 
 use super::table::Codes;
 use super::{
-    AT_ONCE, Table, assert_complete, assert_documented, assert_nothing_left, attempt, attempts,
-    cluster, phases, short_and_restoring,
+    AT_ONCE, SCALE, Table, assert_complete, assert_documented, assert_nothing_left, attempt,
+    attempts, cluster, short_and_restoring,
 };
 use crate::harness::Place;
 use crate::lock::LEASE;
 
-/// A fault, in words.
-pub(super) type Row = (&'static str, RouteAnswer);
+/// A fault of the API server.
+pub(super) struct Row {
+    /// The fault, in words.
+    pub(super) name: &'static str,
+    answer: RouteAnswer,
+    /// How long every request meets it. It strikes one otherwise.
+    lasts: Option<Duration>,
+}
 
-/// The rows: the faults, in words.
+impl Row {
+    /// The fault, which begins at the request of this number.
+    pub(super) fn fault(&self, number: usize) -> RouteFault {
+        let times = match self.lasts {
+            Some(lasts) => Times::From(number, lasts),
+            None => Times::Only(number),
+        };
+        RouteFault::new("", self.answer.clone(), times)
+    }
+}
+
+/// The rows.
 pub(super) fn faults() -> Vec<Row> {
-    vec![
+    let once = [
         ("401", RouteAnswer::Status(401)),
         ("403", RouteAnswer::Status(403)),
         ("404", RouteAnswer::Status(404)),
@@ -35,15 +56,24 @@ pub(super) fn faults() -> Vec<Row> {
         ("done, and the answer lost", RouteAnswer::Unheard),
         ("no answer", RouteAnswer::Hang),
         ("denied by a webhook", RouteAnswer::Denied),
-    ]
+    ];
+    let once = once.map(|(name, answer)| Row {
+        name,
+        answer,
+        lasts: None,
+    });
+    let outages = [("12 s outage", 12), ("60 s outage", 60)].map(|(name, seconds)| Row {
+        name,
+        answer: RouteAnswer::Hangup,
+        lasts: Some(Duration::from_secs(seconds) / SCALE),
+    });
+    once.into_iter().chain(outages).collect()
 }
 
-/// A request that a fault is to strike.
+/// A run that a fault is to strike.
 pub(super) struct Strike {
     pub(super) row: usize,
-    pub(super) answer: RouteAnswer,
-    /// Its number among the requests that can meet the fault.
-    pub(super) number: usize,
+    pub(super) fault: RouteFault,
     pub(super) phase: Phase,
     /// Whether start was sent before.
     pub(super) has_started: bool,
@@ -54,7 +84,8 @@ pub(super) struct Strike {
 pub(super) struct Struck {
     pub(super) row: usize,
     pub(super) phase: Phase,
-    pub(super) codes: Codes,
+    /// What became of it, and what might have.
+    pub(super) codes: Vec<Codes>,
 }
 
 /// A run that has every phase.
@@ -70,32 +101,40 @@ pub(super) async fn requests_of_a_run() -> Vec<Seen> {
     reference.requests()
 }
 
-/// Every request of a run with every fault that it can meet.
-pub(super) fn strikes(faults: Vec<Row>, requests: &[Seen], phases: &[Phase]) -> Vec<Strike> {
+/// Every request of a run that is wanted, with every fault that it can meet. An outage begins at the first one of a
+/// phase alone.
+pub(super) fn strikes(
+    requests: &[Seen],
+    phases: &[Phase],
+    is_wanted: impl Fn(&Seen) -> bool,
+) -> Vec<Strike> {
     let is_start = |seen: &Seen| seen.path.ends_with("/start-cluster-profiler");
     let start = requests.iter().position(is_start);
     let mut strikes = Vec::new();
-    for (row, (name, answer)) in faults.into_iter().enumerate() {
-        let met = requests.iter().zip(phases).enumerate();
-        let met = met.filter(|(_, (request, _))| {
+    for (row, fault) in faults().into_iter().enumerate() {
+        let mut number = 0;
+        let mut last_phase = None;
+        for (at, (request, phase)) in requests.iter().zip(phases).enumerate() {
             let method = request.method.parse().expect("a method");
-            answer.strikes(&method, &request.path)
-        });
-        strikes.extend(
-            met.enumerate()
-                .map(|(before, (at, (request, phase)))| Strike {
-                    row,
-                    answer: answer.clone(),
-                    number: before + 1,
-                    phase: *phase,
-                    has_started: start.is_none_or(|start| at > start),
-                    what: format!(
-                        "{name}, request {} ({phase:?}: {})",
-                        before + 1,
-                        request.path
-                    ),
-                }),
-        );
+            if !fault.answer.strikes(&method, &request.path) {
+                continue;
+            }
+            number += 1;
+            if !is_wanted(request) || (fault.lasts.is_some() && last_phase == Some(phase)) {
+                continue;
+            }
+            last_phase = Some(phase);
+            strikes.push(Strike {
+                row,
+                fault: fault.fault(number),
+                phase: *phase,
+                has_started: start.is_none_or(|start| at > start),
+                what: format!(
+                    "{}, request {number} ({phase:?}: {})",
+                    fault.name, request.path
+                ),
+            });
+        }
     }
     strikes
 }
@@ -108,12 +147,6 @@ pub(super) fn last(seen: &Seen) -> &str {
 /// Whether a request is a pod LIST for the sake of its continue token.
 pub(super) fn is_token_list(seen: &Seen) -> bool {
     last(seen) == "pods" && seen.query.ends_with("limit=1")
-}
-
-/// A phase's number among all.
-pub(super) fn column(phase: Phase) -> usize {
-    let number = Phase::ALL.iter().position(|other| *other == phase);
-    number.expect("a phase")
 }
 
 /// Whether a phase begins with the first of these requests.
@@ -153,32 +186,58 @@ pub(super) fn phases_by(requests: &[Seen], beginnings: &[(Phase, Beginning)]) ->
 }
 
 /// Lets a fault strike a run, which has other attempts where it does not end for good.
-async fn struck(strike: Strike) -> Struck {
-    let standin = cluster(0).await;
-    let before = standin.configuration();
-    let place = with_baseline(&standin);
-    let times = Times::Only(strike.number);
-    standin.route_fault(RouteFault::new("", strike.answer, times));
-    let codes = attempts(
-        attempt(&place).await,
-        || attempt(&place),
-        || standin.clear_faults(),
-    )
-    .await;
+pub(super) async fn struck_at(
+    standin: &Standin,
+    before: &Value,
+    place: &Place,
+    strike: Strike,
+) -> Struck {
+    let is_outage = matches!(strike.fault.times, Times::From(..));
+    standin.route_fault(strike.fault);
+    let first = attempt(place).await;
+    let codes = attempts(first, || attempt(place), || standin.clear_faults()).await;
     let what = format!("{}: {codes:?}", strike.what);
     assert_eq!(codes.last(), Some(&0), "{what}");
     assert_complete(&place.shipped().manifest, &what);
-    assert_nothing_left(&standin, &before, &what);
+    assert_nothing_left(standin, before, &what);
     assert!(place.leftovers().is_empty(), "{what}");
     if strike.has_started {
         // What the pods have would be lost where no other attempt comes.
         assert_eq!(codes.len(), 1, "{what}");
+    }
+    let mut codes = vec![codes];
+    if is_outage && !strike.has_started && strike.phase != Phase::Preflight {
+        // Whether it is over before the attempt is depends on how busy the machine is.
+        let ends = [vec![0], vec![75, 0]];
+        assert!(ends.contains(&codes[0]), "{what}");
+        codes = ends.into();
     }
     Struck {
         row: strike.row,
         phase: strike.phase,
         codes,
     }
+}
+
+/// Lets a fault strike a run that has every phase.
+async fn struck(strike: Strike) -> Struck {
+    let standin = cluster(0).await;
+    let before = standin.configuration();
+    struck_at(&standin, &before, &with_baseline(&standin), strike).await
+}
+
+/// The table of runs that were struck, by phase.
+pub(super) fn table(struck: Vec<Struck>, columns: &[Phase]) -> String {
+    let mut table = Table::default();
+    for Struck { row, phase, codes } in struck {
+        let column = columns.iter().position(|other| *other == phase);
+        for codes in codes {
+            table.note(row, column.expect("a column"), codes);
+        }
+    }
+    let rows: Vec<_> = faults().iter().map(|row| row.name).collect();
+    let names: Vec<_> = columns.iter().map(|phase| phase.name()).collect();
+    table.markdown(&rows, &names)
 }
 
 /// Strikes one after the other, some at once, on two threads of their own: a run is not `Send`.
@@ -204,11 +263,7 @@ pub(super) fn strike_all<F: Future<Output = Struck>>(
 fn every_request_of_a_run() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let requests = runtime.block_on(requests_of_a_run());
-    let ended = strike_all(strikes(faults(), &requests, &phases_of(&requests)), struck);
-    let mut table = Table::default();
-    for Struck { row, phase, codes } in ended {
-        table.note(row, column(phase), codes);
-    }
-    let rows: Vec<_> = faults().iter().map(|(name, _)| *name).collect();
-    assert_documented("api", &table.markdown(&rows, &phases()));
+    let strikes = strikes(&requests, &phases_of(&requests), |_| true);
+    let table = table(strike_all(strikes, struck), &Phase::ALL);
+    assert_documented("api", &table);
 }

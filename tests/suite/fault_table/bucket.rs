@@ -30,6 +30,7 @@ fn faults() -> Vec<(&'static str, Answer)> {
         ("an error in a 200", Answer::ErrorIn200("InternalError")),
         ("connection reset", Answer::Reset),
         ("done, and the answer lost", Answer::Unheard),
+        ("no answer", Answer::Hangs),
     ]
 }
 
@@ -100,14 +101,16 @@ async fn struck(strike: Strike) -> (usize, usize, Vec<u8>) {
     let (standin, there) = (cluster(TWO_PARTS).await, bucket().await);
     let before = standin.configuration();
     let place = short_and_restoring(into(&there, &standin));
+    // A server that is at work may take its time, too.
+    let child = match strike.fault.answer {
+        Answer::Hangs => place.spawn_hasty_bucket(),
+        _ => place.spawn(),
+    };
     there.fault(strike.fault);
-    let codes = attempts(
-        of_program(&place).await,
-        || of_program(&place),
-        || there.clear_faults(),
-    )
-    .await;
-    let what = format!("{}: {codes:?}", strike.what);
+    let ended = place.ended(child).await;
+    let first = u8::try_from(ended.code).expect("an exit code");
+    let codes = attempts(first, || of_program(&place), || there.clear_faults()).await;
+    let what = format!("{}: {codes:?} {}", strike.what, ended.log);
     assert_nothing_left(&standin, &before, &what);
     assert_shipped(&there, &what);
     if strike.column > PROBE {

@@ -4,15 +4,13 @@
 use cluster_profiler_job::run::phase::Phase;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use standin::{RouteFault, Seen, Standin, Times};
+use standin::{Seen, Standin};
 
 use super::api::{
-    Beginning, Strike, Struck, column, faults, is_token_list, last, phases_by, strike_all, strikes,
+    Beginning, Strike, Struck, is_token_list, last, phases_by, strike_all, strikes, struck_at,
+    table,
 };
-use super::{
-    Table, assert_complete, assert_documented, assert_nothing_left, attempt, attempts, cluster,
-    phases, short_and_restoring,
-};
+use super::{assert_documented, attempt, cluster, short_and_restoring};
 use crate::harness::Place;
 use crate::lock::LEASE;
 
@@ -69,21 +67,10 @@ async fn struck(lease: Value, strike: Strike) -> Struck {
     let before = cluster(0).await.configuration();
     let standin = left(lease).await;
     let place = short_and_restoring(Place::new(&standin));
-    let times = Times::Only(strike.number);
-    standin.route_fault(RouteFault::new("", strike.answer, times));
-    let next = || attempt(&place);
-    let codes = attempts(next().await, next, || standin.clear_faults()).await;
-    let what = format!("{}: {codes:?}", strike.what);
-    assert_eq!(codes.last(), Some(&0), "{what}");
-    assert_complete(&place.shipped().manifest, &what);
-    assert_nothing_left(&standin, &before, &what);
-    assert!(place.leftovers().is_empty(), "{what}");
+    let what = strike.what.clone();
+    let struck = struck_at(&standin, &before, &place, strike).await;
     assert_eq!(standin.starts(), 0, "{what}: a second window");
-    Struck {
-        row: strike.row,
-        phase: strike.phase,
-        codes,
-    }
+    struck
 }
 
 #[test]
@@ -96,12 +83,7 @@ fn every_request_of_a_next_attempt() {
         assert_eq!(attempt(&place).await, 0);
         (lease, reference.requests())
     });
-    let strikes = strikes(faults(), &requests, &phases_of(&requests));
+    let strikes = strikes(&requests, &phases_of(&requests), |_| true);
     let ended = strike_all(strikes, |strike| struck(lease.clone(), strike));
-    let mut table = Table::default();
-    for Struck { row, phase, codes } in ended {
-        table.note(row, column(phase), codes);
-    }
-    let rows: Vec<_> = faults().iter().map(|(name, _)| *name).collect();
-    assert_documented("resumed", &table.markdown(&rows, &phases()));
+    assert_documented("resumed", &table(ended, &Phase::ALL));
 }

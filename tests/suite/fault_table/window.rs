@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::run::phase::Phase;
-use standin::{RouteFault, Times};
 
-use super::api::{Strike, Struck, faults, strike_all};
+use super::api::{Row, Strike, Struck, faults, strike_all, table};
 use super::{
-    Table, assert_complete, assert_documented, assert_nothing_left, attempt_within, cluster,
-    scaled, short_and_restoring,
+    assert_complete, assert_documented, assert_nothing_left, attempt_within, cluster, scaled,
+    short_and_restoring,
 };
 use crate::harness::Place;
 use crate::lock::LEASE;
@@ -27,13 +26,12 @@ fn limits() -> Limits {
 /// Every fault, of the next renewal.
 fn strikes() -> Vec<Strike> {
     let each = faults().into_iter().enumerate();
-    let strike = |(row, (name, answer))| Strike {
+    let strike = |(row, fault): (usize, Row)| Strike {
         row,
-        answer,
-        number: 1,
+        fault: fault.fault(1),
         phase: Phase::Window,
         has_started: true,
-        what: format!("{name}, a renewal"),
+        what: format!("{}, a renewal", fault.name),
     };
     each.map(strike).collect()
 }
@@ -45,11 +43,7 @@ async fn struck(strike: Strike) -> Struck {
     let place = short_and_restoring(Place::new(&standin)).with("PROFILER_SETTLE", "1h");
     let beside = async {
         window_is_open(&place).await;
-        standin.route_fault(RouteFault::new(
-            "",
-            strike.answer,
-            Times::Only(strike.number),
-        ));
+        standin.route_fault(strike.fault);
         let seen = standin.arrived(LEASE);
         standin
             .wait_until(|state| state.arrived(LEASE) >= seen + 2)
@@ -68,16 +62,12 @@ async fn struck(strike: Strike) -> Struck {
     Struck {
         row: strike.row,
         phase: strike.phase,
-        codes: vec![code],
+        codes: vec![vec![code]],
     }
 }
 
 #[test]
 fn a_renewal_in_the_window() {
-    let mut table = Table::default();
-    for Struck { row, codes, .. } in strike_all(strikes(), struck) {
-        table.note(row, 0, codes);
-    }
-    let rows: Vec<_> = faults().iter().map(|(name, _)| *name).collect();
-    assert_documented("window", &table.markdown(&rows, &["window"]));
+    let ended = strike_all(strikes(), struck);
+    assert_documented("window", &table(ended, &[Phase::Window]));
 }
