@@ -192,6 +192,27 @@ impl Destination {
         }
     }
 
+    /// Opens one of a run's files for reading, if it is there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn open_if_there(
+        &self,
+        run: &RunId,
+        file: RunFile,
+    ) -> Result<Option<Download>, DestinationError> {
+        Ok(match self {
+            Self::Directory(directory) => {
+                let opened = directory.open_if_there(run, file).await?;
+                opened.map(Download::Directory)
+            }
+            Self::Bucket(bucket) => {
+                let opened = Box::pin(bucket.open_if_there(run, file)).await?;
+                opened.map(Download::Bucket)
+            }
+        })
+    }
+
     /// Removes a run, its manifest first and its archive last: what is left of one is unfinished, and never invalid.
     ///
     /// # Errors

@@ -112,6 +112,7 @@ pub async fn run_with(
     let ended = match prepared {
         Ok(()) => {
             retention::tell_of_minimum(&config);
+            config.push.iter().for_each(pushing::tell_of_faults);
             let engine = engine(&config);
             Box::pin(supervised(config, signals, limits, engine, watched)).await
         }
@@ -189,7 +190,8 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             }
             context.remove_leftovers().await;
             clock.enter(Phase::Lock);
-            return lock::close_journal(context, *manifest).await;
+            let finished = lock::close_journal(context, *manifest).await?;
+            return Ok(pushed(context, finished).await);
         }
         Err(refused) => {
             if refused.clean_up_in.is_some() {
@@ -214,7 +216,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             context.remove_leftovers().await;
             rollback::unlock(context, true).await;
             let finished = Finished::already_there(*manifest, &context.config.min_complete);
-            return Ok(finished?.leaving(left));
+            return Ok(pushed(context, finished?.leaving(left)).await);
         }
     };
 
@@ -287,6 +289,12 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
     };
     close(context, &finished).await;
     Ok(finished)
+}
+
+/// Pushes a run that another attempt has shipped, which may have had no time for that.
+async fn pushed(context: &Context, finished: Finished) -> Finished {
+    Box::pin(pushing::push(context, &finished)).await;
+    finished
 }
 
 /// Closes a run whose manifest is written: gives its lock up, and pushes it.

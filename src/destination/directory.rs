@@ -136,8 +136,20 @@ impl Directory {
         file: RunFile,
     ) -> Result<DirectoryDownload, DestinationError> {
         let path = self.file(run, file);
+        let opened = tokio::fs::File::open(&path).await;
+        let opened = opened.map_err(|error| DestinationError::io("read", &path, &error));
+        opened.map(|file| DirectoryDownload { path, file })
+    }
+
+    pub(super) async fn open_if_there(
+        &self,
+        run: &RunId,
+        file: RunFile,
+    ) -> Result<Option<DirectoryDownload>, DestinationError> {
+        let path = self.file(run, file);
         match tokio::fs::File::open(&path).await {
-            Ok(file) => Ok(DirectoryDownload { path, file }),
+            Ok(file) => Ok(Some(DirectoryDownload { path, file })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(DestinationError::io("read", &path, &error)),
         }
     }
