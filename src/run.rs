@@ -112,7 +112,6 @@ pub async fn run_with(
     let ended = match prepared {
         Ok(()) => {
             retention::tell_of_minimum(&config);
-            config.push.iter().for_each(pushing::tell_of_faults);
             let engine = engine(&config);
             Box::pin(supervised(config, signals, limits, engine, watched)).await
         }
@@ -191,7 +190,7 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             context.remove_leftovers().await;
             clock.enter(Phase::Lock);
             let finished = lock::close_journal(context, *manifest).await?;
-            return Ok(pushed(context, finished).await);
+            return Ok(Box::pin(pushing::pushed(context, finished)).await);
         }
         Err(refused) => {
             if refused.clean_up_in.is_some() {
@@ -215,8 +214,8 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         Locked::AlreadyThere { manifest, left } => {
             context.remove_leftovers().await;
             rollback::unlock(context, true).await;
-            let finished = Finished::already_there(*manifest, &context.config.min_complete);
-            return Ok(pushed(context, finished?.leaving(left)).await);
+            let finished = Finished::already_there(*manifest, &context.config.min_complete)?;
+            return Ok(Box::pin(pushing::pushed(context, finished.leaving(left))).await);
         }
     };
 
@@ -287,22 +286,15 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             (delivered, _) => break delivered?,
         }
     };
-    close(context, &finished).await;
-    Ok(finished)
-}
-
-/// Pushes a run that another attempt has shipped, which may have had no time for that.
-async fn pushed(context: &Context, finished: Finished) -> Finished {
-    Box::pin(pushing::push(context, &finished)).await;
-    finished
+    Ok(close(context, finished).await)
 }
 
 /// Closes a run whose manifest is written: gives its lock up, and pushes it.
-async fn close(context: &Context, finished: &Finished) {
+async fn close(context: &Context, finished: Finished) -> Finished {
     // Another attempt may replace the archive, and needs them again.
     if finished.is_final {
         context.remove_leftovers().await;
     }
     rollback::unlock(context, finished.is_final).await;
-    Box::pin(pushing::push(context, finished)).await;
+    Box::pin(pushing::pushed(context, finished)).await
 }

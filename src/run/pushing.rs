@@ -35,14 +35,18 @@ pub(super) fn tell_of_faults(config: &PushConfig) {
     }
 }
 
-/// Pushes a run to the servers that are configured, as long as there is time and nobody tells the run to stop. What
-/// fails is a warning.
-pub(super) async fn push(context: &Context, finished: &Finished) {
-    let Some(config) = &context.config.push else {
-        return;
-    };
-    let run = finished.archive.as_ref().and_then(run_of);
-    let Some(run) = run else {
+/// Pushes a run that is shipped, by this attempt or by one that had no time for that, and gives it back. What fails is a
+/// warning.
+pub(super) async fn pushed(context: &Context, finished: Finished) -> Finished {
+    if let (Some(config), Some(archive)) = (&context.config.push, &finished.archive) {
+        push(context, config, archive).await;
+    }
+    finished
+}
+
+/// Pushes a run to the servers that are configured, as long as there is time and nobody tells the run to stop.
+async fn push(context: &Context, config: &PushConfig, archive: &StoredFile) {
+    let Some(run) = run_of(archive) else {
         tracing::warn!("the run was not pushed: its archive has no name of a run");
         return;
     };
