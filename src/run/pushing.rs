@@ -50,10 +50,12 @@ async fn push(context: &Context, config: &PushConfig, archive: &StoredFile) {
         tracing::warn!("the run was not pushed: its archive has no name of a run");
         return;
     };
-    let Err(why) = guarded(try_to_push(context, config, &run)).await else {
+    let mut targets = config.targets.iter().collect();
+    let pushed = try_to_push(context, config, &run, &mut targets);
+    let Err(why) = guarded(pushed).await else {
         return;
     };
-    for target in &config.targets {
+    for target in targets {
         let how = how_to_push(&run, target);
         tracing::warn!("the run was not pushed: {why}; {how}");
     }
@@ -75,7 +77,13 @@ fn how_to_push(run: &RunId, target: &PushTarget) -> String {
     format!("cluster-profiler-job push {run} {target} does that")
 }
 
-async fn try_to_push(context: &Context, config: &PushConfig, run: &RunId) -> Result<(), String> {
+/// Pushes a run to those of the servers that have nothing of it, which are left in `targets`.
+async fn try_to_push(
+    context: &Context,
+    config: &PushConfig,
+    run: &RunId,
+    targets: &mut Vec<&PushTarget>,
+) -> Result<(), String> {
     let limits = &context.cluster.connection.limits;
     let longest = limits.push;
     let over = async {
@@ -91,19 +99,19 @@ async fn try_to_push(context: &Context, config: &PushConfig, run: &RunId) -> Res
         let earlier = earlier.map_err(|error| {
             format!("whether an earlier attempt has pushed it is not known: {error}")
         })?;
-        let targets = not_among(config, &earlier);
+        leave_out(targets, &earlier);
         if targets.is_empty() {
             return Ok(None);
         }
         let pushed = read_back(context, &kept).await?;
-        Ok::<_, String>(Some((kept, targets, pushed)))
+        Ok::<_, String>(Some((kept, pushed)))
     };
     let looked = until(&mut over, looked).await??;
-    let Some((kept, targets, pushed)) = looked else {
+    let Some((kept, pushed)) = looked else {
         return Ok(());
     };
     let (tell, told) = watch::channel(None);
-    let pushing = push_to_all(config, &targets, &kept, &pushed, limits, &told);
+    let pushing = push_to_all(config, targets, &kept, &pushed, limits, &told);
     tokio::pin!(pushing);
     let results = tokio::select! {
         biased;
@@ -149,16 +157,15 @@ fn tell_of(run: &RunId, target: &PushTarget, result: &PushResult) {
     }
 }
 
-/// The servers to which no earlier attempt of the run has pushed: the others would have all twice.
-fn not_among<'a>(config: &'a PushConfig, earlier: &[String]) -> Vec<&'a PushTarget> {
-    let is_new = |target: &&PushTarget| {
+/// Leaves out the servers to which an earlier attempt of the run has pushed: they would have all twice.
+fn leave_out(targets: &mut Vec<&PushTarget>, earlier: &[String]) {
+    targets.retain(|target| {
         let is_new = !earlier.contains(&target.to_string());
         if !is_new {
             tracing::warn!(%target, "an earlier attempt of this run was pushed there: this one is not, for it would be there twice");
         }
         is_new
-    };
-    config.targets.iter().filter(is_new).collect()
+    });
 }
 
 /// Pushes to one server after another.

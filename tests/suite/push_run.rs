@@ -18,7 +18,7 @@ use crate::lock::holder;
 use crate::patience::{limits, told_in_its_window};
 use crate::push_command::{expected, kept, kept_push};
 use crate::push_server::{Answer, PushServer};
-use crate::s3::{bucket, into};
+use crate::s3::{bucket, into, key};
 
 async fn standin() -> Standin {
     Standin::start(standin::Options::default())
@@ -261,6 +261,25 @@ async fn what_cannot_be_read_of_earlier_pushes_is_not_taken_for_none() {
     assert!(!server.received().is_empty());
     assert!(ended.log.contains("could not be kept"), "{}", ended.log);
     assert!(!bucket.seen().iter().any(is_written));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_be_read_back_says_how_it_is_pushed_where_it_is_not() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let denied = BucketAnswer::Refused(403, "AccessDenied");
+    bucket.fault(Fault::always("GET", "tar.gz", denied));
+    let (earlier, new) = (PushServer::start([]).await, PushServer::start([]).await);
+    let targets = [earlier.target("pyroscope"), new.target("pyroscope")];
+    let place = into(&bucket, &standin).with("PROFILER_PUSH", targets.join(","));
+    let path = bucket.path(&key("push.json"));
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    let file = json!({ "run_id": RUN_ID, "pushes": [{ "target": targets[0] }] });
+    std::fs::write(path, file.to_string()).expect("a file");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let is_told = targets.map(|target| ended.log.contains(&format!("push {RUN_ID} {target}")));
+    assert_eq!(is_told, [false, true], "{}", ended.log);
+    assert!(earlier.received().is_empty() && new.received().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
