@@ -154,22 +154,6 @@ impl Destination {
         }
     }
 
-    /// Removes a run's manifest, if there is one, before its archive is replaced.
-    ///
-    /// # Errors
-    /// The manifest cannot be removed.
-    pub async fn remove_manifest(&self, run: &RunId) -> Result<(), DestinationError> {
-        self.remove_file(run, RunFile::Manifest).await
-    }
-
-    /// Removes a run's page, if there is one.
-    ///
-    /// # Errors
-    /// The page cannot be removed.
-    pub async fn remove_report(&self, run: &RunId) -> Result<(), DestinationError> {
-        self.remove_file(run, RunFile::Report).await
-    }
-
     /// The runs that are there, in the order of their ids. Their manifests are not read.
     ///
     /// # Errors
@@ -192,6 +176,27 @@ impl Destination {
         }
     }
 
+    /// Opens one of a run's files for reading, if it is there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn open_if_there(
+        &self,
+        run: &RunId,
+        file: RunFile,
+    ) -> Result<Option<Download>, DestinationError> {
+        Ok(match self {
+            Self::Directory(directory) => {
+                let opened = directory.open_if_there(run, file).await?;
+                opened.map(Download::Directory)
+            }
+            Self::Bucket(bucket) => {
+                let opened = Box::pin(bucket.open_if_there(run, file)).await?;
+                opened.map(Download::Bucket)
+            }
+        })
+    }
+
     /// Removes a run, its manifest first and its archive last: what is left of one is unfinished, and never invalid.
     ///
     /// # Errors
@@ -203,7 +208,11 @@ impl Destination {
         Ok(())
     }
 
-    async fn remove_file(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
+    /// Removes a file of a run, if it is there.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub async fn remove_file(&self, run: &RunId, file: RunFile) -> Result<(), DestinationError> {
         match self {
             Self::Directory(directory) => directory.remove(run, file).await,
             Self::Bucket(bucket) => Box::pin(bucket.remove(run, file)).await,
@@ -249,14 +258,6 @@ impl Destination {
             Self::Directory(_) => {}
             Self::Bucket(bucket) => Box::pin(bucket.abort_unanswered()).await,
         }
-    }
-
-    /// Writes a run's manifest, which says that its archive is whole.
-    ///
-    /// # Errors
-    /// The manifest cannot be written; there is none then.
-    pub async fn put_manifest(&self, run: &RunId, json: Vec<u8>) -> Result<(), DestinationError> {
-        self.put(run, RunFile::Manifest, json).await.map(drop)
     }
 
     /// Writes a run's page, after its archive and before its manifest.

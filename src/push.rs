@@ -14,12 +14,13 @@ mod requests;
 mod results;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use client::PushClient;
-pub use kept::{keep, pushed_targets};
+pub use kept::{keep, keep_begun, pushed_targets};
 use labels::{Label, Labels};
 pub use outcome::Arrival;
 pub use profile::PushTime;
@@ -49,6 +50,14 @@ struct Push {
     requests: Requests,
     labels: Labels,
     result: PushResult,
+}
+
+/// Whether a push to a server can begin: nothing is sent.
+///
+/// # Errors
+/// The headers, the certificates or the proxy cannot be used.
+pub fn check(target: &PushTarget, access: &PushAccess) -> Result<(), String> {
+    PushClient::new(target, access, Duration::MAX).map(drop)
 }
 
 /// Pushes the profiles of all pods of a run to a server, one after another, until `end` has a reason to end it.

@@ -184,7 +184,8 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             }
             context.remove_leftovers().await;
             clock.enter(Phase::Lock);
-            return lock::close_journal(context, *manifest).await;
+            let finished = lock::close_journal(context, *manifest).await?;
+            return Ok(Box::pin(pushing::pushed(context, finished)).await);
         }
         Err(refused) => {
             if refused.clean_up_in.is_some() {
@@ -208,8 +209,8 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
         Locked::AlreadyThere { manifest, left } => {
             context.remove_leftovers().await;
             rollback::unlock(context, true).await;
-            let finished = Finished::already_there(*manifest, &context.config.min_complete);
-            return Ok(finished?.leaving(left));
+            let finished = Finished::already_there(*manifest, &context.config.min_complete)?;
+            return Ok(Box::pin(pushing::pushed(context, finished.leaving(left))).await);
         }
     };
 
@@ -282,16 +283,15 @@ async fn work(context: Arc<Context>, mut clock: Clock) -> Result<Finished, Fault
             (delivered, _) => break delivered?,
         }
     };
-    close(context, &finished).await;
-    Ok(finished)
+    Ok(close(context, finished).await)
 }
 
 /// Closes a run whose manifest is written: gives its lock up, and pushes it.
-async fn close(context: &Context, finished: &Finished) {
+async fn close(context: &Context, finished: Finished) -> Finished {
     // Another attempt may replace the archive, and needs them again.
     if finished.is_final {
         context.remove_leftovers().await;
     }
     rollback::unlock(context, finished.is_final).await;
-    Box::pin(pushing::push(context, finished)).await;
+    Box::pin(pushing::pushed(context, finished)).await
 }

@@ -105,7 +105,11 @@ pub async fn push(
     };
     let (tell, end) = watch::channel(None);
     let limits = Limits::default();
-    let pushing = push::push(&target, &access, &pushed, &limits, end);
+    let pushing = async {
+        // What keeps that from being written is said of the result.
+        let _ = push::keep_begun(&opened.place, &opened.run, &target, end.clone()).await;
+        push::push(&target, &access, &pushed, &limits, end).await
+    };
     tokio::pin!(pushing);
     let (result, told) = tokio::select! {
         result = &mut pushing => (result, None),

@@ -1,5 +1,6 @@
 //! A directory as destination. A file is written under a temporary name beside its final one, then renamed.
 
+mod download;
 mod temporary;
 
 use std::fs;
@@ -7,11 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::Digest;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
+pub use self::download::DirectoryDownload;
 use self::temporary::{Temporary, write_durably};
 use super::error::DestinationError;
 use super::runs::{Found, Listed, check_manifest, from_files, invalid};
@@ -26,9 +28,6 @@ const PROBE: &str = ".cluster-profiler-job.probe";
 
 /// The size of the probe: some blocks, for the last one, or an inode, takes a smaller file on a disk that is full.
 const PROBE_SIZE: usize = 16 * 1024;
-
-/// Bytes read from an archive at once.
-const CHUNK: usize = 256 * 1024;
 
 /// A directory for runs.
 #[derive(Debug, Clone)]
@@ -45,13 +44,6 @@ pub struct DirectoryUpload {
     file: tokio::fs::File,
     hash: sha2::Sha256,
     bytes: u64,
-}
-
-/// A file of a run that is being read from a directory.
-#[derive(Debug)]
-pub struct DirectoryDownload {
-    path: PathBuf,
-    file: tokio::fs::File,
 }
 
 impl Directory {
@@ -135,11 +127,15 @@ impl Directory {
         run: &RunId,
         file: RunFile,
     ) -> Result<DirectoryDownload, DestinationError> {
-        let path = self.file(run, file);
-        match tokio::fs::File::open(&path).await {
-            Ok(file) => Ok(DirectoryDownload { path, file }),
-            Err(error) => Err(DestinationError::io("read", &path, &error)),
-        }
+        DirectoryDownload::open(self.file(run, file)).await
+    }
+
+    pub(super) async fn open_if_there(
+        &self,
+        run: &RunId,
+        file: RunFile,
+    ) -> Result<Option<DirectoryDownload>, DestinationError> {
+        DirectoryDownload::open_if_there(self.file(run, file)).await
     }
 
     pub(super) async fn begin(&self, run: &RunId) -> Result<DirectoryUpload, DestinationError> {
@@ -274,20 +270,5 @@ impl DirectoryUpload {
 
     fn fault(&self, error: &io::Error) -> DestinationError {
         DestinationError::io("write", self.temporary.path(), error)
-    }
-}
-
-impl DirectoryDownload {
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, DestinationError> {
-        let mut chunk = BytesMut::with_capacity(CHUNK);
-        match self.file.read_buf(&mut chunk).await {
-            Ok(bytes) => Ok((bytes > 0).then(|| chunk.freeze())),
-            Err(error) => Err(DestinationError {
-                action: "read",
-                object: self.path.display().to_string(),
-                detail: error.to_string(),
-                permanent: false,
-            }),
-        }
     }
 }

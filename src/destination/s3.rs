@@ -117,14 +117,28 @@ impl Bucket {
         run: &RunId,
         file: RunFile,
     ) -> Result<BucketDownload, DestinationError> {
-        let key = self.key(run, file);
-        match self.objects.open(&key).await {
-            Ok(body) => Ok(BucketDownload {
-                uri: self.objects.uri(&key),
-                body,
-            }),
+        let opened = self.opened(run, file).await;
+        opened.map_err(|failed| failed.error)
+    }
+
+    /// Without the right to list, AWS denies what is not there, too.
+    pub(super) async fn open_if_there(
+        &self,
+        run: &RunId,
+        file: RunFile,
+    ) -> Result<Option<BucketDownload>, DestinationError> {
+        match self.opened(run, file).await {
+            Ok(opened) => Ok(Some(opened)),
+            Err(failed) if failed.is_absent() || failed.is_denied() => Ok(None),
             Err(failed) => Err(failed.error),
         }
+    }
+
+    async fn opened(&self, run: &RunId, file: RunFile) -> Result<BucketDownload, RequestError> {
+        let key = self.key(run, file);
+        let body = self.objects.open(&key).await?;
+        let uri = self.objects.uri(&key);
+        Ok(BucketDownload { uri, body })
     }
 
     pub(super) async fn abort_left(&self, run: &RunId) {

@@ -17,8 +17,9 @@ pub struct PushResult {
     pub target: String,
     /// When the push began.
     pub began: Timestamp,
-    /// When it ended.
-    pub ended: Timestamp,
+    /// When it ended, if it was not killed before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
     /// Whether all that was to be pushed was stored.
     pub complete: bool,
     /// Why it ended before all was sent, if it did.
@@ -75,11 +76,10 @@ fn is_zero(number: &u64) -> bool {
 
 impl PushResult {
     pub(super) fn begin(target: String) -> Self {
-        let now = Timestamp::now();
         Self {
             target,
-            began: now,
-            ended: now,
+            began: Timestamp::now(),
+            ended: None,
             complete: false,
             given_up: None,
             pods_not_reached: 0,
@@ -116,7 +116,7 @@ impl PushResult {
     }
 
     pub(super) fn finish(mut self) -> Self {
-        self.ended = Timestamp::now();
+        self.ended = Some(Timestamp::now());
         let is_stored = |arrival: &Arrival| *arrival == Arrival::Stored;
         let is_all = self.profiles.keys().all(is_stored);
         self.complete = is_all && self.given_up.is_none() && self.unread.is_empty();
@@ -126,6 +126,12 @@ impl PushResult {
             );
         }
         self
+    }
+
+    /// Whether the server may have something of it.
+    pub fn may_be_stored(&self) -> bool {
+        let is_stored = |arrival: &Arrival| matches!(arrival, Arrival::Stored | Arrival::Unknown);
+        self.profiles.keys().any(is_stored)
     }
 
     /// It in a line, for people.

@@ -81,6 +81,10 @@ pub(super) async fn tell(
             &format!("dump again, if that fails, and write to {place}"),
         );
     }
+    let targets = config.push.iter().flat_map(|push| &push.targets);
+    for target in targets {
+        say("push", &format!("push it to {target}"));
+    }
     for run in outdated {
         say("report", &format!("remove the earlier run {run}"));
     }

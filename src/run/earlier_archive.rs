@@ -8,7 +8,7 @@ use super::archive_worth::{ShippedRun, Worth, most_pods};
 use super::context::{Context, Target};
 use super::destination_patience::insist;
 use super::outcome::Fault;
-use crate::config::RunId;
+use crate::config::{RunFile, RunId};
 use crate::destination::{Destination, DestinationError, Found};
 use crate::limits::{ADVICE_WAIT, TOLD_LOOK};
 
@@ -147,7 +147,11 @@ impl EarlierArchive {
         context: &Context,
         target: &Target<'_>,
     ) -> Result<(), DestinationError> {
-        let removed = || target.destination.remove_manifest(&self.run_id);
+        let removed = || {
+            target
+                .destination
+                .remove_file(&self.run_id, RunFile::Manifest)
+        };
         match &self.here {
             Here::Nothing | Here::Unfinished => Ok(()),
             Here::Manifest(earlier) => {
@@ -263,7 +267,7 @@ pub(super) async fn put_back(context: &Context, set_aside: ShippedRun) {
             return Ok(());
         }
         let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
-        place.put_manifest(&run_id, json).await?;
+        place.put(&run_id, RunFile::Manifest, json).await?;
         tracing::info!(
             "the archive of an earlier attempt is there still: its manifest is put back"
         );

@@ -7,7 +7,7 @@ use super::archive_worth::ShippedRun;
 use super::context::Context;
 use super::outcome::{Fault, Shipped};
 use super::pod_results::PodResults;
-use crate::config::EnablePolicy;
+use crate::config::{EnablePolicy, RunFile};
 use crate::destination::{Destination, DestinationError, Found, Summary};
 use crate::limits::REMOVAL;
 use crate::manifest::Manifest;
@@ -36,7 +36,8 @@ async fn rewrite(context: &Context, shipped: &Summary) -> Result<(), Fault> {
     };
     end(context, &mut run.manifest);
     let json = serde_json::to_vec_pretty(&run.manifest).map_err(std::io::Error::from)?;
-    Ok(run.place.put_manifest(&run.run_id, json).await?)
+    run.place.put(&run.run_id, RunFile::Manifest, json).await?;
+    Ok(())
 }
 
 /// Finds the run whose manifest was read, at the place that has it, with all of its manifest.

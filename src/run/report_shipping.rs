@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::context::Context;
 use super::outcome::Fault;
 use super::report_page::ReportPage;
-use crate::config::RunId;
+use crate::config::{RunFile, RunId};
 use crate::destination::Destination;
 use crate::diff::Diff;
 use crate::limits::REMOVAL_GRACE;
@@ -57,7 +57,7 @@ pub(super) async fn ship(
 /// stays.
 pub(super) async fn remove_stale(destination: &Destination, run: &RunId) -> Option<String> {
     // A run that was told to stop needs its time for the manifest.
-    let removed = timeout(REMOVAL_GRACE, destination.remove_report(run)).await;
+    let removed = timeout(REMOVAL_GRACE, destination.remove_file(run, RunFile::Report)).await;
     let why = match removed {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),

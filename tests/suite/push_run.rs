@@ -1,14 +1,24 @@
 //! PROFILER_PUSH: a run that is shipped is pushed, and whatever becomes of that is a warning.
 
-use bucket::{Answer as BucketAnswer, Fault};
-use rustix::process::Signal;
-use standin::Standin;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::harness::{Place, RUN_ID, send, until};
+use bucket::{Answer as BucketAnswer, Fault};
+use cluster_profiler_job::engine::configured;
+use cluster_profiler_job::limits::Limits;
+use cluster_profiler_job::outcome::ExitCode;
+use cluster_profiler_job::run::run_with;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use standin::Standin;
+use tokio::sync::mpsc;
+
+use crate::harness::{Log, Place, RUN_ID, listing, send, until};
 use crate::lock::holder;
-use crate::push_command::{expected, kept_push};
+use crate::patience::{limits, told_in_its_window};
+use crate::push_command::{expected, kept, kept_push};
 use crate::push_server::{Answer, PushServer};
-use crate::s3::{bucket, into};
+use crate::s3::{bucket, into, key};
 
 async fn standin() -> Standin {
     Standin::start(standin::Options::default())
@@ -77,8 +87,9 @@ async fn a_signal_ends_the_look_for_an_earlier_push_too() {
     assert!(server.received().is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn no_fault_of_a_push_is_one_of_the_run() {
+    let (log, _logging) = Log::of_this_thread();
     let standin = standin().await;
     let gone = std::net::TcpListener::bind("127.0.0.1:0")
         .expect("a port")
@@ -97,13 +108,18 @@ async fn no_fault_of_a_push_is_one_of_the_run() {
     let headers = place.path("headers");
     std::fs::write(&headers, "Authorization: Bearer s3cr3t-token\n").expect("a file");
     let place = place.with("PROFILER_PUSH_HEADERS_FILE", headers.display());
-    let ended = place.run().await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
+    let limits = Limits {
+        push_patience: Duration::from_millis(50),
+        ..limits()
+    };
+    let (_signals, receiver) = mpsc::channel(1);
+    let code = run_with(place.variables(), receiver, limits, configured).await;
+    assert_eq!(code, ExitCode::Complete);
     let shipped = place.shipped();
     assert_eq!(shipped.manifest.exit_code, 0);
     let file = std::fs::read_to_string(place.out().join(format!("profile-{RUN_ID}.push.json")));
     let file = file.expect("a file");
-    let said: serde_json::Value = serde_json::from_str(&file).expect("JSON");
+    let said: Value = serde_json::from_str(&file).expect("JSON");
     let wanted = [
         ("not_sent", "AWS_CA_BUNDLE"),
         ("not_sent", "Connection refused"),
@@ -129,22 +145,35 @@ async fn no_fault_of_a_push_is_one_of_the_run() {
         .map(|seen| format!("{seen:?}"))
         .collect();
     let manifest = serde_json::to_string(&shipped.manifest).expect("JSON");
-    let termination = ended.termination.to_string();
-    for text in [&ended.log, &file, &events, &manifest, &termination] {
+    let termination = std::fs::read_to_string(place.path("termination")).expect("a file");
+    let log = serde_json::to_string(&log.lines()).expect("JSON");
+    assert!(log.contains("pushed to"), "{log}");
+    for text in [&log, &file, &events, &manifest, &termination] {
         assert!(!text.contains("s3cr3t"), "{text}");
     }
 }
 
+/// Where nothing was stored nothing will be there twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_an_earlier_attempt_has_pushed_to_no_other_does() {
     let standin = standin().await;
-    let (earlier, new) = (PushServer::start([]).await, PushServer::start([]).await);
-    let targets = [earlier.target("pyroscope"), new.target("pyroscope")];
+    let mut servers = Vec::new();
+    for _ in 0..5 {
+        servers.push(PushServer::start([]).await);
+    }
+    let targets: Vec<_> = servers.iter().map(|it| it.target("pyroscope")).collect();
     let place = Place::new(&standin).with("PROFILER_PUSH", targets.join(","));
     std::fs::create_dir(place.out()).expect("a directory");
-    let file = serde_json::json!({ "run_id": RUN_ID, "pushes": [{ "target": targets[0] }] });
-    let path = place.out().join(format!("profile-{RUN_ID}.push.json"));
-    std::fs::write(path, file.to_string()).expect("a file");
+    let ended = |target: &String, profiles: Value| json!({ "target": target, "ended": "2026-11-28T22:07:00Z", "profiles": profiles });
+    let pushes = json!([
+        ended(&targets[0], json!({ "stored": 1, "refused": 3 })),
+        ended(&targets[1], json!({ "unknown": 1 })),
+        // It was killed.
+        { "target": targets[2], "profiles": {} },
+        ended(&targets[3], json!({ "refused": 3, "not_sent": 1 })),
+    ]);
+    let file = json!({ "run_id": RUN_ID, "pushes": pushes });
+    std::fs::write(push_file(&place), file.to_string()).expect("a file");
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
     assert!(
@@ -152,8 +181,171 @@ async fn where_an_earlier_attempt_has_pushed_to_no_other_does() {
         "{}",
         ended.log
     );
-    assert!(earlier.received().is_empty());
-    assert!(!new.received().is_empty());
+    let are_pushed_to = servers.iter().map(|it| !it.received().is_empty());
+    let are_pushed_to: Vec<_> = are_pushed_to.collect();
+    assert_eq!(are_pushed_to, [false, false, false, true, true]);
+}
+
+fn push_file(place: &Place) -> PathBuf {
+    place.out().join(format!("profile-{RUN_ID}.push.json"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_could_not_be_pushed_is_by_its_next_attempt() {
+    let standin = standin().await;
+    let server = PushServer::start([]).await;
+    let place = Place::new(&standin);
+    assert_eq!(place.run().await.code, 0);
+    let pods = place.shipped().manifest.pods.len();
+    let place = place.with("PROFILER_PUSH", server.target("pyroscope"));
+    for _ in 0..2 {
+        let ended = place.run().await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        assert!(ended.log.contains("already there"), "{}", ended.log);
+        assert_eq!(server.received().len(), pods);
+    }
+    assert_eq!(kept_push(&place)["complete"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_was_killed_is_seen_by_the_next_attempt() {
+    let standin = standin().await;
+    let server = PushServer::start([Answer::of(200, "{}"), Answer::Silence]).await;
+    let place = Place::new(&standin).with("PROFILER_PUSH", server.target("pyroscope"));
+    let mut child = place.spawn();
+    until("the second request", || server.received().len() == 2).await;
+    child.kill().await.expect("it is ours");
+    let said = kept_push(&place);
+    assert_eq!(said["target"], server.target("pyroscope"), "{said}");
+    assert!(said["ended"].is_null(), "{said}");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let twice = "it would be there twice";
+    assert!(ended.log.contains(twice), "{}", ended.log);
+    assert_eq!(server.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_told_to_stop_says_how_it_is_pushed() {
+    let standin = standin().await;
+    let server = PushServer::start([]).await;
+    let target = server.target("pyroscope");
+    let place = Place::new(&standin)
+        .with("PROFILER_SETTLE", "1h")
+        .with("PROFILER_PUSH", &target);
+    let ended = told_in_its_window(&place).await;
+    let command = format!("cluster-profiler-job push {RUN_ID} {target}");
+    assert!(ended.log.contains(&command), "{}", ended.log);
+    assert!(server.received().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_of_earlier_pushes_is_not_taken_for_none() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let failing = BucketAnswer::Refused(500, "InternalError");
+    bucket.fault(Fault::always("GET", "push.json", failing));
+    let server = PushServer::start([]).await;
+    let target = server.target("pyroscope");
+    let place = into(&bucket, &standin)
+        .with("PROFILER_PUSH", &target)
+        .with("AWS_MAX_ATTEMPTS", 1);
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    assert!(server.received().is_empty());
+    let command = format!("cluster-profiler-job push {RUN_ID} {target}");
+    assert!(ended.log.contains(&command), "{}", ended.log);
+    let is_written = |seen: &bucket::Seen| seen.method == "PUT" && seen.target.contains("push");
+    assert!(!bucket.seen().iter().any(is_written));
+    // A person who asks for it has it pushed; what is kept of others stays.
+    let ended = place.run_with(&["push", RUN_ID, &target]).await;
+    assert!(!server.received().is_empty());
+    assert!(ended.log.contains("could not be kept"), "{}", ended.log);
+    assert!(!bucket.seen().iter().any(is_written));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_be_read_back_says_how_it_is_pushed_where_it_is_not() {
+    let (standin, bucket) = (standin().await, bucket().await);
+    let denied = BucketAnswer::Refused(403, "AccessDenied");
+    bucket.fault(Fault::always("GET", "tar.gz", denied));
+    let (earlier, new) = (PushServer::start([]).await, PushServer::start([]).await);
+    let targets = [earlier.target("pyroscope"), new.target("pyroscope")];
+    let place = into(&bucket, &standin).with("PROFILER_PUSH", targets.join(","));
+    let path = bucket.path(&key("push.json"));
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    let file = json!({ "run_id": RUN_ID, "pushes": [{ "target": targets[0] }] });
+    std::fs::write(path, file.to_string()).expect("a file");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let is_told = targets.map(|target| ended.log.contains(&format!("push {RUN_ID} {target}")));
+    assert_eq!(is_told, [false, true], "{}", ended.log);
+    assert!(earlier.received().is_empty() && new.received().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_removed_meanwhile_leaves_no_push_behind() {
+    let (place, _) = kept(false).await;
+    let server = PushServer::start([Answer::Silence]).await;
+    let child = place.spawn_with(&["push", RUN_ID, &server.target("pyroscope")]);
+    until("the request", || server.received().len() == 1).await;
+    for path in listing(&place.out()) {
+        std::fs::remove_file(path).expect("it is ours");
+    }
+    send(&child, Signal::TERM);
+    let ended = place.ended(child).await;
+    assert_eq!(ended.code, 143, "{}", ended.log);
+    assert!(ended.log.contains("could not be kept"), "{}", ended.log);
+    assert!(listing(&place.out()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deadline_ends_a_push_too() {
+    let standin = standin().await;
+    let server = PushServer::start([Answer::Silence]).await;
+    // Ten seconds are left for the rest.
+    let place = Place::new(&standin)
+        .with("PROFILER_PUSH", server.target("pyroscope"))
+        .with("PROFILER_MAX_WINDOW", "1s")
+        .with("PROFILER_GRACE", "50s")
+        .with("PROFILER_DEADLINE", "60s");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let said = kept_push(&place);
+    let why = said["given_up"].as_str().expect("why");
+    assert!(why.contains("PROFILER_DEADLINE"), "{said}");
+    assert!(said["profiles"]["unknown"].as_u64() > Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_push_lacks_is_told_before_anything_is_changed() {
+    let standin = standin().await;
+    let server = PushServer::start([]).await;
+    let target = server.target("pyroscope");
+    let place = Place::new(&standin).with("PROFILER_PUSH", &target);
+    let dry_run = place.with("PROFILER_DRY_RUN", true);
+    let ended = dry_run.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let would = format!("would push it to {target}");
+    assert!(ended.log.contains(&would), "{}", ended.log);
+    assert!(!ended.log.contains("WARN"), "{}", ended.log);
+
+    let missing = dry_run.path("headers").display().to_string();
+    let mut place = dry_run.with("PROFILER_PUSH_HEADERS_FILE", &missing);
+    for (is_dry, before) in [
+        ("true", "would take the Lease"),
+        ("false", "profiling is on"),
+    ] {
+        place.set("PROFILER_DRY_RUN", is_dry);
+        let ended = place.run().await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        let told = ended.log.find(&missing);
+        assert!(
+            told.is_some() && told < ended.log.find(before),
+            "{}",
+            ended.log
+        );
+    }
+    assert!(server.received().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

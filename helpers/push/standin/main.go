@@ -69,6 +69,8 @@ func (s *pyroscope) Push(_ context.Context, request *connect.Request[pushv1.Push
 	var failed error
 	for i, series := range request.Msg.Series {
 		if err := s.pushSeries(series); err != nil {
+			// Its words begin with its own code.
+			err = connect.NewError(connect.CodeInvalidArgument, err)
 			failed = errors.Join(failed, fmt.Errorf("push series with index %d and id %s failed: %w", i, series.Samples[0].ID, err))
 		}
 	}

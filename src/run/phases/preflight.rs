@@ -21,7 +21,7 @@ use crate::pprof::Kind;
 use crate::run::context::Context;
 use crate::run::outcome::Fault;
 use crate::run::phase_results::{Preflight, Ready, ReadyPods, Refused};
-use crate::run::{profiler_switch, snapshots, vmis};
+use crate::run::{profiler_switch, pushing, snapshots, vmis};
 
 /// Proves everything, and again after faults that may pass, for PROFILER_PREFLIGHT_RETRY or until the
 /// run is told to stop.
@@ -69,6 +69,7 @@ async fn prove_until_it_holds(
     context: &Context,
     install: &mut Option<Box<Install>>,
 ) -> Result<Preflight, Fault> {
+    context.config.push.iter().for_each(pushing::tell_of_faults);
     let mut tries = Tries::new(context);
     loop {
         match prove_once(context, install).await {

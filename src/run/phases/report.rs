@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::time::{sleep, timeout};
 
-use crate::config::RunId;
+use crate::config::{RunFile, RunId};
 use crate::destination::{Destination, Found};
 use crate::limits::{ADVICE_WAIT, REMOVAL};
 use crate::manifest::{Manifest, PhaseSeconds};
@@ -186,7 +186,7 @@ async fn put_instead_of_page(
         "the manifest could not be written beside it: {fault}"
     )));
     page.tell(manifest);
-    destination.remove_report(run).await?;
+    destination.remove_file(run, RunFile::Report).await?;
     put(destination, run, manifest).await
 }
 
@@ -209,7 +209,8 @@ async fn put(destination: &Destination, run: &RunId, manifest: &Manifest) -> Res
     serde_json::to_writer_pretty(&mut length, manifest).map_err(io::Error::from)?;
     let mut json = Vec::with_capacity(length.0);
     serde_json::to_writer_pretty(&mut json, manifest).map_err(io::Error::from)?;
-    Ok(destination.put_manifest(run, json).await?)
+    destination.put(run, RunFile::Manifest, json).await?;
+    Ok(())
 }
 
 /// A writer that only counts.
