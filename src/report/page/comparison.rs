@@ -54,6 +54,9 @@ fn earlier(diff: &Diff) -> Markup {
         p {
             @match diff.earlier.as_slice() {
                 [] => "No run before it counts.",
+                [run] if is_later(diff, run) => {
+                    "It is held against a run that came later: " (named(run)) ". What is said to be before is of that run."
+                }
                 [run] => { "One run before it counts: " (named(run)) "." }
                 [first, .., last] => {
                     (diff.earlier.len()) " comparable runs before it count, from " (named(first)) " to " (named(last)) "."
@@ -67,6 +70,11 @@ fn earlier(diff: &Diff) -> Markup {
             }
         }
     }
+}
+
+/// Whether a run began after the one that it is compared with.
+fn is_later(diff: &Diff, run: &DiffRun) -> bool {
+    diff.new.last().is_some_and(|new| run.start > new.start)
 }
 
 fn named(run: &DiffRun) -> Markup {
