@@ -23,7 +23,8 @@ pub(crate) struct ReportArguments {
     /// Compare it with the comparable runs before, or with this one
     ///
     /// As `diff` does. The page gets the verdict on each number, and the flame graphs of what differs from the
-    /// newest of those runs, or from the one that is named.
+    /// newest of those runs, or from the one that is named, which may also be a later one. Exits with 0 for a
+    /// regression, too.
     #[arg(long, value_name = "RUN_ID", num_args = 0..=1, require_equals = true, value_parser = RunId::parse)]
     compare: Option<Option<RunId>>,
 }
@@ -46,7 +47,7 @@ impl ReportArguments {
 /// The arguments of `diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
-    /// The ids of an earlier and a new run [default: the newest run against those before]
+    /// The ids of an earlier and a new run, in that order whatever their times [default: the newest run, by its manifest's time, against those before]
     #[arg(num_args = 2, value_names = ["EARLIER", "NEW"], value_parser = RunId::parse, conflicts_with_all = ["last", "against", "baseline"])]
     runs: Vec<RunId>,
     /// How many of the newest runs are new: several together show smaller changes

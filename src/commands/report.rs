@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::kept_runs::{cannot_write, code_of, why_missing};
 use super::opened_run::{Opened, all_found_room, open, open_at};
 use crate::config::RunId;
-use crate::destination::{Destination, RunNumbers};
-use crate::diff::{Diff, before, diff, incomplete, two};
+use crate::destination::Destination;
+use crate::diff::{Diff, before, diff, two};
 use crate::errors::{joined, plain};
 use crate::file::OutputFile;
 use crate::outcome::ExitCode;
@@ -106,15 +106,15 @@ async fn compare(opened: &mut Opened, against: &Against) -> Result<Comparison, E
     let rules = Rules::default();
     let (history, earlier) = match against {
         Against::RunsBefore => {
-            let new = RunNumbers::of(&opened.manifest);
-            if let Some(why) = incomplete(&new) {
-                complain(format_args!("not compared with the runs before: {why}"));
-                Arc::make_mut(&mut opened.manifest).not_compared = Some(why);
-                return Ok(Comparison::default());
-            }
-            // The run before may confirm what this one shows, and is then no earlier one.
-            let history = before(&opened.places, new, rules.most_earlier + 1).await;
-            let history = history.map_err(|error| code_of(Err(error)))?;
+            let history = before(&opened.places, &opened.manifest, &rules).await;
+            let history = match history.map_err(|error| code_of(Err(error)))? {
+                Ok(history) => history,
+                Err(why) => {
+                    complain(format_args!("not compared with the runs before: {why}"));
+                    Arc::make_mut(&mut opened.manifest).not_compared = Some(why);
+                    return Ok(Comparison::default());
+                }
+            };
             let earlier = history.earlier.last().map(|run| RunId::parse(&run.run_id));
             (history, earlier.and_then(Result::ok))
         }

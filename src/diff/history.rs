@@ -10,6 +10,8 @@ use super::document::{NotComparable, PassedOver};
 use super::outliers::{PodOutlier, of_run};
 use crate::config::RunId;
 use crate::destination::{Destination, DestinationError, RunNumbers};
+use crate::manifest::Manifest;
+use crate::verdict::Rules;
 
 /// Runs that are named for not counting.
 const MOST_NAMED: usize = 50;
@@ -69,22 +71,29 @@ pub async fn newest(
     Ok(history)
 }
 
-/// A run that is complete and not kept yet, and at most so many comparable ones before it in these places.
+/// A run, which need not be kept yet, and the comparable ones before it in these places; or why it can be compared with
+/// none.
 ///
 /// # Errors
 /// A place cannot be listed, or a manifest not be read for a reason that may pass.
 pub async fn before(
     places: &[Destination],
-    new: RunNumbers,
-    baseline: usize,
-) -> Result<History, DestinationError> {
+    manifest: &Manifest,
+    rules: &Rules,
+) -> Result<Result<History, String>, DestinationError> {
+    let new = RunNumbers::of(manifest);
+    if let Some(why) = incomplete(&new) {
+        return Ok(Err(why));
+    }
     let mut history = History {
         new: vec![new],
         ..History::default()
     };
     let listed = listed(places).await?;
-    history.find_earlier(listed, places, baseline).await?;
-    Ok(history)
+    // The run before may confirm what this one shows, and is then no earlier one.
+    let most = rules.most_earlier + 1;
+    history.find_earlier(listed, places, most).await?;
+    Ok(Ok(history))
 }
 
 /// The outliers of a run in one of these places. Its whole manifest is read for them; there are none if that cannot be

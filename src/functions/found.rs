@@ -97,7 +97,11 @@ impl Tested<'_> {
                 });
             }
         }
-        mark_moved(&mut functions, self.number, &self.level);
+        let is_less = |own: &Option<FunctionChange>| own.is_some_and(|change| change.high < 1.0);
+        let less = self.functions.iter();
+        let less = less.filter(|(_, _, [own, _])| is_less(own));
+        let less = less.map(|(name, ..)| *name).collect();
+        mark_moved(&mut functions, &less, self.number, &self.level);
         functions.sort_by(|a, b| {
             rank(a).cmp(&rank(b)).then_with(|| {
                 b.size()

@@ -13,6 +13,7 @@ mod interval;
 mod numbers;
 mod pods;
 mod profiles;
+mod sign;
 mod snapshots;
 mod text;
 mod verdict;

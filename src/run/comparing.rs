@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use super::context::Context;
 use super::outcome::after_comparison;
 use super::phase_results::Finished;
-use crate::destination::{Destination, RunNumbers};
-use crate::diff::{Diff, before, diff, incomplete, note};
+use crate::destination::Destination;
+use crate::diff::{Diff, before, diff, note};
 use crate::manifest::Manifest;
 use crate::verdict::Rules;
 
@@ -42,15 +42,10 @@ pub(super) async fn compare(context: &Context, manifest: &Manifest) -> Option<Co
 }
 
 async fn try_to_compare(context: &Context, manifest: &Manifest) -> Compared {
-    let new = RunNumbers::of(manifest);
-    if let Some(why) = incomplete(&new) {
-        return Err(why);
-    }
     let places: Vec<Destination> = context.destinations().cloned().collect();
     let rules = Rules::default();
-    // The run before may confirm what this one shows, and is then no earlier one.
-    let history = before(&places, new, rules.most_earlier + 1).await;
-    let history = history.map_err(|error| error.to_string())?;
+    let history = before(&places, manifest, &rules).await;
+    let history = history.map_err(|error| error.to_string())??;
     Ok(diff(history, &rules))
 }
 

@@ -254,6 +254,11 @@ async fn a_run_is_compared_with_one_or_with_those_before() {
     let said = words(&std::fs::read_to_string(output).expect("a page"));
     assert!(said.contains("there is no complete run before"));
     assert!(said.contains("No run before it counts."));
+    // With a name it may be held against a later one, and the page says so.
+    let (html, _) = page_of(&place, "before", &[&format!("--compare={RUN_ID}")]).await;
+    let said = words(&html);
+    assert!(said.contains(&format!("held against a run that came later: {RUN_ID}")));
+    assert!(said.contains(&format!("Functions that differ from run {RUN_ID}")));
     let ended = place
         .run_with(&["report", RUN_ID, &format!("--compare={RUN_ID}")])
         .await;

@@ -34,8 +34,8 @@ pub struct Options {
     pub hyperconverged_delay: Duration,
     /// The profiles every pod serves.
     pub profiles: Profiles,
-    /// A function that allocates more than the profiles say, if there is one.
-    pub heavier: Option<Heavier>,
+    /// Functions that allocate more than the profiles say, or have another name, in some pods.
+    pub heavier: Vec<Heavier>,
     /// Whether the window's own start and length are written into the cpu profile, as a real one
     /// has them; else the golden file is served byte for byte.
     pub stamp_cpu: bool,
@@ -78,7 +78,7 @@ impl Default for Options {
             observe_delay: Duration::ZERO,
             hyperconverged_delay: Duration::ZERO,
             profiles: Profiles::default(),
-            heavier: None,
+            heavier: Vec::new(),
             stamp_cpu: true,
             cpu_padding: 0,
             pod_latency: Duration::ZERO,

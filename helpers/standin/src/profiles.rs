@@ -90,8 +90,8 @@ pub(crate) struct Encoded {
     texts: Vec<(&'static str, Bytes)>,
     /// The same of a pod that has had no window, where they differ.
     texts_before: Option<Vec<(&'static str, Bytes)>>,
-    /// The heap after a window of pods in which a function is heavier, and what their names begin with.
-    heavier: Option<(String, Bytes)>,
+    /// The functions that are heavier in some pods.
+    heavier: Vec<Heavier>,
     /// The golden cpu profile as it is.
     golden_cpu: Bytes,
     /// The same, decompressed, to be stamped with a window's times; nothing if it is not to be.
@@ -106,16 +106,13 @@ impl Encoded {
         let (profiles, stamp_cpu) = (options.profiles, options.stamp_cpu);
         let (texts, golden_cpu) = (encode(after(profiles))?, cpu_of(after(profiles)));
         let texts_before = before(profiles).map(encode).transpose()?;
-        let heavier = options.heavier.as_ref();
-        let heavier =
-            heavier.map(|of| Ok::<_, io::Error>((of.pods.clone(), heavier_heap(of, profiles)?)));
         let mut raw_cpu = Vec::new();
         MultiGzDecoder::new(golden_cpu).read_to_end(&mut raw_cpu)?;
         cpu::pad(&mut raw_cpu, options.cpu_padding);
         Ok(Self {
             texts,
             texts_before,
-            heavier: heavier.transpose()?,
+            heavier: options.heavier.clone(),
             golden_cpu: BASE64_STANDARD.encode(golden_cpu).into(),
             raw_cpu: stamp_cpu.then_some(raw_cpu),
             stamped: Mutex::new(None),
@@ -128,11 +125,22 @@ impl Encoded {
             (Cpu::LeftOut | Cpu::Empty, Some(before)) => (before, false),
             (_, Some(_) | None) => (&self.texts, true),
         };
-        let heavier = self.heavier.as_ref();
-        let heavier = heavier.filter(|(pods, _)| is_after && pod.starts_with(pods.as_str()));
-        let texts = texts.iter().map(|(kind, text)| match heavier {
-            Some((_, heap)) if *kind == "heap" => (*kind, heap.clone()),
-            Some(_) | None => (*kind, text.clone()),
+        let heavier = self.heavier.iter();
+        let heavier = heavier.filter(|of| pod.starts_with(&of.pods));
+        // Before its window a function is as heavy as elsewhere, and has its other name.
+        let heavier: Vec<_> = if is_after {
+            heavier.cloned().collect()
+        } else {
+            heavier.map(Heavier::before).collect()
+        };
+        let texts = texts.iter().enumerate().map(|(at, (kind, text))| {
+            let before = self.texts_before.as_ref().map(|before| &before[at].1);
+            match *kind {
+                "allocs" | "heap" if !heavier.is_empty() => {
+                    (*kind, heavier_text(&heavier, text, before.unwrap_or(text)))
+                }
+                _ => (*kind, text.clone()),
+            }
         });
         let mut files: Vec<_> = texts
             .chain(self.cpu(cpu).map(|text| ("cpu", text)))
@@ -170,15 +178,15 @@ impl Encoded {
     }
 }
 
-/// The heap after a window, with a function that is heavier.
-fn heavier_heap(heavier: &Heavier, profiles: Profiles) -> io::Result<Bytes> {
-    let mut kinds = KINDS.into_iter().zip(after(profiles));
-    let heap = kinds.find(|(kind, _)| *kind == "heap");
-    let mut text = String::new();
-    if let Some((_, golden)) = heap {
-        MultiGzDecoder::new(golden).read_to_string(&mut text)?;
-    }
-    Ok(BASE64_STANDARD.encode(heavier.apply(&text)).into())
+/// A text with functions that are heavier, and what it was before the window, in base64.
+fn heavier_text(heavier: &[Heavier], after: &Bytes, before: &Bytes) -> Bytes {
+    let [after, before] = [after, before].map(|text| {
+        let text = BASE64_STANDARD.decode(text).unwrap_or_default();
+        String::from_utf8(text).unwrap_or_default()
+    });
+    let heavier = heavier.iter();
+    let text = heavier.fold(after, |text, of| of.apply(&text, &before));
+    BASE64_STANDARD.encode(text).into()
 }
 
 /// Decompresses into base64 without holding the text in between.

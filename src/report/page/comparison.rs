@@ -9,6 +9,7 @@ use crate::report::findings::Findings;
 
 use super::difference;
 use super::interval::{Axis, interval, interval_text, runs_before};
+use super::sign::Sign;
 use super::text::foreign;
 use crate::report::units;
 use crate::verdict::Rules;
@@ -53,6 +54,9 @@ fn earlier(diff: &Diff) -> Markup {
         p {
             @match diff.earlier.as_slice() {
                 [] => "No run before it counts.",
+                [run] if is_later(diff, run) => {
+                    "It is held against a run that came later: " (named(run)) ". What is said to be before is of that run."
+                }
                 [run] => { "One run before it counts: " (named(run)) "." }
                 [first, .., last] => {
                     (diff.earlier.len()) " comparable runs before it count, from " (named(first)) " to " (named(last)) "."
@@ -66,6 +70,11 @@ fn earlier(diff: &Diff) -> Markup {
             }
         }
     }
+}
+
+/// Whether a run began after the one that it is compared with.
+fn is_later(diff: &Diff, run: &DiffRun) -> bool {
+    diff.new.last().is_some_and(|new| run.start > new.start)
 }
 
 fn named(run: &DiffRun) -> Markup {
@@ -142,10 +151,11 @@ fn row(number: &Compared, axis: &Axis) -> Markup {
     let of = number
         .component
         .map_or("VMIs", |component| component.name());
+    let sign = Sign::of(number.verdict);
     html! {
         tr {
             th scope="row" { (of) " " (shown_name(number.name)) }
-            td.(tone(number)) { (mark(number)) (word(number)) }
+            td.(sign.tone) { (sign.mark) (word(number)) }
             td.number { (change(number.ratio)) }
             td.number { (shown_value(number.name, number.earlier)) }
             td.number { (shown_value(number.name, number.new)) }
@@ -170,24 +180,6 @@ fn change(ratio: f64) -> String {
         format!("{sign}{size:.1} %")
     } else {
         format!("{sign}{size:.0} %")
-    }
-}
-
-/// The class of a verdict's words.
-fn tone(number: &Compared) -> &'static str {
-    match number.verdict {
-        Some(Word::Regression) => "bad",
-        Some(Word::Improvement) => "good",
-        Some(Word::Unchanged | Word::Inconclusive | Word::NotComparable) | None => "plain-verdict",
-    }
-}
-
-/// A sign that says the same without its colour.
-fn mark(number: &Compared) -> &'static str {
-    match number.verdict {
-        Some(Word::Regression) => "▲ ",
-        Some(Word::Improvement) => "▼ ",
-        Some(Word::Unchanged | Word::Inconclusive | Word::NotComparable) | None => "",
     }
 }
 

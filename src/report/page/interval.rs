@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::diff::{Compared, Word, shown_value};
+use super::sign::Sign;
+use crate::diff::{Compared, shown_value};
 use crate::verdict::Rules;
 
 /// The size of a drawing.
@@ -75,12 +76,10 @@ fn marker(number: &Compared, x: f64, y: f64) -> Markup {
             y + tip
         )
     };
+    let sign = Sign::of(number.verdict);
     html! {
-        @match number.verdict {
-            Some(Word::Regression) => { polygon.worse points=(triangle(-5.0)) {} }
-            Some(Word::Improvement) => { polygon.better points=(triangle(5.0)) {} }
-            Some(Word::Unchanged | Word::Inconclusive | Word::NotComparable) | None => { circle.same cx=(at(x)) cy=(at(y)) r="4" {} }
-        }
+        @if let Some(tip) = sign.tip { polygon.(sign.class) points=(triangle(tip)) {} }
+        @else { circle.(sign.class) cx=(at(x)) cy=(at(y)) r="4" {} }
     }
 }
 
