@@ -189,6 +189,9 @@ const CASES = {
     await page.select("#pod", pod);
     const about = await text(page, "#about");
     assert.match(about, /No flame graph of virt-handler-.*Live heap: .*iB.*top \S+ --kind cpu --pod virt-handler-/);
+    assert.equal(await (await page.$("#functions")).isVisible(), true);
+    const shares = await page.$$eval("#functions tbody tr", (rows) => rows.map((row) => row.cells[0].textContent));
+    assert.ok(shares.length >= 10 && shares.every((share) => /s$/.test(share)), shares.join());
     return { page, faults };
   },
 
@@ -268,7 +271,7 @@ const CASES = {
   },
 };
 
-for (const name of ["normal", "many", "missing", "redacted", "attacks"]) {
+for (const name of ["demo", "normal", "many", "missing", "redacted", "attacks"]) {
   for (const scheme of SCHEMES) {
     CASES[`${name}, ${scheme}: no violation of WCAG A or AA`] = async () => {
       const { page, faults } = await open(name, { scheme });
