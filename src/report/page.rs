@@ -1,5 +1,6 @@
 //! A run's findings as one page of HTML that needs nothing else: no network, and no script for what matters most.
 
+mod budget;
 mod commands;
 mod comparison;
 mod components;

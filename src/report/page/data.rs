@@ -12,54 +12,14 @@ use crate::report::top::TopRow;
 use crate::report::tree::Tree;
 use crate::report::units::Unit;
 
+use super::budget::{FRAMES, POD_FRAMES, Shown};
 use super::difference;
-use super::frames::{self, Frames, frames};
+use super::frames::{Frames, frames};
 use super::profiles;
 use super::text::{Origin, quoted, shown};
 
-/// The frames of all components' graphs together, of any run and for each pod that it had; and those of single pods'.
-const FRAMES: Budget = Budget {
-    any: 5_000,
-    pod: 20,
-};
-const POD_FRAMES: Budget = Budget {
-    any: 2_000,
-    pod: 100,
-};
-
 /// The functions in the table of one pod.
 const POD_ROWS: usize = 20;
-
-/// How many frames may be shown.
-struct Budget {
-    any: usize,
-    pod: usize,
-}
-
-impl Budget {
-    /// The most frames of one graph, if all of them are to be within the budget.
-    fn most<'a>(&self, pods: usize, graphs: impl Iterator<Item = Shown<'a>>) -> usize {
-        const STEPS: [usize; 12] = [
-            4000, 2800, 2000, 1400, 1000, 700, 500, 350, 250, 180, 120, 80,
-        ];
-        let budget = self.any + self.pod * pods;
-        let frames: Vec<_> = graphs.map(|of| frames::count(of.tree, of.value)).collect();
-        let all = |most: usize| {
-            frames
-                .iter()
-                .map(|frames| (*frames).min(most))
-                .sum::<usize>()
-        };
-        let step = STEPS.into_iter().find(|most| all(*most) <= budget);
-        step.unwrap_or(STEPS[STEPS.len() - 1] / 2)
-    }
-}
-
-/// A tree, and which of its values is shown.
-struct Shown<'a> {
-    tree: &'a Tree,
-    value: usize,
-}
 
 /// One flame graph.
 #[derive(Serialize)]
