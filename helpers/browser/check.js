@@ -260,6 +260,25 @@ const CASES = {
     return { page, faults };
   },
 
+  async "its drawings are seen where styles are forbidden, too"() {
+    const { page, faults } = await open("normal", { scripts: false });
+    await page.$eval("style", (style) => style.remove());
+    const drawn = (selector, property) =>
+      page.$$eval(selector, (all, property) => all.map((of) => getComputedStyle(of)[property]), property);
+    const boxes = await drawn(".flame rect", "fill");
+    assert.ok(boxes.length > 100 && !boxes.includes("rgb(0, 0, 0)"), "a box is as black as its name");
+    for (const selector of [".strip line", ".line line", ".line polyline", ".ring"]) {
+      const strokes = await drawn(selector, "stroke");
+      assert.ok(strokes.length > 0 && !strokes.includes("none"), selector);
+    }
+    assert.ok((await drawn(".line polyline, .ring", "fill")).every((fill) => fill === "none"));
+    const beside = await page.$$eval("section:not(#comparison) small", (all) =>
+      all.filter((small) => /\S$/.test(small.previousSibling?.textContent ?? "")).map((small) => small.textContent),
+    );
+    assert.deepEqual(beside, []);
+    return { page, faults };
+  },
+
   async "it is read without scripts"() {
     const { page, faults } = await open("normal", { scripts: false });
     assert.equal((await page.$$("figure.static svg.flame")).length, 4);
