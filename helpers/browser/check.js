@@ -220,6 +220,9 @@ const CASES = {
     await page.select("#pod", pod);
     const about = await text(page, "#about");
     assert.match(about, /No flame graph of virt-handler-.*Live heap: .*iB.*top \S+ --kind cpu --pod virt-handler-/);
+    assert.equal(await (await page.$("#functions")).isVisible(), true);
+    const shares = await page.$$eval("#functions tbody tr", (rows) => rows.map((row) => row.cells[0].textContent));
+    assert.ok(shares.length >= 10 && shares.every((share) => /s$/.test(share)), shares.join());
     return { page, faults };
   },
 
@@ -288,6 +291,25 @@ const CASES = {
     return { page, faults };
   },
 
+  async "its drawings are seen where styles are forbidden, too"() {
+    const { page, faults } = await open("normal", { scripts: false });
+    await page.$eval("style", (style) => style.remove());
+    const drawn = (selector, property) =>
+      page.$$eval(selector, (all, property) => all.map((of) => getComputedStyle(of)[property]), property);
+    const boxes = await drawn(".flame rect", "fill");
+    assert.ok(boxes.length > 100 && !boxes.includes("rgb(0, 0, 0)"), "a box is as black as its name");
+    for (const selector of [".strip line", ".line line", ".line polyline", ".ring"]) {
+      const strokes = await drawn(selector, "stroke");
+      assert.ok(strokes.length > 0 && !strokes.includes("none"), selector);
+    }
+    assert.ok((await drawn(".line polyline, .ring", "fill")).every((fill) => fill === "none"));
+    const beside = await page.$$eval("section:not(#comparison) small", (all) =>
+      all.filter((small) => /\S$/.test(small.previousSibling?.textContent ?? "")).map((small) => small.textContent),
+    );
+    assert.deepEqual(beside, []);
+    return { page, faults };
+  },
+
   async "it is read without scripts"() {
     const { page, faults } = await open("normal", { scripts: false });
     assert.equal((await page.$$("figure.static svg.flame")).length, 4);
@@ -299,7 +321,7 @@ const CASES = {
   },
 };
 
-for (const name of ["normal", "many", "missing", "redacted", "attacks"]) {
+for (const name of ["demo", "normal", "many", "missing", "redacted", "attacks"]) {
   for (const scheme of SCHEMES) {
     CASES[`${name}, ${scheme}: no violation of WCAG A or AA`] = async () => {
       const { page, faults } = await open(name, { scheme });

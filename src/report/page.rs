@@ -13,7 +13,6 @@ mod interval;
 mod numbers;
 mod pods;
 mod profiles;
-mod sign;
 mod snapshots;
 mod text;
 mod verdict;

@@ -6,6 +6,9 @@
 
 #[path = "../suite/compared_findings.rs"]
 mod compared_findings;
+#[expect(dead_code, reason = "the suite uses the rest of it")]
+#[path = "../suite/harness.rs"]
+mod harness;
 #[path = "../suite/report_findings.rs"]
 mod report_findings;
 
@@ -14,7 +17,9 @@ use std::process::{Command, ExitCode};
 
 use cluster_profiler_job::report::{page, redact};
 use compared_findings::compare;
+use harness::{Place, RUN_ID};
 use report_findings::{Scene, findings};
+use standin::{Options, Profiles, Standin};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -32,6 +37,8 @@ fn main() -> ExitCode {
         }
         page(&findings, std::io::BufWriter::new(file)).expect("a page");
     }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(demo(&to.join("demo.html")));
     let helper = Path::new(ROOT).join("helpers/browser");
     let mut check = Command::new("node");
     check
@@ -46,6 +53,25 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// The page of a run such as the demo's.
+async fn demo(to: &Path) {
+    let options = Options {
+        pods: 8,
+        profiles: Profiles::Window,
+        ..Options::default()
+    };
+    let standin = Standin::start(options).await.expect("a stand-in");
+    let place = Place::new(&standin)
+        .with("PROFILER_REPORT", "")
+        .with("PROFILER_BASELINE", "true")
+        .with("PROFILER_SNAPSHOT_EVERY", "1s")
+        .with("PROFILER_SETTLE", "1500ms");
+    let ended = place.run().await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let page = place.out().join(format!("profile-{RUN_ID}.html"));
+    std::fs::copy(page, to).expect("a page");
 }
 
 /// The folder with what comes from npm.

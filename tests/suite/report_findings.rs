@@ -6,7 +6,7 @@ use cluster_profiler_job::component::Component;
 use cluster_profiler_job::manifest::Manifest;
 use cluster_profiler_job::pprof::{Kind, SampleType};
 use cluster_profiler_job::report::{
-    Chosen, Findings, Part, PodStacks, Profiled, SnapshotTotals, Tree, Unread,
+    Chosen, Findings, Part, PodStacks, PodTop, Profiled, SnapshotTotals, TopRow, Tree, Unread,
 };
 use cluster_profiler_job::verdict::outliers;
 use serde_json::{Value, json};
@@ -163,11 +163,14 @@ fn profiled(
         .collect();
     let values: Vec<_> = totals.iter().map(|total| total[0]).collect();
     let odd = outliers(&values);
-    let chosen = pods
+    let is_told = part == Part::Whole && matches!(kind, Kind::Cpu | Kind::Goroutine | Kind::Heap);
+    let (chosen, others): (Vec<_>, Vec<_>) = pods
         .iter()
         .enumerate()
-        .filter(|(at, _)| odd[*at] || *at < 20);
-    let of_pods = chosen.map(|(at, pod)| {
+        .partition(|(at, _)| odd[*at] || *at < 20);
+    let told = others.into_iter().filter(|_| is_told);
+    let of_all = merged.top(0, 10);
+    let of_pods = chosen.into_iter().map(|(at, pod)| {
         let tree = tree(scene, component, kind, part, pod.load);
         PodStacks {
             pod: pod.name.clone(),
@@ -188,10 +191,27 @@ fn profiled(
         expected: all.iter().filter(|pod| pod.component == component).count(),
         shown: 0,
         of_pods: of_pods.collect(),
-        tops: Vec::new(),
+        tops: told.map(|(_, pod)| pod_top(pod, &of_all)).collect(),
         top: vec![merged.top(0, 50)],
         totals,
         merged,
+    }
+}
+
+/// Functions of a pod: those of all pods together, with values of its own.
+fn pod_top(pod: &Pod, of_all: &[TopRow]) -> PodTop {
+    let rows = of_all.iter().zip(0_u64..).map(|(row, at)| {
+        let noise = draw(pod.load * 131 + pod.name.len() as u64 + at) as i64 % 1_000;
+        let of_pod = |value: i64| value / 20_000 * (pod.load as i64 * 10 + noise) / 100;
+        TopRow {
+            name: row.name.clone(),
+            own: of_pod(row.own),
+            cumulative: of_pod(row.cumulative),
+        }
+    });
+    PodTop {
+        pod: pod.name.clone(),
+        rows: rows.collect(),
     }
 }
 

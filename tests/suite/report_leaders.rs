@@ -46,7 +46,7 @@ fn a_leader_has_its_own_graph_among_many_pods_that_are_alike() {
     ] {
         let row = between(
             &page,
-            &format!("<bdi>{pod}</bdi><small class=\"lead\">"),
+            &format!("<bdi>{pod}</bdi> <small class=\"lead\">"),
             "</th>",
         );
         assert!(row.starts_with(when), "{row}");

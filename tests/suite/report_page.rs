@@ -94,6 +94,19 @@ fn its_policy_allows_its_own_style_and_script_and_nothing_else() {
 }
 
 #[test]
+fn boxes_have_the_colours_of_the_style_where_that_is_forbidden() {
+    let page = text(&findings(&Scene::default()));
+    let style = between(&page, "<style>", "</style>");
+    let boxes: Vec<_> = page.split("<rect class=\"").skip(1).collect();
+    assert!(boxes.len() > 100, "{} boxes", boxes.len());
+    for of in boxes {
+        let (class, rest) = of.split_once("\" fill=\"").expect("a colour");
+        let (colour, _) = rest.split_once('"').expect("it ends");
+        assert!(style.contains(&format!("--{class}: {colour};")), "{class}");
+    }
+}
+
+#[test]
 fn folded_frames_leave_every_sum_as_it_is() {
     let findings = findings(&Scene {
         functions: 100,

@@ -8,8 +8,7 @@ use crate::diff::{Compared, Diff, DiffRun, Word, headline, shown_name, shown_val
 use crate::report::findings::Findings;
 
 use super::difference;
-use super::interval::{Axis, interval, interval_text, runs_before};
-use super::sign::Sign;
+use super::interval::{Axis, Sign, interval, interval_text, runs_before};
 use super::text::foreign;
 use crate::report::units;
 use crate::verdict::Rules;

@@ -22,7 +22,7 @@ pub(super) fn components(findings: &Findings, components: &[ComponentNumbers<'_>
                             th scope="col" { "Component" }
                             th.number scope="col" { "Pods" }
                             @for metric in Metric::ALL {
-                                th.number scope="col" { (metric.label()) small { (metric.unit()) } }
+                                th.number scope="col" { (metric.label()) " " small { (metric.unit()) } }
                             }
                             th scope="col" { "Limits of a pod" }
                         }
@@ -65,7 +65,7 @@ fn amount(of: &ComponentNumbers<'_>, metric: Metric) -> Markup {
     html! {
         (metric.show(sum))
         @if of.pods.len() > 1 || limit.is_some() {
-            small title=(shown(&most.pod.pod.name)) {
+            " " small title=(shown(&most.pod.pod.name)) {
                 "most " (metric.show(largest))
                 @if let Some(limit) = limit {
                     ", " (units::percent(largest as f64, limit as f64)) " of its limit"
@@ -103,7 +103,7 @@ fn limits(of: &ComponentNumbers<'_>) -> Markup {
     }
     html! {
         @if said.is_empty() { "none" }
-        @for bound in said { small { (foreign(&bound)) } }
+        @for bound in said { small { (foreign(&bound)) } " " }
     }
 }
 

@@ -16,16 +16,13 @@ use super::text::{quoted, shown};
 
 /// The frames of all components' graphs together, of any run and for each pod that it had; and those of single pods'.
 const FRAMES: Budget = Budget {
-    any: 4_500,
+    any: 5_000,
     pod: 20,
 };
 const POD_FRAMES: Budget = Budget {
     any: 2_000,
     pod: 100,
 };
-
-/// The functions in the table of one pod.
-const POD_ROWS: usize = 20;
 
 /// How many frames may be shown.
 struct Budget {
@@ -54,9 +51,14 @@ impl Budget {
 
 /// A tree, and which of its values is shown.
 struct Shown<'a> {
+    /// The tree.
     tree: &'a Tree,
+    /// The index of its value.
     value: usize,
 }
+
+/// The functions in the table of one pod.
+const POD_ROWS: usize = 20;
 
 /// Writes the data: pods, graphs, and the names in them.
 pub(super) fn write(findings: &Findings, run: &[&Profiled], mut out: impl Write) -> io::Result<()> {

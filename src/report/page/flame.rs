@@ -1,4 +1,4 @@
-//! A flame graph that needs no script: SVG without styles of its own.
+//! A flame graph that needs no script, and is read where the page's style is forbidden, too.
 
 use maud::{Markup, html};
 
@@ -49,12 +49,13 @@ fn place<'a>(frames: &'a Frames<'_>) -> Vec<Placed<'a>> {
 fn box_of(frames: &Frames<'_>, of: &Placed<'_>, whole: i64, unit: Unit) -> Markup {
     let frame = of.frame;
     let name = shown(&frames.name(frame));
+    let origin = origin(frames, frame);
     let part = |value: i64| format!("{:.2}%", 100.0 * value as f64 / whole as f64);
     let is_named = frame.width as f64 >= whole as f64 * NAMED;
     html! {
         svg x=[(of.begin > 0).then(|| part(of.begin))] y=(frame.depth * ROW) width=(part(frame.width)) height=(ROW - 1) {
             title { (name) ": " (unit.show(frame.cumulative)) ", " (units::percent(frame.cumulative as f64, whole as f64)) }
-            rect.(format!("o{}", origin(frames, frame).digit())) width="100%" height="100%" {}
+            rect.(format!("o{}", origin.digit())) fill=(origin.colour()) width="100%" height="100%" {}
             @if is_named { text x="4" y="13" { (short(&name)) } }
         }
     }
@@ -74,7 +75,7 @@ pub(super) fn legend() -> Markup {
     html! {
         ul.legend aria-label="Colours" {
             @for origin in Origin::ALL {
-                li { svg width="14" height="14" aria-hidden="true" { rect.(format!("o{}", origin.digit())) width="14" height="14" {} } " " (origin.label()) }
+                li { svg width="14" height="14" aria-hidden="true" { rect.(format!("o{}", origin.digit())) fill=(origin.colour()) width="14" height="14" {} } " " (origin.label()) }
             }
         }
     }

@@ -57,7 +57,7 @@ fn window(findings: &Findings) -> Markup {
         "Window",
         html! {
             (units::seconds(seconds)) ", " (ended_by(window.ended_by))
-            small { (moment(window.start)) " to " (moment(window.stop)) }
+            " " small { (moment(window.start)) " to " (moment(window.stop)) }
         },
     )
 }
@@ -73,7 +73,7 @@ fn end(manifest: &Manifest) -> Markup {
         html! {
             span class=(class) { (manifest.exit_code) }
             @if let Some(code) = manifest.workload_exit_code { ", the workload's " (code) }
-            small { (foreign(&manifest.reason)) }
+            " " small { (foreign(&manifest.reason)) }
         },
     )
 }
@@ -97,7 +97,7 @@ fn pods(manifest: &Manifest) -> Markup {
         html! {
             span class=(class) { (of(State::Complete)) " of " (manifest.pods.len()) " complete" }
             @if missing + damaged > 0 {
-                small { a href="#completeness" { (missing) " missing, " (damaged) " damaged" } }
+                " " small { a href="#completeness" { (missing) " missing, " (damaged) " damaged" } }
             }
         },
     )
@@ -110,7 +110,7 @@ fn cluster(manifest: &Manifest) -> Markup {
         html! {
             (foreign(kubevirt.version.as_deref().unwrap_or("version unknown")))
             ", " (foreign(&kubevirt.namespace)) "/" (foreign(&kubevirt.name))
-            @if let Some(uid) = &kubevirt.uid { small { "cluster " (code(uid)) } }
+            @if let Some(uid) = &kubevirt.uid { " " small { "cluster " (code(uid)) } }
         },
     )
 }
@@ -134,9 +134,9 @@ fn archive(findings: &Findings) -> Markup {
         html! {
             (foreign(&archive.uri)) ", " (units::bytes(archive.bytes as f64))
             @if unread > 0 {
-                small { a.bad href="#completeness" { "not all of it could be read" } }
+                " " small { a.bad href="#completeness" { "not all of it could be read" } }
             }
-            small { "SHA-256 " code.hash { (archive.sha256) } }
+            " " small { "SHA-256 " code.hash { (archive.sha256) } }
         },
     )
 }

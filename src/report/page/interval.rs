@@ -1,9 +1,8 @@
-//! Drawings of one number in several runs.
+//! Drawings of one number in several runs, and what a verdict looks like in them and beside its words.
 
 use maud::{Markup, html};
 
-use super::sign::Sign;
-use crate::diff::{Compared, shown_value};
+use crate::diff::{Compared, Word, shown_value};
 use crate::verdict::Rules;
 
 /// The size of a drawing.
@@ -19,6 +18,37 @@ const LEAST_SPAN: f64 = 0.02;
 /// The least and the most that an axis of ratios has to either side of 1.
 const NARROWEST: f64 = 1.2;
 const WIDEST: f64 = 4.0;
+
+/// The signs of a verdict: a colour, and shapes that say the same without it.
+pub(super) struct Sign {
+    /// The class of its words.
+    pub(super) tone: &'static str,
+    /// What stands before them.
+    pub(super) mark: &'static str,
+    /// The class of what stands for the new run in a drawing.
+    pub(super) class: &'static str,
+    /// How far below that run's place the tip of its triangle is; it is a circle without one.
+    pub(super) tip: Option<f64>,
+}
+
+impl Sign {
+    /// The signs of a verdict, if there is one.
+    pub(super) fn of(verdict: Option<Word>) -> Self {
+        let (tone, mark, class, tip) = match verdict {
+            Some(Word::Regression) => ("bad", "▲ ", "worse", Some(-5.0)),
+            Some(Word::Improvement) => ("good", "▼ ", "better", Some(5.0)),
+            Some(Word::Unchanged | Word::Inconclusive | Word::NotComparable) | None => {
+                ("plain-verdict", "", "same", None)
+            }
+        };
+        Self {
+            tone,
+            mark,
+            class,
+            tip,
+        }
+    }
+}
 
 /// An axis of ratios, by their logarithms, the same for all numbers of a table.
 pub(super) struct Axis {

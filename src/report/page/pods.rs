@@ -42,7 +42,7 @@ pub(super) fn heading(components: &[ComponentNumbers<'_>]) -> Markup {
         ul.legend aria-label="Marks" {
             (legend(&html! { circle.dot cx="9" cy="9" r="4" {} }, "a pod"))
             (legend(&html! { path.mark d="M9 2 15 13 3 13z" {} }, "an outlier"))
-            (legend(&html! { line.median x1="9" x2="9" y1="4" y2="14" {} }, "the median"))
+            (legend(&html! { line.median x1="9" x2="9" y1="4" y2="14" stroke="currentColor" {} }, "the median"))
             @if has_leaders {
                 (legend(&html! { circle.dot cx="9" cy="9" r="4" {} (ring("9", "9")) }, "the pod that leads, at the start or the end of the window"))
             }
@@ -56,7 +56,7 @@ fn legend(mark: &Markup, label: &str) -> Markup {
 
 /// What is around the mark of a leader.
 fn ring(x: &str, y: &str) -> Markup {
-    html! { circle.ring cx=(x) cy=(y) r="7.5" {} }
+    html! { circle.ring cx=(x) cy=(y) r="7.5" fill="none" stroke="currentColor" {} }
 }
 
 /// The pods of a component.
@@ -65,7 +65,7 @@ pub(super) fn component(of: &ComponentNumbers<'_>, profiles: &[&Profiled]) -> Ma
     let pods = worth_a_look(of);
     let is_whole = pods.len() == of.pods.len();
     html! {
-        h3 { (of.component.name()) small { (of.pods.len()) " pods" } }
+        h3 { (of.component.name()) " " small { (of.pods.len()) " pods" } }
         @if !is_whole {
             p.notice {
                 "Of so many pods, " (pods.len()) " are shown: leaders, outliers, those that are not complete, and others as far as \
@@ -140,8 +140,8 @@ fn strip(of: &ComponentNumbers<'_>, pods: &[&PodNumbers<'_>], metric: Metric) ->
                 @if outliers > 1 { ", " (outliers) " outliers" }
             }
             svg width="100%" height="76" role="group" aria-label=(label) {
-                line.axis x1=(percent(BEGIN)) x2=(percent(BEGIN + WIDTH)) y1="56.5" y2="56.5" {}
-                line.median x1=(percent(place(median))) x2=(percent(place(median))) y1="52" y2="62" {}
+                line.axis x1=(percent(BEGIN)) x2=(percent(BEGIN + WIDTH)) y1="56.5" y2="56.5" stroke="currentColor" {}
+                line.median x1=(percent(place(median))) x2=(percent(place(median))) y1="52" y2="62" stroke="currentColor" {}
                 text x=(percent(BEGIN)) y="72" { "0" }
                 text x="50%" y="72" text-anchor="middle" { (metric.show(most / 2)) }
                 text x=(percent(BEGIN + WIDTH)) y="72" text-anchor="end" { (metric.show(most)) }
@@ -232,7 +232,7 @@ fn row(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, graphs: &Graphs<'_>) -> 
         tr id=(format!("pod-{}", pod.index)) data-row=(pod.index) {
             th scope="row" {
                 (foreign(&manifest.name))
-                @if let Some(lead) = pod.lead { small.lead { (lead.label()) } }
+                @if let Some(lead) = pod.lead { " " small.lead { (lead.label()) } }
             }
             td { (foreign(&manifest.node)) }
             td { (state(pod.pod.state)) }
@@ -244,7 +244,7 @@ fn row(pod: &PodNumbers<'_>, of: &ComponentNumbers<'_>, graphs: &Graphs<'_>) -> 
                         None => "–",
                     }
                     @if pod.is_outlier[metric as usize] {
-                        small.odd { "▲ outlier" @if let Some(times) = times(pod, of, metric) { ", " (times) " median" } }
+                        " " small.odd { "▲ outlier" @if let Some(times) = times(pod, of, metric) { ", " (times) " median" } }
                     }
                 }
             }

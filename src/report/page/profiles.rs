@@ -129,7 +129,7 @@ pub(super) fn component(
             @if let Some(of) = first { (static_flame(findings, of)) }
             @for of in profiles.iter().filter(|of| of.component == component) {
                 details open[first.is_some_and(|first| std::ptr::eq(*first, *of))] {
-                    summary { (title(of.kind, of.part)) small { (coverage(&findings.manifest, of)) } }
+                    summary { (title(of.kind, of.part)) " " small { (coverage(&findings.manifest, of)) } }
                     (top_table(of, rows))
                 }
             }

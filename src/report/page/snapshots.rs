@@ -76,14 +76,14 @@ fn line(
         figure.line {
             figcaption {
                 (of.component.name()) ": " (name.to_lowercase()) " of a pod"
-                small {
+                " " small {
                     (unit.show(first.value)) " to " (unit.show(last.value)) ", " (unit.show_growth(growth))
                     @if first.value > 0 { " (" (units::percent(growth as f64, first.value as f64)) ")" }
                 }
             }
-            svg viewBox="-5 0 310 68" role="img" aria-label=(label) {
-                line.axis x1="0" x2="300" y1="50.5" y2="50.5" {}
-                polyline points=(path.join(" ")) {}
+            svg viewBox="-5 0 310 68" width="310" role="img" aria-label=(label) {
+                line.axis x1="0" x2="300" y1="50.5" y2="50.5" stroke="currentColor" {}
+                polyline points=(path.join(" ")) fill="none" stroke="currentColor" {}
                 @for point in &points {
                     circle.dot cx=(x(point)) cy=(y(point)) r="3" { title { (units::seconds(point.seconds)) ": " (unit.show(point.value)) } }
                 }

@@ -114,6 +114,18 @@ impl Origin {
         }
     }
 
+    /// Its colour where the page's style is forbidden: that of the style, on white.
+    pub(super) fn colour(self) -> &'static str {
+        match self {
+            Self::KubeVirt => "#9fd0f5",
+            Self::Kubernetes => "#b6dfc9",
+            Self::Runtime => "#dcdfe4",
+            Self::Standard => "#f2dc9a",
+            Self::Other => "#e5c5e0",
+            Self::Folded => "#fff",
+        }
+    }
+
     /// What a legend calls it.
     pub(super) fn label(self) -> &'static str {
         match self {
