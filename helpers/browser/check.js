@@ -298,12 +298,13 @@ const CASES = {
       page.$$eval(selector, (all, property) => all.map((of) => getComputedStyle(of)[property]), property);
     const boxes = await drawn(".flame rect", "fill");
     assert.ok(boxes.length > 100 && !boxes.includes("rgb(0, 0, 0)"), "a box is as black as its name");
-    for (const selector of [".strip line", ".line line", ".line polyline", ".ring"]) {
+    for (const selector of [".strip line", ".line line", ".line polyline", ".ring", ".ratio line", ".nights polyline"]) {
       const strokes = await drawn(selector, "stroke");
       assert.ok(strokes.length > 0 && !strokes.includes("none"), selector);
     }
-    assert.ok((await drawn(".line polyline, .ring", "fill")).every((fill) => fill === "none"));
-    const beside = await page.$$eval("section:not(#comparison) small", (all) =>
+    assert.ok((await drawn(".line polyline, .nights polyline, .ring", "fill")).every((fill) => fill === "none"));
+    assert.ok(!(await drawn(".band", "fill")).includes("rgb(0, 0, 0)"), "a band hides what is drawn on it");
+    const beside = await page.$$eval("small", (all) =>
       all.filter((small) => /\S$/.test(small.previousSibling?.textContent ?? "")).map((small) => small.textContent),
     );
     assert.deepEqual(beside, []);

@@ -100,7 +100,7 @@ fn numbers(diff: &Diff) -> Markup {
         }
         @if !others.is_empty() {
             details open[tested.is_empty()] {
-                summary { "Numbers without a verdict" small { (others.len()) } }
+                summary { "Numbers without a verdict" " " small { (others.len()) } }
                 (table("Numbers without a verdict", &others, &axis))
             }
         }
@@ -136,7 +136,7 @@ fn table(label: &str, numbers: &[&Compared], axis: &Axis) -> Markup {
                         th scope="col" { "Number" }
                         th scope="col" { "Verdict" }
                         @for name in ["Change", "Before", "This run"] { th.number scope="col" { (name) } }
-                        th scope="col" { "Interval" small { (axis.shown()) } }
+                        th scope="col" { "Interval" " " small { (axis.shown()) } }
                         th scope="col" { "Runs before, and this one" }
                     }
                 }
@@ -158,7 +158,7 @@ fn row(number: &Compared, axis: &Axis) -> Markup {
             td.number { (change(number.ratio)) }
             td.number { (shown_value(number.name, number.earlier)) }
             td.number { (shown_value(number.name, number.new)) }
-            td { (interval(number, axis)) small { (interval_text(number)) } }
+            td { (interval(number, axis)) " " small { (interval_text(number)) } }
             td { (runs_before(number)) }
         }
     }

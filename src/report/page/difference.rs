@@ -77,7 +77,7 @@ pub(super) fn tables(all: &Differences) -> Markup {
         @for of in &all.profiles {
             details {
                 summary {
-                    (of.component.name()) ": " (title(of.kind))
+                    (of.component.name()) ": " (title(of.kind)) " "
                     small { (foreign(&coverage(all, of))) }
                 }
                 (table(&all.run_id, of))

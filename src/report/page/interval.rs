@@ -130,14 +130,14 @@ pub(super) fn interval(number: &Compared, axis: &Axis) -> Markup {
     html! {
         svg.ratio viewBox=(view()) width=(WIDTH) height=(HEIGHT) role="img" aria-label=(said) {
             title { (said) }
-            rect.band x=(at(left)) width=(at(right - left)) y="0" height=(HEIGHT) {}
-            line.axis x1=(at(axis.x(1.0))) x2=(at(axis.x(1.0))) y1="0" y2=(HEIGHT) {}
+            rect.band x=(at(left)) width=(at(right - left)) y="0" height=(HEIGHT) fill="#ddd" {}
+            line.axis x1=(at(axis.x(1.0))) x2=(at(axis.x(1.0))) y1="0" y2=(HEIGHT) stroke="currentColor" {}
             @if let Some([low, high]) = number.interval {
-                line.reach x1=(at(axis.x(low))) x2=(at(axis.x(high))) y1=(at(middle)) y2=(at(middle)) {}
+                line.reach x1=(at(axis.x(low))) x2=(at(axis.x(high))) y1=(at(middle)) y2=(at(middle)) stroke="currentColor" {}
                 @for end in [low, high] {
                     // An end that is not on the axis has no stop.
                     @if axis.has(end) {
-                        line.reach x1=(at(axis.x(end))) x2=(at(axis.x(end))) y1=(at(middle - 5.0)) y2=(at(middle + 5.0)) {}
+                        line.reach x1=(at(axis.x(end))) x2=(at(axis.x(end))) y1=(at(middle - 5.0)) y2=(at(middle + 5.0)) stroke="currentColor" {}
                     }
                 }
             }
@@ -205,9 +205,9 @@ pub(super) fn runs_before(number: &Compared) -> Markup {
         svg.nights viewBox=(view()) width=(WIDTH) height=(HEIGHT) role="img" aria-label=(said) {
             title { (said) }
             @if let Some([low, high]) = band {
-                rect.band x="0" width=(WIDTH) y=(at(y(high))) height=(at(y(low) - y(high))) {}
+                rect.band x="0" width=(WIDTH) y=(at(y(high))) height=(at(y(low) - y(high))) fill="#ddd" {}
             }
-            polyline points=(line.join(" ")) {}
+            polyline points=(line.join(" ")) fill="none" stroke="currentColor" {}
             (marker(number, x(before), y(number.new)))
         }
     }
