@@ -164,14 +164,6 @@ pub(crate) fn profile(
     bytes
 }
 
-/// A profile that says when it was taken, and over how many seconds.
-pub(crate) fn taken_at(mut profile: Vec<u8>, time: &str, seconds: u64) -> Vec<u8> {
-    let time: jiff::Timestamp = time.parse().expect("a time");
-    let time = u64::try_from(time.as_nanosecond()).expect("a time after 1970");
-    profile.extend(numbers(&[[9, time], [10, seconds * 1_000_000_000]]));
-    profile
-}
-
 /// A field that means nothing to anybody, of a mebibyte in all.
 pub(crate) fn meaningless_mebibyte() -> Vec<u8> {
     const HEADER: usize = 5;
@@ -183,7 +175,7 @@ pub(crate) fn meaningless_mebibyte() -> Vec<u8> {
     field
 }
 
-fn numbers(fields: &[[u64; 2]]) -> Vec<u8> {
+pub(crate) fn numbers(fields: &[[u64; 2]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for [field, value] in fields {
         put_varint(&mut bytes, field << 3);

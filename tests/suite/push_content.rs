@@ -1,13 +1,22 @@
 //! `push`: what of an archive is of its window, and so is pushed.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::made_runs::{MadeRun, profile, taken_at};
+use crate::made_runs::{MadeRun, numbers, profile};
 use crate::push_command::{kept_push, push};
 use crate::push_server::PushServer;
 
 fn one_sample() -> Vec<u8> {
     profile(&[String::from("f")], [[1].into_iter()].into_iter())
+}
+
+/// A profile that says when it was taken, and over how many seconds.
+fn taken_at(mut profile: Vec<u8>, time: &str, seconds: u64) -> Vec<u8> {
+    let time: Timestamp = time.parse().expect("a time");
+    let time = u64::try_from(time.as_nanosecond()).expect("a time after 1970");
+    profile.extend(numbers(&[[9, time], [10, seconds * 1_000_000_000]]));
+    profile
 }
 
 /// What a pod serves that was not started is an earlier window's: its server has that, and would have it twice.

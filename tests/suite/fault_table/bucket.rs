@@ -102,9 +102,10 @@ async fn struck(strike: Strike) -> (usize, usize, Vec<u8>) {
     let before = standin.configuration();
     let place = short_and_restoring(into(&there, &standin));
     // A server that is at work may take its time, too.
-    let child = match strike.fault.answer {
-        Answer::Hangs => place.spawn_hasty_bucket(),
-        _ => place.spawn(),
+    let child = if matches!(strike.fault.answer, Answer::Hangs) {
+        place.spawn_hasty_bucket()
+    } else {
+        place.spawn()
     };
     there.fault(strike.fault);
     let ended = place.ended(child).await;
