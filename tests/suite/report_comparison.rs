@@ -372,8 +372,8 @@ fn runs_and_intervals_are_drawn_where_they_belong() {
     let drawing = |class: &str| between(&html, &format!("<svg class=\"{class}\""), "</svg>");
     // The band is from 80 to 125, and so is the height: what is outside of all runs has room, too.
     for shape in [
-        r#"<rect class="band" x="0" width="180" y="6.0" height="18.0">"#,
-        r#"<polyline points="6.0,20.0 90.0,12.0 174.0,8.0">"#,
+        r#"<rect class="band" x="0" width="180" y="6.0" height="18.0""#,
+        r#"<polyline points="6.0,20.0 90.0,12.0 174.0,8.0""#,
         r#"<circle class="same" cx="174.0" cy="8.0" r="4">"#,
         "without a change between 80 B and 125 B",
     ] {
@@ -382,9 +382,9 @@ fn runs_and_intervals_are_drawn_where_they_belong() {
     }
     // The axis is from 1 / 1.5 to 1.5, by logarithms, and a change of 5 % is shaded.
     for shape in [
-        r#"<rect class="band" x="79.9" width="20.2" y="0" height="30">"#,
-        r#"<line class="axis" x1="90.0" x2="90.0" y1="0" y2="30">"#,
-        r#"<line class="reach" x1="81.5" x2="174.0" y1="15.0" y2="15.0">"#,
+        r#"<rect class="band" x="79.9" width="20.2" y="0" height="30""#,
+        r#"<line class="axis" x1="90.0" x2="90.0" y1="0" y2="30""#,
+        r#"<line class="reach" x1="81.5" x2="174.0" y1="15.0" y2="15.0""#,
         r#"<circle class="same" cx="127.8" cy="15.0" r="4">"#,
     ] {
         let ratio = drawing("ratio");
