@@ -11,13 +11,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::kept_runs::cannot_write;
 use super::opened_run::{all_found_room, open, with_profiles};
-use crate::config::{PushTarget, push_access};
+use crate::config::{LogFormat, PushTarget, push_access};
 use crate::errors::plain;
 use crate::limits::Limits;
 use crate::outcome::ExitCode;
 use crate::push::{self, PushTime, PushedRun};
 use crate::report::{self, Wanted};
-use crate::run::status::log::{complain, print, say};
+use crate::run::status::log::{self, complain, print, say};
 
 /// `top`: prints the functions that have the most, as a table or as JSON.
 pub async fn top(
@@ -70,6 +70,8 @@ pub async fn push(
     time: PushTime,
     mut signals: mpsc::Receiver<ExitCode>,
 ) -> ExitCode {
+    // A server may be waited for.
+    log::init(Some(LogFormat::Text), None);
     let target = match PushTarget::parse(target) {
         Ok(target) => target,
         Err(fault) => {

@@ -21,6 +21,8 @@ pub(super) struct Requests {
     patience: Duration,
     /// Requests in a row of which nobody knows what became of them, or which the server did not take in all that time.
     useless_in_a_row: u32,
+    /// Whether a server that is busy or away was told of.
+    is_waited_for: bool,
     /// Why they are to end at once, if they are.
     end: watch::Receiver<Option<String>>,
     /// Why no more are sent, if none are.
@@ -67,6 +69,7 @@ impl Requests {
             first_pause: limits.first_pause,
             patience: limits.push_patience,
             useless_in_a_row: 0,
+            is_waited_for: false,
             end,
             given_up: None,
         }
@@ -157,7 +160,13 @@ impl Requests {
             }
             return false;
         }
-        tracing::debug!(why = tried.why, ?pause, "pushing again");
+        if self.is_waited_for {
+            tracing::debug!(why = tried.why, ?pause, "pushing again");
+        } else {
+            // Once is enough for a person who waits.
+            tracing::warn!(why = tried.why, for_up_to = ?self.patience, "pushing again");
+            self.is_waited_for = true;
+        }
         let mut end = self.end.clone();
         tokio::select! {
             () = sleep(pause) => true,

@@ -235,15 +235,9 @@ async fn what_a_killed_attempt_uploaded_to_the_fallback_goes_with_the_next_one()
 async fn what_a_killed_attempt_left_in_a_directory_that_is_the_fallback_goes_with_the_next_one() {
     let (standin, bucket) = (standin().await, bucket().await);
     let place = or_directory(&bucket, &standin);
-    std::fs::create_dir(place.out()).expect("a directory");
-    let temporary = |run: &str| {
-        let name = format!(".cluster-profiler-job.profile-{run}.tar.gz.0a1b2c3d.partial");
-        place.out().join(name)
-    };
-    for run in ["test-run", "other"] {
-        std::fs::write(temporary(run), "half an archive").expect("a file");
-    }
+    let [own, others] = ["test-run", "other"].map(|run| place.leave_unfinished(run));
     let ended = place.run().await;
     assert_eq!(ended.code, 0, "{}", ended.log);
-    assert_eq!(listing(&place.out()), [temporary("other")]);
+    assert!(!own.exists());
+    assert_eq!(listing(&place.out()), [others]);
 }

@@ -127,6 +127,15 @@ impl Place {
         self.spawn_program(Path::new(BINARY), arguments)
     }
 
+    /// Leaves half an archive of a run in the directory of its destination, as an attempt does that is killed.
+    pub(crate) fn leave_unfinished(&self, run: &str) -> PathBuf {
+        std::fs::create_dir_all(self.out()).expect("a directory");
+        let name = format!(".cluster-profiler-job.profile-{run}.tar.gz.0a1b2c3d.partial");
+        let path = self.out().join(name);
+        std::fs::write(&path, "half an archive").expect("a file");
+        path
+    }
+
     /// The run with a Lease that dies in seconds once it is killed.
     pub(crate) fn spawn_short_lease(&self) -> Child {
         self.spawn_program(&example("short-lease"), &[])

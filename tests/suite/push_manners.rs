@@ -83,6 +83,13 @@ async fn of_a_request_only_what_was_not_stored_is_sent_again() {
     let said = kept_push(&place);
     let requests = server.received();
     assert_eq!((ended.code, requests.len()), (1, pods + 1), "{said}");
+    // A person who waits is told for what.
+    assert_eq!(
+        ended.log.matches("pushing again").count(),
+        1,
+        "{}",
+        ended.log
+    );
     let [first, again] = [0, 1].map(|number: usize| requests[number].profiles());
     assert_eq!(again.len(), 1, "{said}");
     assert_eq!(again[0].labels, first[2].labels);

@@ -66,6 +66,27 @@ pub(super) struct Names {
 }
 
 impl Graph<'_> {
+    /// One without anything in it.
+    fn empty() -> Self {
+        Self {
+            component: "",
+            profile: String::new(),
+            title: "",
+            unit: "",
+            grows: false,
+            base: None,
+            pod: None,
+            coverage: None,
+            share: 0.0,
+            cut: 0,
+            names: Vec::new(),
+            depths: Vec::new(),
+            one: 1,
+            own: Vec::new(),
+            top: Rows(Vec::new(), Vec::new(), Vec::new()),
+        }
+    }
+
     /// The same with values that have no divisor in common.
     pub(super) fn divided(mut self) -> Self {
         let Rows(_, own, cumulative) = &mut self.top;
@@ -132,16 +153,8 @@ impl Names {
             title: profiles::title(of.kind, of.part),
             unit: profiles::unit(of).name(),
             grows: of.part == Part::Growth,
-            base: None,
-            pod: None,
-            coverage: None,
-            share: 0.0,
-            cut: 0,
-            names: Vec::new(),
-            depths: Vec::new(),
-            one: 1,
-            own: Vec::new(),
             top: self.rows(top, rows),
+            ..Graph::empty()
         }
     }
 
@@ -158,15 +171,9 @@ impl Names {
                 run: shown(&all.run_id),
                 times: difference::times(of),
             }),
-            pod: None,
             coverage: Some(difference::coverage(all, of)),
-            share: 0.0,
-            cut: 0,
-            names: Vec::new(),
-            depths: Vec::new(),
-            one: 1,
-            own: Vec::new(),
             top: self.rows(&of.top, usize::MAX),
+            ..Graph::empty()
         }
     }
 
