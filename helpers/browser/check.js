@@ -298,7 +298,14 @@ const CASES = {
       page.$$eval(selector, (all, property) => all.map((of) => getComputedStyle(of)[property]), property);
     const boxes = await drawn(".flame rect", "fill");
     assert.ok(boxes.length > 100 && !boxes.includes("rgb(0, 0, 0)"), "a box is as black as its name");
-    for (const selector of [".strip line", ".line line", ".line polyline", ".ring", ".ratio line", ".nights polyline"]) {
+    for (const selector of [
+      ".strip line",
+      ".line line",
+      ".line polyline",
+      ".ring",
+      ".ratio line",
+      ".nights polyline",
+    ]) {
       const strokes = await drawn(selector, "stroke");
       assert.ok(strokes.length > 0 && !strokes.includes("none"), selector);
     }
