@@ -20,6 +20,9 @@ pub struct Diff {
     pub schema_version: u32,
     /// The new runs, the oldest first.
     pub new: Vec<DiffRun>,
+    /// Runs that are newer than those and could not be judged, and why: the newest first, 50 at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<PassedOver>,
     /// The comparable runs before them, the oldest first.
     pub earlier: Vec<DiffRun>,
     /// The newest run whose level was accepted as the new normal, if there is one: no run before it counts.

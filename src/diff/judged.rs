@@ -57,6 +57,7 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
             .iter()
             .map(run)
             .collect(),
+        not_judged: history.not_judged.clone(),
         accepted: history.accepted.clone(),
         verdict,
         confirmed: gravest.is_some_and(|(_, confirmed)| confirmed),

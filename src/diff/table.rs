@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::accepted::Accepted;
-use super::document::{Compared, Diff, DiffRun, LeftOut, Word};
+use super::document::{Compared, Diff, DiffRun, LeftOut, PassedOver, Word};
 use super::functions_table::functions_table;
 use super::outliers::PodOutlier;
 use super::quantity::{shown_name, shown_value};
@@ -64,8 +64,25 @@ pub fn table(diff: &Diff) -> String {
     text
 }
 
-/// The verdict in one line.
+/// The verdict in one line, after what keeps it from being one on the newest run.
 pub fn headline(diff: &Diff) -> String {
+    let verdict = verdict(diff);
+    match (diff.not_judged.first(), diff.new.last()) {
+        (Some(newest), Some(judged)) => format!(
+            "{}; {}: {verdict}",
+            not_judged("the newest run", newest),
+            judged.run_id
+        ),
+        _ => verdict,
+    }
+}
+
+/// That a run is not judged, and why.
+pub(super) fn not_judged(what: &str, run: &PassedOver) -> String {
+    format!("{what}, {}, is not judged: {}", run.run_id, run.why)
+}
+
+fn verdict(diff: &Diff) -> String {
     if diff.earlier.is_empty() && diff.accepted.is_none() {
         let Some(first) = diff.not_comparable.first() else {
             return match diff.passed_over.as_slice() {

@@ -106,6 +106,7 @@ fn comparison(earlier: &str, attacks: bool) -> Diff {
         new: vec![run("20261128t215100z-4f2a9c", 28, "v1.8.4")],
         earlier: runs,
         accepted: None,
+        not_judged: Vec::new(),
         verdict: Some(Word::Regression),
         confirmed: true,
         no_verdict: None,

@@ -1,0 +1,41 @@
+//! `diff` as a gate: what is not judged is said first, and is no test that passed.
+
+use serde_json::json;
+
+use crate::diff::{diff, document, id, keep, manifest, nights};
+
+#[tokio::test]
+async fn a_newest_run_that_cannot_be_judged_is_said_first() {
+    let mut incomplete = manifest(12, 100);
+    incomplete["pods"][0]["state"] = json!("missing");
+    let mut newer = manifest(12, 100);
+    newer["schema_version"] = json!(99);
+    let foreign = manifest(3, 100);
+    for (newest, why) in [
+        (incomplete.to_string(), "1 of 2 pods are complete"),
+        (newer.to_string(), "its schema version is 99"),
+        (foreign.to_string(), "another run"),
+        ("{".to_owned(), "EOF"),
+    ] {
+        let place = nights(&[100; 12]);
+        keep(&place, 12, &newest);
+        let file = place.path("junit.xml");
+        let path = file.to_string_lossy().into_owned();
+        let ended = diff(&place, &["--junit", &path]).await;
+        assert_eq!(ended.code, 0, "{}", ended.log);
+        let first = ended.log.lines().next().expect("a line");
+        let begin = "the newest run, night-012, is not judged: ";
+        assert!(first.starts_with(begin) && first.contains(why), "{first}");
+        assert!(first.ends_with("; night-011: no change seen"), "{first}");
+        let said = document(&place, &[]).await;
+        assert_eq!(said["not_judged"][0]["run_id"], id(12), "{said}");
+        let junit = std::fs::read_to_string(&file).expect("it is written");
+        assert!(
+            junit.contains("tests=\"3\" failures=\"0\" errors=\"0\" skipped=\"1\""),
+            "{junit}"
+        );
+        let case =
+            "name=\"night-012\" time=\"0\">\n      <skipped>the run, night-012, is not judged: ";
+        assert!(junit.contains(case), "{junit}");
+    }
+}
