@@ -35,6 +35,9 @@ const TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
 /// What is told of a manifest that cannot be understood is cut after so many characters.
 const LONGEST_FAULT: usize = 300;
 
+/// What a manifest is that this program is too old for, and what to do.
+pub(super) const NEWER: &str = "written by a newer version of this program: use that one";
+
 /// A manifest that is read back. Its texts have no control characters.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Summary {
@@ -179,7 +182,7 @@ pub(super) fn read_whole(
 /// Why a manifest of this version of the format is not understood, if it is not.
 pub(super) fn newer(version: u32) -> Option<String> {
     (version > SCHEMA_VERSION)
-        .then(|| format!("its schema version is {version}, above {SCHEMA_VERSION}"))
+        .then(|| format!("its schema version is {version}, above {SCHEMA_VERSION}: {NEWER}"))
 }
 
 /// Reads JSON of at most so many bytes.

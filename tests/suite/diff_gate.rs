@@ -39,3 +39,24 @@ async fn a_newest_run_that_cannot_be_judged_is_said_first() {
         assert!(junit.contains(case), "{junit}");
     }
 }
+
+#[tokio::test]
+async fn a_manifest_of_a_newer_version_needs_that_version() {
+    let place = nights(&[100; 12]);
+    let mut newer = manifest(12, 100);
+    newer["schema_version"] = json!(99);
+    keep(&place, 12, &newer.to_string());
+    for command in [
+        &["diff"][..],
+        &["get", "night-012"],
+        &["top", "night-012"],
+        &["report", "night-012"],
+    ] {
+        let log = place.run_with(command).await.log;
+        assert!(
+            log.contains("written by a newer version of this program: use that one"),
+            "{command:?}: {log}"
+        );
+        assert!(!log.contains("PROFILER_RUN_ID"), "{command:?}: {log}");
+    }
+}
