@@ -60,3 +60,38 @@ async fn a_manifest_of_a_newer_version_needs_that_version() {
         assert!(!log.contains("PROFILER_RUN_ID"), "{command:?}: {log}");
     }
 }
+
+#[tokio::test]
+async fn a_run_is_not_compared_with_itself() {
+    let place = nights(&[100; 2]);
+    let ended = diff(&place, &["night-001", "night-001"]).await;
+    assert_eq!(ended.code, 2, "{}", ended.log);
+    assert!(
+        ended
+            .log
+            .contains("night-001: a run is not compared with itself"),
+        "{}",
+        ended.log
+    );
+}
+
+#[tokio::test]
+async fn the_standard_output_is_for_one_document() {
+    let place = nights(&[100; 2]);
+    for both in [
+        &["--junit", "-", "--json"][..],
+        &["--orion", "-", "--json"],
+        &["--junit", "-", "--orion", "-"],
+    ] {
+        let ended = diff(&place, both).await;
+        assert_eq!(ended.code, 2, "{both:?}: {}", ended.log);
+        assert!(
+            ended.log.contains("the standard output is for one of"),
+            "{both:?}: {}",
+            ended.log
+        );
+    }
+    let alone = diff(&place, &["--junit", "-"]).await;
+    let is_xml = alone.log.starts_with("<?xml") && alone.log.ends_with("</testsuites>\n");
+    assert!(is_xml, "{}", alone.log);
+}
