@@ -1,11 +1,13 @@
 //! What `diff` says, as JUnit XML: a test for each number that is tested.
 
-use super::document::{Compared, Diff, PassedOver, Word};
+use super::document::{Compared, Diff, NotMeasured, PassedOver, Word};
 use super::quantity::shown_value;
 use super::table::{headline, not_judged, word};
+use crate::component::Component;
 
 /// The document. A regression fails its test if it is confirmed, and with `fail_on_suspected` at first sight; a
-/// run that could not be judged has a test that is skipped, and so has the verdict if there is none.
+/// run that could not be judged has a test that is skipped, and so have a number that was not measured, and the verdict if
+/// there is none.
 pub fn junit(diff: &Diff, fail_on_suspected: bool) -> String {
     let tested: Vec<_> = diff
         .numbers
@@ -36,14 +38,21 @@ pub fn junit(diff: &Diff, fail_on_suspected: bool) -> String {
     )
 }
 
-/// The tests that are skipped: of runs that could not be judged, and of the verdict if there is none.
+/// The tests that are skipped: of runs that could not be judged, of numbers that were not measured, and of the verdict if there is none.
 fn skips(diff: &Diff, has_none: bool) -> Vec<String> {
     let run = |run: &PassedOver| {
         let why = not_judged("the run", run);
         skip("cluster-profiler-job", &run.run_id, &why)
     };
+    let not_measured = |number: &NotMeasured| {
+        let class = number.component.map_or("VMIs", Component::name);
+        let why = format!("not measured in {}", diff.where_missing());
+        skip(class, number.name, &why)
+    };
+    let not_measured = diff.not_measured.iter().map(not_measured);
     let verdict = has_none.then(|| skip("cluster-profiler-job", "verdict", &headline(diff)));
-    diff.not_judged.iter().map(run).chain(verdict).collect()
+    let runs = diff.not_judged.iter().map(run);
+    runs.chain(not_measured).chain(verdict).collect()
 }
 
 fn skip(class: &str, name: &str, why: &str) -> String {

@@ -39,6 +39,15 @@ pub fn table(diff: &Diff) -> String {
         text += &aligned(&rows);
     }
     text += &first_few(diff.left_out.iter().map(LeftOut::shown).collect());
+    let not_measured = diff.not_measured.iter();
+    let not_measured = not_measured.map(|number| {
+        format!(
+            "{}: not measured in {}",
+            number.shown(),
+            diff.where_missing()
+        )
+    });
+    text += &first_few(not_measured.collect());
     text += &first_few(diff.outliers.iter().map(outlier).collect());
     for functions in diff.functions.iter().flatten() {
         let _ = write!(text, "\n{}", functions_table(functions));
@@ -66,7 +75,7 @@ pub fn table(diff: &Diff) -> String {
 
 /// The verdict in one line, after what keeps it from being one on the newest run.
 pub fn headline(diff: &Diff) -> String {
-    let verdict = verdict(diff);
+    let verdict = format!("{}{}", not_measured(diff), verdict(diff));
     match (diff.not_judged.first(), diff.new.last()) {
         (Some(newest), Some(judged)) => format!(
             "{}; {}: {verdict}",
@@ -75,6 +84,19 @@ pub fn headline(diff: &Diff) -> String {
         ),
         _ => verdict,
     }
+}
+
+/// What the verdict is not on, before it; nothing if all was measured.
+fn not_measured(diff: &Diff) -> String {
+    let Some(first) = diff.not_measured.first() else {
+        return String::new();
+    };
+    let more = match diff.not_measured.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (first, of) = (first.shown(), diff.where_missing());
+    format!("{first}{more} not measured in {of}; else: ")
 }
 
 /// That a run is not judged, and why.

@@ -112,6 +112,7 @@ fn comparison(earlier: &str, attacks: bool) -> Diff {
         no_verdict: None,
         numbers: tested.into_iter().chain(others).collect(),
         left_out: Vec::new(),
+        not_measured: Vec::new(),
         outliers: Vec::new(),
         functions: None,
         not_read: Vec::new(),

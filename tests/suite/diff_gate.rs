@@ -95,3 +95,39 @@ async fn the_standard_output_is_for_one_document() {
     let is_xml = alone.log.starts_with("<?xml") && alone.log.ends_with("</testsuites>\n");
     assert!(is_xml, "{}", alone.log);
 }
+
+#[tokio::test]
+async fn a_number_that_the_newest_run_lacks_is_told() {
+    let place = nights(&[100; 12]);
+    let mut newest = manifest(12, 100);
+    let measured = newest["in_window"]["virt-api"].as_object_mut();
+    measured.expect("numbers").remove("cpu_nanoseconds");
+    keep(&place, 12, &newest.to_string());
+    let file = place.path("junit.xml");
+    let path = file.to_string_lossy().into_owned();
+    let ended = diff(&place, &["--junit", &path]).await;
+    assert_eq!(ended.code, 0, "{}", ended.log);
+    let begin = "virt-api cpu cores not measured in the newest run; else: no change seen\n";
+    assert!(ended.log.starts_with(begin), "{}", ended.log);
+    let line = "\nvirt-api cpu cores: not measured in the newest run\n";
+    assert!(ended.log.contains(line), "{}", ended.log);
+    let said = document(&place, &[]).await;
+    let cpu = json!([{ "component": "virt-api", "name": "cpu_cores" }]);
+    assert_eq!(said["not_measured"], cpu, "{said}");
+    let junit = std::fs::read_to_string(&file).expect("it is written");
+    let case = "<testcase classname=\"virt-api\" name=\"cpu_cores\" time=\"0\">\n      \
+        <skipped>not measured in the newest run</skipped>";
+    assert!(junit.contains(case), "{junit}");
+    // Nothing at all is measured, or not in all of several.
+    newest["in_window"] = json!({});
+    keep(&place, 12, &newest.to_string());
+    let ended = diff(&place, &[]).await;
+    let begin = "virt-api live heap and 1 more not measured in the newest run; else: no verdict: ";
+    assert!(ended.log.starts_with(begin), "{}", ended.log);
+    let ended = diff(&place, &["--last", "2"]).await;
+    assert!(
+        ended.log.contains("not measured in all new runs"),
+        "{}",
+        ended.log
+    );
+}
