@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::error::DestinationError;
-use super::summary::{NEWER, Summary};
+use super::error::{DestinationError, NEWER};
+use super::summary::Summary;
 use crate::config::{RunFile, RunId};
 
 /// Another run's id is cut after so many characters.

@@ -8,6 +8,7 @@ use std::io::{self, BufReader, Read};
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::error::NEWER;
 use crate::component::Component;
 use crate::config::MinComplete;
 use crate::errors::plain;
@@ -34,9 +35,6 @@ const TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
 /// What is told of a manifest that cannot be understood is cut after so many characters.
 const LONGEST_FAULT: usize = 300;
-
-/// What a manifest is that this program is too old for, and what to do.
-pub(super) const NEWER: &str = "written by a newer version of this program: use that one";
 
 /// A manifest that is read back. Its texts have no control characters.
 #[derive(Debug, Clone, Deserialize)]

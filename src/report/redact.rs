@@ -217,11 +217,8 @@ fn rewrite_comparison(diff: &mut Diff, names: &mut Names) {
             }
         }
     }
-    let not_judged = diff.not_judged.iter_mut();
-    for run in not_judged
-        .chain(&mut diff.passed_over)
-        .chain(&mut diff.not_read)
-    {
+    let passed = diff.passed_over.iter_mut().chain(&mut diff.not_read);
+    for run in passed.chain(&mut diff.not_judged) {
         run.run_id = names.run(&run.run_id);
         rewrite_texts([&mut run.why], names);
     }
