@@ -107,8 +107,9 @@ pub(super) fn not_judged(what: &str, run: &PassedOver) -> String {
 fn verdict(diff: &Diff) -> String {
     if diff.earlier.is_empty() && diff.accepted.is_none() {
         let Some(first) = diff.not_comparable.first() else {
-            return match diff.passed_over.as_slice() {
-                [only] => format!("not-comparable: {}: {}", only.run_id, only.why),
+            // Those that are not judged are the first of them.
+            return match diff.passed_over.get(diff.not_judged.len()..) {
+                Some([only]) => format!("not-comparable: {}: {}", only.run_id, only.why),
                 _ => "not-comparable: there is no complete run before".to_owned(),
             };
         };

@@ -41,6 +41,19 @@ async fn a_newest_run_that_cannot_be_judged_is_said_first() {
 }
 
 #[tokio::test]
+async fn what_is_not_judged_is_not_said_of_the_run_before_it() {
+    let place = nights(&[100]);
+    keep(&place, 1, "{");
+    let log = diff(&place, &[]).await.log;
+    let first = log.lines().next().expect("a line");
+    assert!(
+        first.starts_with("the newest run, night-001, is not judged: ")
+            && first.ends_with("; night-000: not-comparable: there is no complete run before"),
+        "{first}"
+    );
+}
+
+#[tokio::test]
 async fn a_manifest_of_a_newer_version_needs_that_version() {
     let place = nights(&[100; 12]);
     let mut newer = manifest(12, 100);
