@@ -16,7 +16,9 @@ mod table;
 
 pub use accepted::Accepted;
 pub use comparable::{UNKNOWN, incomplete};
-pub use document::{Compared, Diff, DiffRun, LeftOut, NotComparable, PassedOver, Word};
+pub use document::{
+    Compared, Diff, DiffRun, LeftOut, NotComparable, NotMeasured, PassedOver, Word,
+};
 pub use functions::{ChangedFunction, FunctionShare, Moved, NumberFunctions, ScatterWord};
 pub use history::{History, before, newest, two};
 pub use judged::diff;

@@ -51,6 +51,10 @@ pub async fn diff(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     comparing: Comparing,
 ) -> ExitCode {
+    if let Err(why) = comparing.check() {
+        complain(why);
+        return ExitCode::Usage;
+    }
     let environment: Vec<_> = environment.into_iter().collect();
     let places = match destinations(environment.clone()) {
         Ok(places) => places,
@@ -108,6 +112,29 @@ pub async fn diff(
     tell(&diff, &comparing)
 }
 
+impl Comparing {
+    /// Refuses what makes no sense together.
+    fn check(&self) -> Result<(), String> {
+        if let ComparedRuns::Two([earlier, new]) = &self.runs
+            && earlier == new
+        {
+            return Err(format!("{new}: a run is not compared with itself"));
+        }
+        if self.documents_on_output() > 1 {
+            let why = "the standard output is for one of --json, --junit - and --orion -";
+            return Err(why.to_owned());
+        }
+        Ok(())
+    }
+
+    /// How many documents go to the standard output, where the table is otherwise.
+    fn documents_on_output(&self) -> usize {
+        let files = [&self.junit, &self.orion].into_iter().flatten();
+        let on_output = files.filter(|path| path.as_os_str() == "-");
+        on_output.count() + usize::from(self.json)
+    }
+}
+
 /// The environment with this destination alone.
 fn at(environment: Vec<(OsString, OsString)>, url: &str) -> Vec<(OsString, OsString)> {
     let is_place = |name: &OsString| name == "PROFILER_DESTINATION" || name == "PROFILER_FALLBACK";
@@ -148,6 +175,8 @@ fn tell(diff: &Diff, comparing: &Comparing) -> ExitCode {
     }
     let text = if comparing.json {
         serde_json::to_string_pretty(diff).unwrap_or_default() + "\n"
+    } else if comparing.documents_on_output() > 0 {
+        String::new()
     } else {
         table(diff)
     };

@@ -6,6 +6,9 @@ use std::path::Path;
 use crate::errors::plain;
 use crate::outcome::ExitCode;
 
+/// What a manifest is that this program is too old for, and what to do.
+pub(super) const NEWER: &str = "written by a newer version of this program: use that one";
+
 /// A file or object of a destination that could not be read, written, listed or removed.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {}", plain(.object), plain(.detail))]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::error::DestinationError;
+use super::error::{DestinationError, NEWER};
 use super::summary::Summary;
 use crate::config::{RunFile, RunId};
 
@@ -112,10 +112,15 @@ pub(super) fn check_manifest(
 
 /// The error of something that has a run's name and is not what it should be. It is not to be overwritten.
 pub(super) fn invalid(object: &str, detail: &str) -> DestinationError {
+    let remedy = if detail.ends_with(NEWER) {
+        ""
+    } else {
+        "; move it away, or use another PROFILER_RUN_ID"
+    };
     DestinationError {
         action: "understand",
         object: object.to_owned(),
-        detail: format!("{detail}; move it away, or use another PROFILER_RUN_ID"),
+        detail: format!("{detail}{remedy}"),
         permanent: true,
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, BufReader, Read};
 use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::error::NEWER;
 use crate::component::Component;
 use crate::config::MinComplete;
 use crate::errors::plain;
@@ -179,7 +180,7 @@ pub(super) fn read_whole(
 /// Why a manifest of this version of the format is not understood, if it is not.
 pub(super) fn newer(version: u32) -> Option<String> {
     (version > SCHEMA_VERSION)
-        .then(|| format!("its schema version is {version}, above {SCHEMA_VERSION}"))
+        .then(|| format!("its schema version is {version}, above {SCHEMA_VERSION}: {NEWER}"))
 }
 
 /// Reads JSON of at most so many bytes.

@@ -20,6 +20,9 @@ pub struct Diff {
     pub schema_version: u32,
     /// The new runs, the oldest first.
     pub new: Vec<DiffRun>,
+    /// Runs that are newer than those and could not be judged, and why: the newest first, 50 at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<PassedOver>,
     /// The comparable runs before them, the oldest first.
     pub earlier: Vec<DiffRun>,
     /// The newest run whose level was accepted as the new normal, if there is one: no run before it counts.
@@ -37,6 +40,9 @@ pub struct Diff {
     /// Numbers that cannot be compared as ratios, for they are zero in some run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// Tested numbers that earlier runs have, and some new run has not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_measured: Vec<NotMeasured>,
     /// Pods of the newest run that are far from the others of their component.
     pub outliers: Vec<PodOutlier>,
     /// The functions of the numbers that changed, or of all if none did, where they were asked for.
@@ -123,7 +129,33 @@ impl LeftOut {
     }
 }
 
+/// A number that is not compared, for a new run has it not.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct NotMeasured {
+    /// The component whose pods it is of, together; none if it is of virtual machine instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<Component>,
+    /// What it is, with its unit.
+    pub name: &'static str,
+}
+
+impl NotMeasured {
+    /// Which it is, for a person.
+    pub fn shown(&self) -> String {
+        let of = self.component.map_or("VMIs", Component::name);
+        format!("{of} {}", shown_name(self.name))
+    }
+}
+
 impl Diff {
+    /// Where the numbers are missing that are not measured.
+    pub fn where_missing(&self) -> &'static str {
+        match self.new.as_slice() {
+            [_] => "the newest run",
+            _ => "all new runs",
+        }
+    }
+
     /// Whether a number is worse, for sure or, if that is asked for, by suspicion.
     pub fn is_failure(&self, on_suspicion: bool) -> bool {
         self.numbers

@@ -25,6 +25,8 @@ pub struct History {
     pub earlier: Vec<RunNumbers>,
     /// The newest run whose level was accepted as the new normal: no run before it counts.
     pub accepted: Option<Accepted>,
+    /// Runs that are newer than all new ones and cannot be judged, the newest first.
+    pub not_judged: Vec<PassedOver>,
     /// Runs that are not comparable with the newest.
     pub not_comparable: Vec<NotComparable>,
     /// Runs that were passed over.
@@ -51,6 +53,9 @@ pub async fn newest(
     {
         let place = &places[kept.place];
         if let Some(run) = history.comparable(&kept, place, None).await? {
+            if history.new.is_empty() {
+                history.not_judged.clone_from(&history.passed_over);
+            }
             history.new.push(run);
             // The level of other places is their own.
             if before.is_none() {

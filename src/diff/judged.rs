@@ -1,6 +1,6 @@
 //! The verdict on the runs of a history.
 
-use super::document::{Compared, Diff, DiffRun, LeftOut, SCHEMA_VERSION, Word};
+use super::document::{Compared, Diff, DiffRun, LeftOut, NotMeasured, SCHEMA_VERSION, Word};
 use super::history::History;
 use super::quantity::Number;
 use crate::destination::RunNumbers;
@@ -13,6 +13,7 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
     let numbers = Number::all();
     let mut first = compare(&numbers, earlier, new, rules);
     let left_out = zeros(&numbers, earlier, new, rules);
+    let not_measured = missing(&numbers, earlier, new);
     let mut judgements = judge(&tested(&numbers, &first), rules);
     if let ([newest], Some((before, earlier))) = (new.as_slice(), earlier.split_last()) {
         let both = [before.clone(), newest.clone()];
@@ -57,12 +58,14 @@ pub fn diff(history: History, rules: &Rules) -> Diff {
             .iter()
             .map(run)
             .collect(),
+        not_judged: history.not_judged.clone(),
         accepted: history.accepted.clone(),
         verdict,
         confirmed: gravest.is_some_and(|(_, confirmed)| confirmed),
-        no_verdict: no_verdict(&history, &compared, &left_out, rules),
+        no_verdict: no_verdict(&history, &compared, &left_out, &not_measured, rules),
         numbers: compared,
         left_out,
+        not_measured,
         outliers: history.outliers,
         functions: None,
         not_read: Vec::new(),
@@ -75,6 +78,7 @@ fn no_verdict(
     history: &History,
     compared: &[Compared],
     left_out: &[LeftOut],
+    not_measured: &[NotMeasured],
     rules: &Rules,
 ) -> Option<String> {
     let (runs, fewest) = (history.earlier.len(), rules.fewest_earlier);
@@ -93,6 +97,8 @@ fn no_verdict(
         )
     } else if !left_out.is_empty() {
         "what the runs have is zero in some of them, and has no ratio".to_owned()
+    } else if !not_measured.is_empty() {
+        "nothing else was measured".to_owned()
     } else {
         "the runs have no numbers of their windows: PROFILER_BASELINE=true brings them".to_owned()
     })
@@ -153,6 +159,21 @@ fn zeros(
         .filter(|_| has_zero && has_more)
     });
     each.collect()
+}
+
+/// The numbers that would be tested, for earlier runs have them, and that some new run has not.
+fn missing(numbers: &[Number], earlier: &[RunNumbers], new: &[RunNumbers]) -> Vec<NotMeasured> {
+    let has = |number: &Number, run: &RunNumbers| number.of(run).is_some();
+    let missing = numbers.iter().filter(|number| {
+        number.quantity.is_tested()
+            && earlier.iter().any(|run| has(number, run))
+            && !new.iter().all(|run| has(number, run))
+    });
+    let named = missing.map(|number| NotMeasured {
+        component: number.component,
+        name: number.quantity.name(),
+    });
+    named.collect()
 }
 
 /// The newest of the earlier runs that have a number, and their values.

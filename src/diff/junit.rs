@@ -1,13 +1,13 @@
 //! What `diff` says, as JUnit XML: a test for each number that is tested.
 
-use std::fmt::Write;
-
-use super::document::{Compared, Diff, Word};
+use super::document::{Compared, Diff, NotMeasured, PassedOver, Word};
 use super::quantity::shown_value;
-use super::table::{headline, word};
+use super::table::{headline, not_judged, word};
+use crate::component::Component;
 
-/// The document. A regression fails its test if it is confirmed, and with `fail_on_suspected` at first sight; without a
-/// verdict there is one test, which is skipped.
+/// The document. A regression fails its test if it is confirmed, and with `fail_on_suspected` at first sight; a
+/// run that could not be judged has a test that is skipped, and so have a number that was not measured, and the verdict if
+/// there is none.
 pub fn junit(diff: &Diff, fail_on_suspected: bool) -> String {
     let tested: Vec<_> = diff
         .numbers
@@ -16,19 +16,13 @@ pub fn junit(diff: &Diff, fail_on_suspected: bool) -> String {
         .collect();
     let fails = |number: &Compared| number.is_failure(fail_on_suspected);
     let failures = tested.iter().filter(|number| fails(number)).count();
-    let skipped = usize::from(tested.is_empty());
-    let mut cases: String = tested
+    let skips = skips(diff, tested.is_empty());
+    let skipped = skips.len();
+    let cases: String = tested
         .iter()
         .map(|number| case(number, fails(number)))
+        .chain(skips)
         .collect();
-    if tested.is_empty() {
-        let _ = writeln!(
-            cases,
-            "    <testcase classname=\"cluster-profiler-job\" name=\"verdict\" time=\"0\">\n      \
-            <skipped>{}</skipped>\n    </testcase>",
-            escaped(&headline(diff))
-        );
-    }
     let newest = diff.new.last();
     let (run, at) = newest.map_or(("", String::new()), |run| {
         (&*run.run_id, run.start.strftime("%FT%T").to_string())
@@ -41,6 +35,32 @@ pub fn junit(diff: &Diff, fail_on_suspected: bool) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite \
         name=\"cluster-profiler-job diff {}\" {counts} timestamp=\"{at}\">\n{cases}  </testsuite>\n</testsuites>\n",
         escaped(run)
+    )
+}
+
+/// The tests that are skipped: of runs that could not be judged, of numbers that were not measured, and of the verdict if there is none.
+fn skips(diff: &Diff, has_none: bool) -> Vec<String> {
+    let run = |run: &PassedOver| {
+        let why = not_judged("the run", run);
+        skip("cluster-profiler-job", &run.run_id, &why)
+    };
+    let not_measured = |number: &NotMeasured| {
+        let class = number.component.map_or("VMIs", Component::name);
+        let why = format!("not measured in {}", diff.where_missing());
+        skip(class, number.name, &why)
+    };
+    let not_measured = diff.not_measured.iter().map(not_measured);
+    let verdict = has_none.then(|| skip("cluster-profiler-job", "verdict", &headline(diff)));
+    let runs = diff.not_judged.iter().map(run);
+    runs.chain(not_measured).chain(verdict).collect()
+}
+
+fn skip(class: &str, name: &str, why: &str) -> String {
+    format!(
+        "    <testcase classname=\"{class}\" name=\"{}\" time=\"0\">\n      \
+        <skipped>{}</skipped>\n    </testcase>\n",
+        escaped(name),
+        escaped(why)
     )
 }
 

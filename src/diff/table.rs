@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::accepted::Accepted;
-use super::document::{Compared, Diff, DiffRun, LeftOut, Word};
+use super::document::{Compared, Diff, DiffRun, LeftOut, PassedOver, Word};
 use super::functions_table::functions_table;
 use super::outliers::PodOutlier;
 use super::quantity::{shown_name, shown_value};
@@ -39,6 +39,15 @@ pub fn table(diff: &Diff) -> String {
         text += &aligned(&rows);
     }
     text += &first_few(diff.left_out.iter().map(LeftOut::shown).collect());
+    let not_measured = diff.not_measured.iter();
+    let not_measured = not_measured.map(|number| {
+        format!(
+            "{}: not measured in {}",
+            number.shown(),
+            diff.where_missing()
+        )
+    });
+    text += &first_few(not_measured.collect());
     text += &first_few(diff.outliers.iter().map(outlier).collect());
     for functions in diff.functions.iter().flatten() {
         let _ = write!(text, "\n{}", functions_table(functions));
@@ -64,12 +73,43 @@ pub fn table(diff: &Diff) -> String {
     text
 }
 
-/// The verdict in one line.
+/// The verdict in one line, after what keeps it from being one on the newest run.
 pub fn headline(diff: &Diff) -> String {
+    let verdict = format!("{}{}", not_measured(diff), verdict(diff));
+    match (diff.not_judged.first(), diff.new.last()) {
+        (Some(newest), Some(judged)) => format!(
+            "{}; {}: {verdict}",
+            not_judged("the newest run", newest),
+            judged.run_id
+        ),
+        _ => verdict,
+    }
+}
+
+/// What the verdict is not on, before it; nothing if all was measured.
+fn not_measured(diff: &Diff) -> String {
+    let Some(first) = diff.not_measured.first() else {
+        return String::new();
+    };
+    let more = match diff.not_measured.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (first, of) = (first.shown(), diff.where_missing());
+    format!("{first}{more} not measured in {of}; else: ")
+}
+
+/// That a run is not judged, and why.
+pub(super) fn not_judged(what: &str, run: &PassedOver) -> String {
+    format!("{what}, {}, is not judged: {}", run.run_id, run.why)
+}
+
+fn verdict(diff: &Diff) -> String {
     if diff.earlier.is_empty() && diff.accepted.is_none() {
         let Some(first) = diff.not_comparable.first() else {
-            return match diff.passed_over.as_slice() {
-                [only] => format!("not-comparable: {}: {}", only.run_id, only.why),
+            // Those that are not judged are the first of them.
+            return match diff.passed_over.get(diff.not_judged.len()..) {
+                Some([only]) => format!("not-comparable: {}: {}", only.run_id, only.why),
                 _ => "not-comparable: there is no complete run before".to_owned(),
             };
         };

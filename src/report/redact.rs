@@ -217,7 +217,8 @@ fn rewrite_comparison(diff: &mut Diff, names: &mut Names) {
             }
         }
     }
-    for run in diff.passed_over.iter_mut().chain(&mut diff.not_read) {
+    let passed = diff.passed_over.iter_mut().chain(&mut diff.not_read);
+    for run in passed.chain(&mut diff.not_judged) {
         run.run_id = names.run(&run.run_id);
         rewrite_texts([&mut run.why], names);
     }

@@ -39,7 +39,7 @@ pub(crate) fn manifest(night: usize, live_heap_mib: u64) -> Value {
     manifest
 }
 
-fn id(night: usize) -> String {
+pub(crate) fn id(night: usize) -> String {
     format!("night-{night:03}")
 }
 
@@ -365,12 +365,16 @@ async fn junit_is_valid_by_its_schema() {
         "/tests/suite/data/jenkins-junit.xsd"
     );
     let regression = nights(&steady_and(&[115, 116]));
+    let unjudged = nights(&[100; 13]);
+    keep(&unjudged, 13, "{");
     for (place, more) in [
         (&regression, "confirmed"),
         (&regression, "suspected"),
         (&nights(&[100; 13]), "confirmed"),
         // Without a verdict.
         (&nights(&[100, 100]), "confirmed"),
+        // With a newest run that is not judged.
+        (&unjudged, "confirmed"),
     ] {
         let file = place.path("junit.xml");
         let path = file.to_string_lossy().into_owned();

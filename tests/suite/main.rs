@@ -25,6 +25,7 @@ mod convert_bounds;
 mod credentials;
 mod destination;
 mod diff;
+mod diff_gate;
 mod diff_numbers;
 mod docs;
 mod dry_run;

@@ -195,7 +195,14 @@ fn others(diff: &Diff) -> Markup {
         passed.map(|run| html! { (foreign(&run.run_id)) " was passed over: " (foreign(&run.why)) });
     let zeros = diff.left_out.iter();
     let zeros = zeros.map(|number| html! { (foreign(&number.shown())) });
-    let all: Vec<_> = zeros.chain(differs).chain(passed).collect();
+    let not_measured = diff.not_measured.iter().map(|number| {
+        html! { (foreign(&number.shown())) ": not measured in " (diff.where_missing()) }
+    });
+    let all: Vec<_> = not_measured
+        .chain(zeros)
+        .chain(differs)
+        .chain(passed)
+        .collect();
     let more = all.len().saturating_sub(NAMED);
     html! {
         @if !all.is_empty() {
