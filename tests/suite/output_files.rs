@@ -139,3 +139,17 @@ fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .map(|file| (file.clone(), fs::read(file).expect("a file")))
         .collect()
 }
+
+#[tokio::test]
+async fn an_argument_is_told_without_its_control_characters() {
+    let place = nights(&steady_and(&[100]));
+    for arguments in [
+        &["top", "x\x1b[31m"][..],
+        &["top", "/nodir/\x1b[31m.tar.gz"],
+        &["diff", "--junit", "/nodir/\x1b[31m"],
+    ] {
+        let ended = place.run_with(arguments).await;
+        assert_ne!(ended.code, 0, "{}", ended.log);
+        assert!(!ended.log.contains('\x1b'), "{:?}", ended.log);
+    }
+}
