@@ -16,7 +16,7 @@ use crate::errors::plain;
 use crate::limits::Limits;
 use crate::outcome::ExitCode;
 use crate::push::{self, PushTime, PushedRun};
-use crate::report::{self, Wanted};
+use crate::report::{self, Unread, Wanted};
 use crate::run::status::log::{complain, print, say};
 
 /// `top`: prints the functions that have the most, as a table or as JSON.
@@ -34,9 +34,24 @@ pub async fn top(
             table::table(&findings)
         };
         print(&text).map_err(|error| cannot_write(Path::new("the table"), &error))?;
-        all_found_room(&store)
+        all_found_room(&store)?;
+        all_read(&findings.unread)
     })
     .await
+}
+
+/// Says what the first thing is that could not be read of an archive, or is not in it as the manifest says, which makes
+/// what is said of the others a finding.
+fn all_read(unread: &[Unread]) -> Result<(), ExitCode> {
+    let Some(first) = unread.first() else {
+        return Ok(());
+    };
+    complain(format_args!(
+        "not all of the archive could be read: {}: {}",
+        plain(&first.path),
+        plain(&first.why)
+    ));
+    Err(ExitCode::Finding)
 }
 
 /// `export`: writes a profile for each component and kind, with those of all pods in it.
@@ -45,20 +60,25 @@ pub async fn export(
     run: String,
     directory: PathBuf,
 ) -> ExitCode {
-    with_profiles(environment, &run, Wanted::default(), move |_, store| {
-        let exported = export::merged(&store, &directory);
-        let exported = exported.map_err(|error| cannot_write(&directory, &error))?;
-        say(format_args!(
-            "{} profiles in {}",
-            exported.written,
-            directory.display()
-        ));
-        all_found_room(&store)?;
-        if exported.left_out > 0 {
-            return Err(ExitCode::Finding);
-        }
-        Ok(())
-    })
+    with_profiles(
+        environment,
+        &run,
+        Wanted::default(),
+        move |manifest, store| {
+            let exported = export::merged(&manifest, &store, &directory);
+            let exported = exported.map_err(|error| cannot_write(&directory, &error))?;
+            say(format_args!(
+                "{} profiles in {}",
+                exported.written,
+                directory.display()
+            ));
+            all_found_room(&store)?;
+            if exported.left_out > 0 {
+                return Err(ExitCode::Finding);
+            }
+            Ok(())
+        },
+    )
     .await
 }
 
@@ -118,12 +138,9 @@ pub async fn push(
             (pushing.await, Some(code))
         }
     };
-    if let Some(first) = damaged.first().filter(|_| has_all.is_ok()) {
-        complain(format_args!(
-            "not all of the archive could be read: {}: {}",
-            plain(&first.path),
-            plain(&first.why)
-        ));
+    if has_all.is_ok() {
+        // Its exit code is that of what is not complete.
+        let _ = all_read(&damaged);
     }
     let is_complete = result.complete && damaged.is_empty();
     if is_complete {
