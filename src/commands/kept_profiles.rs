@@ -3,6 +3,7 @@
 mod export;
 mod table;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +15,14 @@ use super::opened_run::{all_found_room, open, with_profiles};
 use crate::config::{PushTarget, push_access};
 use crate::errors::plain;
 use crate::limits::Limits;
+use crate::manifest::Manifest;
 use crate::outcome::ExitCode;
 use crate::push::{self, PushTime, PushedRun};
 use crate::report::{self, Unread, Wanted};
 use crate::run::status::log::{complain, print, say};
+
+/// How many names are shown of those that there are.
+const MOST_NAMES: usize = 20;
 
 /// `top`: prints the functions that have the most, as a table or as JSON.
 pub async fn top(
@@ -26,8 +31,15 @@ pub async fn top(
     wanted: Wanted,
     as_json: bool,
 ) -> ExitCode {
+    let asked = wanted.clone();
     with_profiles(environment, run, wanted, move |manifest, mut store| {
         let findings = report::collect(manifest, &mut store);
+        if findings.profiles.is_empty()
+            && let Some(missing) = missing(&findings.manifest, &asked)
+        {
+            complain(missing);
+            return Err(ExitCode::Finding);
+        }
         let text = if as_json {
             table::json(&findings)
         } else {
@@ -160,4 +172,42 @@ pub async fn push(
     } else {
         ExitCode::Finding
     })
+}
+
+/// The pod or component that a run does not have, with those that it has; `None` if it has what was asked for.
+fn missing(manifest: &Manifest, wanted: &Wanted) -> Option<String> {
+    let pods = || manifest.pods.iter().map(|pod| &pod.pod);
+    let of_component =
+        || pods().filter(|pod| wanted.component.is_none_or(|of| of == pod.component));
+    let run = plain(&manifest.run_id);
+    if of_component().next().is_none() {
+        let component = wanted.component?.name();
+        let names = shown(pods().map(|pod| pod.component.name()));
+        return Some(format!(
+            "run {run} has no pod of {component}; it has {names}"
+        ));
+    }
+    let name = wanted.pod.as_ref()?;
+    if of_component().any(|pod| pod.name == *name) {
+        return None;
+    }
+    let names = shown(of_component().map(|pod| pod.name.as_str()));
+    let component = wanted
+        .component
+        .map_or_else(String::new, |component| format!(" of {}", component.name()));
+    Some(format!(
+        "run {run} has no pod {name}{component}; it has {names}"
+    ))
+}
+
+/// Names in their order, each once, and how many more there are.
+fn shown<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: BTreeSet<_> = names.collect();
+    let first = names.iter().take(MOST_NAMES).map(|name| plain(name));
+    let first = first.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 if names.is_empty() => "none".to_owned(),
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }

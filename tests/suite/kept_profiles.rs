@@ -249,3 +249,28 @@ async fn files_that_the_manifest_lists_and_the_archive_lacks_are_named() {
         serde_json::json!([])
     );
 }
+
+#[tokio::test]
+async fn a_pod_or_component_that_a_run_does_not_have_is_a_finding() {
+    let mut run = MadeRun::new();
+    for pod in ["virt-api-a", "virt-api-b"] {
+        run.file(&format!("{pod}/heap.pprof"), &packed("small/heap.pb"));
+        run.expect(pod, "virt-api", &serde_json::json!({}));
+    }
+    let place = run.finish();
+    for (arguments, wanted) in [
+        (
+            ["--pod", "virt-api-x"],
+            "has no pod virt-api-x; it has virt-api-a, virt-api-b",
+        ),
+        (
+            ["--component", "virt-handler"],
+            "has no pod of virt-handler; it has virt-api",
+        ),
+    ] {
+        let arguments = [&["top", RUN_ID], &arguments[..]].concat();
+        let ended = place.run_with(&arguments).await;
+        assert_eq!(ended.code, 1, "{}", ended.log);
+        assert!(ended.log.contains(wanted), "{}", ended.log);
+    }
+}
