@@ -26,7 +26,7 @@ mod tree;
 mod units;
 
 pub use archive::read_archive;
-pub use collect::collect;
+pub use collect::{all_unread, collect};
 pub use compared_name::{compared, package};
 pub use difference::{differences, no_differences};
 pub use download::download;

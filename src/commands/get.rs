@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::Digest;
 
-use super::kept_runs::{code_of, destinations, why_missing};
+use super::kept_runs::{code_of, destinations, spare_own_files, why_missing};
 use crate::config::{RunFile, RunId};
 use crate::destination::{Destination, DestinationError, Found, Summary};
 use crate::file::OutputFile;
@@ -61,6 +61,11 @@ async fn fetch_from(
             return Ok(ExitCode::Finding);
         }
     };
+    if let Some(path) = &fetch.output
+        && let Err(code) = spare_own_files(destination, run, summary.report.is_some(), path)
+    {
+        return Ok(code);
+    }
     let expected = if fetch.report {
         match page_of(*summary) {
             Ok(page) => page,

@@ -3,6 +3,7 @@
 mod export;
 mod table;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +15,14 @@ use super::opened_run::{all_found_room, open, with_profiles};
 use crate::config::{LogFormat, PushTarget, push_access};
 use crate::errors::plain;
 use crate::limits::Limits;
+use crate::manifest::Manifest;
 use crate::outcome::ExitCode;
 use crate::push::{self, PushTime, PushedRun};
-use crate::report::{self, Wanted};
+use crate::report::{self, Unread, Wanted};
 use crate::run::status::log::{self, complain, print, say};
+
+/// How many names are shown of those that there are.
+const MOST_NAMES: usize = 20;
 
 /// `top`: prints the functions that have the most, as a table or as JSON.
 pub async fn top(
@@ -26,17 +31,39 @@ pub async fn top(
     wanted: Wanted,
     as_json: bool,
 ) -> ExitCode {
+    let asked = wanted.clone();
     with_profiles(environment, run, wanted, move |manifest, mut store| {
         let findings = report::collect(manifest, &mut store);
+        if findings.profiles.is_empty()
+            && let Some(missing) = missing(&findings.manifest, &asked)
+        {
+            complain(missing);
+            return Err(ExitCode::Finding);
+        }
         let text = if as_json {
             table::json(&findings)
         } else {
             table::table(&findings)
         };
         print(&text).map_err(|error| cannot_write(Path::new("the table"), &error))?;
-        all_found_room(&store)
+        all_found_room(&store)?;
+        all_read(&findings.unread)
     })
     .await
+}
+
+/// Says what the first thing is that could not be read of an archive, or is not in it as the manifest says, which makes
+/// what is said of the others a finding.
+fn all_read(unread: &[Unread]) -> Result<(), ExitCode> {
+    let Some(first) = unread.first() else {
+        return Ok(());
+    };
+    complain(format_args!(
+        "not all of the archive could be read: {}: {}",
+        plain(&first.path),
+        plain(&first.why)
+    ));
+    Err(ExitCode::Finding)
 }
 
 /// `export`: writes a profile for each component and kind, with those of all pods in it.
@@ -45,20 +72,25 @@ pub async fn export(
     run: String,
     directory: PathBuf,
 ) -> ExitCode {
-    with_profiles(environment, &run, Wanted::default(), move |_, store| {
-        let exported = export::merged(&store, &directory);
-        let exported = exported.map_err(|error| cannot_write(&directory, &error))?;
-        say(format_args!(
-            "{} profiles in {}",
-            exported.written,
-            directory.display()
-        ));
-        all_found_room(&store)?;
-        if exported.left_out > 0 {
-            return Err(ExitCode::Finding);
-        }
-        Ok(())
-    })
+    with_profiles(
+        environment,
+        &run,
+        Wanted::default(),
+        move |manifest, store| {
+            let exported = export::merged(&manifest, &store, &directory);
+            let exported = exported.map_err(|error| cannot_write(&directory, &error))?;
+            say(format_args!(
+                "{} profiles in {}",
+                exported.written,
+                directory.display()
+            ));
+            all_found_room(&store)?;
+            if exported.left_out > 0 {
+                return Err(ExitCode::Finding);
+            }
+            Ok(())
+        },
+    )
     .await
 }
 
@@ -120,12 +152,9 @@ pub async fn push(
             (pushing.await, Some(code))
         }
     };
-    if let Some(first) = damaged.first().filter(|_| has_all.is_ok()) {
-        complain(format_args!(
-            "not all of the archive could be read: {}: {}",
-            plain(&first.path),
-            plain(&first.why)
-        ));
+    if has_all.is_ok() {
+        // Its exit code is that of what is not complete.
+        let _ = all_read(&damaged);
     }
     let is_complete = result.complete && damaged.is_empty();
     if is_complete {
@@ -145,4 +174,42 @@ pub async fn push(
     } else {
         ExitCode::Finding
     })
+}
+
+/// The pod or component that a run does not have, with those that it has; `None` if it has what was asked for.
+fn missing(manifest: &Manifest, wanted: &Wanted) -> Option<String> {
+    let pods = || manifest.pods.iter().map(|pod| &pod.pod);
+    let of_component =
+        || pods().filter(|pod| wanted.component.is_none_or(|of| of == pod.component));
+    let run = plain(&manifest.run_id);
+    if of_component().next().is_none() {
+        let component = wanted.component?.name();
+        let names = shown(pods().map(|pod| pod.component.name()));
+        return Some(format!(
+            "run {run} has no pod of {component}; it has {names}"
+        ));
+    }
+    let name = wanted.pod.as_ref()?;
+    if of_component().any(|pod| pod.name == *name) {
+        return None;
+    }
+    let names = shown(of_component().map(|pod| pod.name.as_str()));
+    let component = wanted
+        .component
+        .map_or_else(String::new, |component| format!(" of {}", component.name()));
+    Some(format!(
+        "run {run} has no pod {name}{component}; it has {names}"
+    ))
+}
+
+/// Names in their order, each once, and how many more there are.
+fn shown<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: BTreeSet<_> = names.collect();
+    let first = names.iter().take(MOST_NAMES).map(|name| plain(name));
+    let first = first.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 if names.is_empty() => "none".to_owned(),
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }

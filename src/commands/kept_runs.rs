@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use crate::config::{RunId, places};
+use crate::config::{RunFile, RunId, places};
 use crate::destination::{Destination, DestinationError, Found, Listed, Summary};
+use crate::file::OutputFile;
 use crate::limits::BucketLimits;
 use crate::outcome::ExitCode;
 use crate::run::status::log::{complain, print};
@@ -64,6 +65,36 @@ pub(super) fn cannot_write(path: &Path, error: &io::Error) -> ExitCode {
         path.display()
     ));
     ExitCode::Finding
+}
+
+/// Refuses an output that would take the place of one of the run's own files, which its manifest vouches for. A page that
+/// the manifest does not list is none of them.
+pub(super) fn spare_own_files(
+    place: &Destination,
+    run: &RunId,
+    has_page: bool,
+    output: &Path,
+) -> Result<(), ExitCode> {
+    let Destination::Directory(directory) = place else {
+        return Ok(());
+    };
+    let own = RunFile::ALL.into_iter().find(|file| {
+        (has_page || *file != RunFile::Report)
+            && OutputFile::is_at(output, &directory.file(run, *file))
+    });
+    let what = match own {
+        None => return Ok(()),
+        Some(RunFile::Archive) => "the archive",
+        Some(RunFile::Report) => "the page",
+        Some(RunFile::Pushed) => "what arrived of a push",
+        Some(RunFile::Accepted) => "the acceptance",
+        Some(RunFile::Manifest) => "the manifest",
+    };
+    complain(format_args!(
+        "{}: this is {what} of run {run} at its destination, which is not written over: name another file with -o",
+        output.display()
+    ));
+    Err(ExitCode::Usage)
 }
 
 /// Prints a table of all runs. A destination that cannot be read hides no other; its error, or that of the

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::kept_runs::{cannot_write, code_of, why_missing};
+use super::kept_runs::{cannot_write, code_of, spare_own_files, why_missing};
 use super::opened_run::{Opened, all_found_room, open, open_at};
 use crate::config::RunId;
 use crate::destination::Destination;
@@ -75,6 +75,8 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
     let suffix = if reporting.redact { "-redacted" } else { "" };
     let name = format!("profile-{}{suffix}.html", findings.manifest.run_id);
     let output = reporting.output.unwrap_or_else(|| name.into());
+    let has_page = opened.manifest.report.is_some();
+    spare_own_files(&opened.place, &opened.run, has_page, &output)?;
     write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
     say(format_args!("{}", output.display()));
     complain_of_unread("the archive", &findings.unread);

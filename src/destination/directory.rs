@@ -205,7 +205,8 @@ impl Directory {
         .await
     }
 
-    fn file(&self, run: &RunId, file: RunFile) -> PathBuf {
+    /// The path of one of a run's files.
+    pub fn file(&self, run: &RunId, file: RunFile) -> PathBuf {
         self.path.join(run.file_name(file))
     }
 

@@ -54,6 +54,11 @@ impl OutputFile {
         Ok(Self::Whole { temporary, path })
     }
 
+    /// Whether a file of this name would be written over that one, whatever links and directories lead to it.
+    pub fn is_at(path: &Path, other: &Path) -> bool {
+        real(path) == real(other)
+    }
+
     /// Writes all of a file.
     ///
     /// # Errors
@@ -74,6 +79,21 @@ impl OutputFile {
             temporary.persist(path)?;
         }
         Ok(())
+    }
+}
+
+/// Where a file is, or would be, behind all links.
+fn real(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
+    }
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = fs::canonicalize(directory.unwrap_or(Path::new(".")));
+    match (directory, path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
     }
 }
 

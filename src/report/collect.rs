@@ -9,8 +9,8 @@ use std::thread;
 
 use super::findings::{Findings, SnapshotTotals, Unread};
 use super::group::{self, Added};
-use super::path::component_of;
-use super::store::ProfileStore;
+use super::path::{Of, ProfilePath, component_of, profile_path};
+use super::store::{Group, ProfileStore};
 use crate::manifest::{Manifest, Pod};
 
 /// How many groups are added up at once. Each takes some megabytes.
@@ -33,10 +33,7 @@ pub fn collect(manifest: Arc<Manifest>, store: &mut ProfileStore) -> Findings {
         snapshots,
         comparison: None,
         differences: None,
-        unread: contradictions(&manifest, store)
-            .into_iter()
-            .chain(store.unread())
-            .collect(),
+        unread: all_unread(&manifest, store),
         is_redacted: false,
         manifest,
     }
@@ -69,42 +66,104 @@ fn all_groups(manifest: &Manifest, store: &ProfileStore) -> Vec<Added> {
     added
 }
 
-/// What the manifest says of pods and the archive does not bear out: pods that have files which were looked for and no
-/// profile, and profiles of pods that the run did not expect.
-fn contradictions(manifest: &Manifest, store: &ProfileStore) -> Vec<Unread> {
-    let known: BTreeSet<_> = store.pods().collect();
-    let pods = manifest.pods.iter();
-    let wants = |pod: &Pod| pod.files.iter().any(|file| store.wants(&file.path));
-    let has_files = pods.clone().filter(|pod| wants(pod));
-    let names = has_files.map(|pod| pod.pod.name.as_str());
-    let lacking = names.filter(|pod| !known.contains(pod));
-    let expected = pods.map(|pod| (pod.pod.name.as_str(), Some(pod.pod.component)));
-    let expected: BTreeSet<_> = expected.collect();
-    let strangers = known.iter().copied();
-    let strangers = strangers.filter(|pod| !expected.contains(&(*pod, component_of(pod))));
+/// What of a run's profiles is not there, is there against the manifest, or could not be read so far.
+pub fn all_unread(manifest: &Manifest, store: &ProfileStore) -> Vec<Unread> {
+    let mut all = strangers(manifest, store);
+    let noted = store.unread();
     // What is not in a store that could not be written says nothing of the archive.
-    let lacking = lacking.filter(|_| store.failure().is_none());
-    let all = [
-        named(
-            lacking.collect(),
-            "the manifest says that the archive has its profiles, and it has none",
-        ),
-        named(
-            strangers.collect(),
-            "the archive has its profiles, which are in the sums, and the manifest has no such pod of its component",
-        ),
-    ];
-    all.into_iter().flatten().collect()
+    if store.failure().is_none() {
+        all.extend(lacking(manifest, store, &noted));
+    }
+    all.extend(noted);
+    all
 }
 
-/// The first of some pods, of which something is wrong, and how many more there are.
-fn named(pods: Vec<&str>, why: &str) -> Option<Unread> {
-    let first = pods.first()?;
+/// Profiles of pods that the run did not expect.
+fn strangers(manifest: &Manifest, store: &ProfileStore) -> Vec<Unread> {
+    let pods = manifest.pods.iter();
+    let expected = pods.map(|pod| (pod.pod.name.as_str(), Some(pod.pod.component)));
+    let expected: BTreeSet<_> = expected.collect();
+    let strangers = store.pods();
+    let strangers = strangers.filter(|pod| !expected.contains(&(*pod, component_of(pod))));
+    // By name.
+    let strangers: BTreeSet<_> = strangers.collect();
+    let why = "the archive has its profiles, which are in the sums, and the manifest has no such pod of its component";
+    named(strangers.into_iter().collect(), why, "pods")
+        .into_iter()
+        .collect()
+}
+
+/// Pods that have files which were looked for and no profile at all, and single files of the others.
+fn lacking(manifest: &Manifest, store: &ProfileStore, noted: &[Unread]) -> Vec<Unread> {
+    let known: BTreeSet<_> = store.pods().collect();
+    let noted: Vec<_> = noted
+        .iter()
+        .filter_map(|of| profile_path(&of.path))
+        .collect();
+    let (mut pods, mut files) = (Vec::new(), Vec::new());
+    for pod in &manifest.pods {
+        let name = pod.pod.name.as_str();
+        let missing = missing_of(pod, store, &noted);
+        if missing.is_empty() || store.left_out.contains(name) {
+            continue;
+        }
+        // A pod may have others than those of the one kind that is wanted.
+        if known.contains(name) || store.wanted.kind.is_some() {
+            files.extend(missing);
+        } else {
+            pods.push(name);
+        }
+    }
+    let pods = named(
+        pods,
+        "the manifest says that the archive has its profiles, and it has none",
+        "pods",
+    );
+    // Some of those that are not named may be of them.
+    let files = files.into_iter().filter(|_| store.unnamed == 0);
+    let files = named(
+        files.collect(),
+        "the manifest lists it, and the archive does not have it",
+        "files",
+    );
+    pods.into_iter().chain(files).collect()
+}
+
+/// The files of a pod that are wanted, are not there, and of which nothing was noted.
+fn missing_of<'a>(pod: &'a Pod, store: &ProfileStore, noted: &[ProfilePath<'_>]) -> Vec<&'a str> {
+    let paths = pod.files.iter().map(|file| file.path.as_str());
+    let wanted = paths.filter(|path| store.wants(path));
+    wanted
+        .filter(|path| {
+            profile_path(path).is_some_and(|path| !is_in(store, &path) && !noted.contains(&path))
+        })
+        .collect()
+}
+
+fn is_in(store: &ProfileStore, path: &ProfilePath<'_>) -> bool {
+    let (component, kind) = (path.component, path.kind);
+    let profiles = match path.of {
+        Of::Part(part) => store.groups.get(&Group {
+            component,
+            kind,
+            part,
+        }),
+        Of::Snapshot(name) => store
+            .of_snapshots()
+            .get(&(name.to_owned(), component, kind)),
+    };
+    let pod = store.pods.get_index_of(path.pod);
+    pod.is_some_and(|pod| profiles.is_some_and(|profiles| profiles.contains_key(&pod)))
+}
+
+/// The first of some pods or files, of which something is wrong, and how many more there are.
+fn named(all: Vec<&str>, why: &str, what: &str) -> Option<Unread> {
+    let first = all.first()?;
     Some(Unread {
         path: (*first).to_owned(),
-        why: match pods.len() - 1 {
+        why: match all.len() - 1 {
             0 => why.to_owned(),
-            more => format!("{why}; so it is of {more} more pods"),
+            more => format!("{why}; so it is of {more} more {what}"),
         },
     })
 }

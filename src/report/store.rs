@@ -57,7 +57,7 @@ pub struct ProfileStore {
     file: File,
     /// The directory of the file.
     temporary: PathBuf,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     bytes: u64,
     most_bytes: u64,
     count: usize,
@@ -65,11 +65,11 @@ pub struct ProfileStore {
     pub(super) groups: BTreeMap<Group, Profiles>,
     snapshots: BTreeMap<SnapshotGroup, Profiles>,
     /// Pods of which something did not find room.
-    left_out: BTreeSet<String>,
+    pub(super) left_out: BTreeSet<String>,
     /// Why nothing more is kept.
     failed: Option<String>,
     unread: Vec<Unread>,
-    unnamed: usize,
+    pub(super) unnamed: usize,
 }
 
 impl ProfileStore {

@@ -8,7 +8,9 @@ use cluster_profiler_job::pprof::ProfileReader;
 use serde_json::Value;
 use standin::{Options, Profiles, Standin};
 
+use crate::goldens::packed;
 use crate::harness::{Place, RUN_ID, Shipped, listing};
+use crate::made_runs::MadeRun;
 use crate::s3::{bucket, into};
 
 fn windowed() -> Options {
@@ -42,8 +44,20 @@ fn totals(shipped: &Shipped, kind: &str) -> BTreeMap<String, i64> {
 async fn top(place: &Place, arguments: &[&str]) -> Value {
     let place_and = [&["top"], arguments, &["--json"]].concat();
     let ended = place.run_with(&place_and).await;
-    assert_eq!(ended.code, 0, "{}", ended.log);
-    serde_json::from_str(&ended.log).expect("JSON")
+    let json = ended
+        .log
+        .find("\n}\n")
+        .map_or("", |end| &ended.log[..end + 2]);
+    let said: Value = serde_json::from_str(json).expect("JSON");
+    let finding = said["unread"] != serde_json::json!([]);
+    assert_eq!(ended.code, i32::from(finding), "{}", ended.log);
+    let complaint = &ended.log[json.len()..];
+    assert_eq!(
+        complaint.contains("not all of the archive could be read"),
+        finding,
+        "{complaint}"
+    );
+    said
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +129,7 @@ async fn what_is_missing_or_damaged_is_named_and_the_rest_is_told() {
     for wanted in [
         "read to its end",
         "NOT what its manifest says",
-        "it has none",
+        "the archive does not have it",
     ] {
         assert!(unread.contains(wanted), "{wanted}: {unread}");
     }
@@ -197,4 +211,66 @@ async fn an_export_has_a_profile_of_each_component_and_kind() {
     let again = place.run_with(&arguments).await;
     assert_eq!(again.code, 1, "{}", again.log);
     assert!(again.log.contains("exists"), "{}", again.log);
+}
+
+#[tokio::test]
+async fn files_that_the_manifest_lists_and_the_archive_lacks_are_named() {
+    let mut run = MadeRun::new();
+    for pod in ["virt-api-a", "virt-api-b"] {
+        run.file(&format!("{pod}/heap.pprof"), &packed("small/heap.pb"));
+        let file = |kind: &str| {
+            let path = format!("profile-{RUN_ID}/{pod}/{kind}.pprof");
+            serde_json::json!({ "path": path, "bytes": 1, "sha256": "00".repeat(32) })
+        };
+        let files = ["cpu", "heap"].map(file);
+        run.expect(pod, "virt-api", &serde_json::json!({ "files": files }));
+    }
+    let place = run.finish();
+    let why = "virt-api-a/cpu.pprof: the manifest lists it, and the archive does not have it; so it is of 1 more files";
+    let (page, merged) = (place.path("page.html"), place.path("merged"));
+    let (page, merged) = (
+        page.to_str().expect("a path"),
+        merged.to_str().expect("a path"),
+    );
+    for (arguments, code) in [
+        (&["top", RUN_ID][..], 1),
+        (&["report", RUN_ID, "-o", page], 0),
+        (&["export", RUN_ID, "--merged", "-o", merged], 1),
+    ] {
+        let ended = place.run_with(arguments).await;
+        assert_eq!(ended.code, code, "{arguments:?}: {}", ended.log);
+        assert!(ended.log.contains(why), "{arguments:?}: {}", ended.log);
+        assert!(!ended.log.contains("it has none"), "{}", ended.log);
+    }
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains("so it is of 1 more files"));
+    assert_eq!(
+        top(&place, &[RUN_ID, "--kind", "heap"]).await["unread"],
+        serde_json::json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_pod_or_component_that_a_run_does_not_have_is_a_finding() {
+    let mut run = MadeRun::new();
+    for pod in ["virt-api-a", "virt-api-b"] {
+        run.file(&format!("{pod}/heap.pprof"), &packed("small/heap.pb"));
+        run.expect(pod, "virt-api", &serde_json::json!({}));
+    }
+    let place = run.finish();
+    for (arguments, wanted) in [
+        (
+            ["--pod", "virt-api-x"],
+            "has no pod virt-api-x; it has virt-api-a, virt-api-b",
+        ),
+        (
+            ["--component", "virt-handler"],
+            "has no pod of virt-handler; it has virt-api",
+        ),
+    ] {
+        let arguments = [&["top", RUN_ID], &arguments[..]].concat();
+        let ended = place.run_with(&arguments).await;
+        assert_eq!(ended.code, 1, "{}", ended.log);
+        assert!(ended.log.contains(wanted), "{}", ended.log);
+    }
 }

@@ -5,8 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use crate::errors::plain;
+use crate::manifest::Manifest;
 use crate::pprof::Merged;
-use crate::report::{Group, ProfileStore};
+use crate::report::{Group, ProfileStore, all_unread};
 use crate::run::status::log::complain;
 
 /// What an export has written.
@@ -14,7 +15,7 @@ use crate::run::status::log::complain;
 pub(super) struct Exported {
     /// How many profiles there are.
     pub(super) written: usize,
-    /// How many could not be merged.
+    /// How many could not be read or merged, or are not there as the manifest says.
     pub(super) left_out: usize,
 }
 
@@ -23,11 +24,15 @@ pub(super) struct Exported {
 ///
 /// # Errors
 /// The directory is there, or cannot be written.
-pub(super) fn merged(store: &ProfileStore, directory: &Path) -> io::Result<Exported> {
+pub(super) fn merged(
+    manifest: &Manifest,
+    store: &ProfileStore,
+    directory: &Path,
+) -> io::Result<Exported> {
     fs::create_dir(directory)?;
     let mut exported = Exported::default();
     for group in store.groups() {
-        let merged = match merge(store, group) {
+        let merged = match merge(store, group, &mut exported.left_out) {
             Ok(merged) => merged,
             Err(why) => {
                 let (component, part) = (group.component, group.part.name());
@@ -47,7 +52,8 @@ pub(super) fn merged(store: &ProfileStore, directory: &Path) -> io::Result<Expor
         out.flush()?;
         exported.written += 1;
     }
-    for unread in store.unread() {
+    for unread in all_unread(manifest, store) {
+        exported.left_out += 1;
         complain(format_args!(
             "{}: {}",
             plain(&unread.path),
@@ -57,8 +63,9 @@ pub(super) fn merged(store: &ProfileStore, directory: &Path) -> io::Result<Expor
     Ok(exported)
 }
 
-/// Adds the profiles of a group up. The error is why that cannot be, with the pod at which it ended.
-fn merge(store: &ProfileStore, group: Group) -> Result<Merged, String> {
+/// Adds the profiles of a group up, and counts those that cannot be read. The error is why that cannot be, with the pod at
+/// which it ended.
+fn merge(store: &ProfileStore, group: Group, left_out: &mut usize) -> Result<Merged, String> {
     let mut merged = Merged::new();
     store.each_of(group, |pod, profile| {
         let pod = plain(pod);
@@ -66,6 +73,7 @@ fn merge(store: &ProfileStore, group: Group) -> Result<Merged, String> {
             Ok(profile) => profile,
             Err(error) => {
                 complain(format_args!("{pod}/{}: {error}", group.kind.file_name()));
+                *left_out += 1;
                 return Ok(());
             }
         };

@@ -17,6 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
+use crate::errors::plain_lines;
 
 /// The default filter. kube logs as errors what this program tries again.
 const FILTER: &str = "info,kube_client=off";
@@ -55,13 +56,16 @@ pub(crate) fn init(format: Option<LogFormat>, filter: Option<&str>) -> bool {
     text && terminal && io::stderr().is_terminal()
 }
 
-/// Prints a line. Whoever reads the output may have gone, which is no fault of what was done.
+/// Prints a line, or some, with control characters written out: a path or an argument may have any. Whoever reads the
+/// output may have gone, which is no fault of what was done.
 pub(crate) fn say(line: impl fmt::Display) {
+    let line = plain_lines(&line.to_string());
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
 /// Prints a line to the standard error, in the same way.
 pub(crate) fn complain(line: impl fmt::Display) {
+    let line = plain_lines(&line.to_string());
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
