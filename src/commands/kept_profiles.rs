@@ -72,6 +72,17 @@ pub async fn export(
     run: String,
     directory: PathBuf,
 ) -> ExitCode {
+    if directory == Path::new("-") {
+        complain("-o: an export is a directory, which the standard output is not");
+        return ExitCode::Usage;
+    }
+    if directory.symlink_metadata().is_ok() {
+        complain(format_args!(
+            "{}: it exists, and an export makes a directory that must not be there yet: name another with -o",
+            directory.display()
+        ));
+        return ExitCode::Finding;
+    }
     with_profiles(
         environment,
         &run,

@@ -210,7 +210,12 @@ async fn an_export_has_a_profile_of_each_component_and_kind() {
     }
     let again = place.run_with(&arguments).await;
     assert_eq!(again.code, 1, "{}", again.log);
-    assert!(again.log.contains("exists"), "{}", again.log);
+    let wanted = "it exists, and an export makes a directory that must not be there yet";
+    assert!(again.log.contains(wanted), "{}", again.log);
+    let dash = place
+        .run_with(&["export", RUN_ID, "--merged", "-o", "-"])
+        .await;
+    assert_eq!(dash.code, 2, "{}", dash.log);
 }
 
 #[tokio::test]
