@@ -17,11 +17,11 @@ use cluster_profiler_job::limits::Limits;
 use cluster_profiler_job::manifest::{Manifest, State};
 use cluster_profiler_job::run::run_with;
 use serde_json::Value;
-use standin::{Options, Standin};
+use standin::Standin;
 use table::{Table, assert_documented, attempts, phases};
 use tokio::sync::mpsc;
 
-use crate::harness::Place;
+use crate::harness::{Place, cluster};
 use crate::lock::record;
 
 /// Runs that are under way at once.
@@ -39,18 +39,6 @@ fn scaled() -> Limits {
         longest_pause: real.longest_pause / SCALE,
         ..real
     }
-}
-
-/// A cluster of four pods, of which two are dumped, with so much noise in their profiles, whose
-/// profiler is off.
-async fn cluster(cpu_padding: usize) -> Standin {
-    let options = Options {
-        gate: false,
-        pods: 4,
-        cpu_padding,
-        ..Options::default()
-    };
-    Standin::start(options).await.expect("a stand-in")
 }
 
 /// A short run that turns the profiler on and off again.

@@ -352,6 +352,17 @@ pub(crate) async fn standin() -> Standin {
         .expect("a stand-in")
 }
 
+/// A cluster of four pods, with so much noise in their profiles, whose profiler is off.
+pub(crate) async fn cluster(cpu_padding: usize) -> Standin {
+    let options = standin::Options {
+        gate: false,
+        pods: 4,
+        cpu_padding,
+        ..standin::Options::default()
+    };
+    Standin::start(options).await.expect("a stand-in")
+}
+
 /// Sends a signal to a run.
 pub(crate) fn send(child: &Child, signal: Signal) {
     let pid = child

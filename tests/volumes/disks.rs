@@ -10,12 +10,12 @@ use std::process::Stdio;
 use cluster_profiler_job::manifest::State;
 use cluster_profiler_job::run::phase::Phase;
 use futures::{StreamExt, stream};
-use standin::{Fault, Options, Standin};
+use standin::{Fault, Standin};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
-use crate::harness::{Place, example, file_name, listing, until};
+use crate::harness::{Place, cluster, example, file_name, listing, until};
 use crate::in_phase::{SLOW, enter, has_phase, let_go};
 use crate::table::{Codes, Table, assert_documented, attempts, phases};
 
@@ -103,17 +103,6 @@ async fn fill_up_under_a_snapshot(volume: &Volume, standin: &Standin, place: &Pl
     })
     .await;
     standin.clear_faults();
-}
-
-/// A cluster of four pods, with so much noise in their profiles, whose profiler is off.
-async fn cluster(cpu_padding: usize) -> Standin {
-    let options = Options {
-        gate: false,
-        pods: 4,
-        cpu_padding,
-        ..Options::default()
-    };
-    Standin::start(options).await.expect("a stand-in")
 }
 
 fn assert_complete(place: &Place, what: &str) {
