@@ -22,7 +22,7 @@ pub struct Connection {
     client: Client,
     /// A client each of whose calls has a socket of its own, so that none waits for an answer where one before
     /// it waits in vain.
-    pub lone_client: Client,
+    pub(super) lone_client: Client,
     /// Whether something may be changed in the cluster now.
     pub permit: WritePermit,
     /// What is waited for now.
@@ -61,6 +61,19 @@ impl Connection {
     pub fn patient(&self) -> Self {
         Self {
             patience: self.limits.outage,
+            ..self.clone()
+        }
+    }
+
+    /// The connection for calls of this length at most, each with a socket of its own. It has no patience.
+    pub fn lone(&self, call: Duration) -> Self {
+        Self {
+            client: self.lone_client.clone(),
+            limits: Limits {
+                call,
+                ..self.limits.clone()
+            },
+            patience: Duration::ZERO,
             ..self.clone()
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::call::{CallError, Connection};
 use super::retry::{self, Backoff};
-use crate::limits::{LEASE_LOOKS, LEASE_TRIES, Limits};
+use crate::limits::{LEASE_LOOKS, LEASE_TRIES};
 pub use held::{HeldLease, LeaseError, NAME};
 use held::{get, holder_of, put};
 pub use journal::{Journal, Stage, StartedPod};
@@ -108,15 +108,7 @@ pub async fn acquire(
 /// so that one that is never answered keeps neither the next from being sent nor the Lease from being
 /// renewed.
 fn own_sockets(connection: &Connection) -> Connection {
-    let limits = Limits {
-        call: connection.limits.lease / LEASE_TRIES,
-        ..connection.limits.clone()
-    };
-    let mut own = Connection::new(connection.lone_client.clone(), limits);
-    own.permit = connection.permit.clone();
-    own.waits = connection.waits.clone();
-    own.hurry = connection.hurry.clone();
-    own
+    connection.lone(connection.limits.lease / LEASE_TRIES)
 }
 
 /// The API of the Leases in a namespace.
