@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::kept_runs::cannot_write;
-use super::opened_run::{all_found_room, open, with_profiles};
+use super::opened_run::{all_found_room, complain_of_unread, open, with_profiles};
 use crate::config::{LogFormat, PushTarget, push_access};
 use crate::errors::plain;
 use crate::limits::Limits;
@@ -55,15 +55,11 @@ pub async fn top(
 /// Says what the first thing is that could not be read of an archive, or is not in it as the manifest says, which makes
 /// what is said of the others a finding.
 fn all_read(unread: &[Unread]) -> Result<(), ExitCode> {
-    let Some(first) = unread.first() else {
-        return Ok(());
-    };
-    complain(format_args!(
-        "not all of the archive could be read: {}: {}",
-        plain(&first.path),
-        plain(&first.why)
-    ));
-    Err(ExitCode::Finding)
+    complain_of_unread("the archive", "", unread);
+    match unread {
+        [] => Ok(()),
+        [..] => Err(ExitCode::Finding),
+    }
 }
 
 /// `export`: writes a profile for each component and kind, with those of all pods in it.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::kept_runs::{cannot_write, code_of, destinations, why_missing};
 use crate::config::{DestinationConfig, RunFile, RunId};
 use crate::destination::{Destination, Found};
+use crate::errors::plain;
 use crate::limits::{BucketLimits, REPORT_PROFILES};
 use crate::manifest::{Manifest, SCHEMA_VERSION};
 use crate::outcome::ExitCode;
-use crate::report::{self, ProfileStore, Wanted};
+use crate::report::{self, ProfileStore, Unread, Wanted};
 use crate::run::status::log::complain;
 
 /// The most pods of a run whose archive is damaged: its manifest is read without a look at it before.
@@ -100,6 +101,17 @@ pub(super) fn all_found_room(store: &ProfileStore) -> Result<(), ExitCode> {
             complain(format_args!("profiles are left out: {why}"));
             Err(ExitCode::Finding)
         }
+    }
+}
+
+/// Says what the first thing is that could not be read of an archive, if there is any.
+pub(super) fn complain_of_unread(archive: &str, as_told: &str, unread: &[Unread]) {
+    if let Some(first) = unread.first() {
+        complain(format_args!(
+            "not all of {archive} could be read{as_told}: {}: {}",
+            plain(&first.path),
+            plain(&first.why)
+        ));
     }
 }
 

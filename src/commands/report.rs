@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::kept_runs::{cannot_write, code_of, spare_own_files, why_missing};
-use super::opened_run::{Opened, all_found_room, open, open_at};
+use super::opened_run::{Opened, all_found_room, complain_of_unread, open, open_at};
 use crate::config::RunId;
 use crate::destination::Destination;
 use crate::diff::{Diff, before, diff, two};
 use crate::errors::{joined, plain};
 use crate::file::OutputFile;
 use crate::outcome::ExitCode;
-use crate::report::{self, Findings, Unread, Wanted};
+use crate::report::{self, Findings, Wanted};
 use crate::run::status::log::{complain, say};
 use crate::verdict::Rules;
+
+/// Where all is told of which standard error has the first.
+const AS_TOLD: &str = ", as the page says";
 
 /// What a page is to be like.
 #[derive(Debug)]
@@ -79,26 +82,15 @@ fn make(mut opened: Opened, comparison: Comparison, reporting: Reporting) -> Res
     spare_own_files(&opened.place, &opened.run, has_page, &output)?;
     write_page(&findings, &output).map_err(|error| cannot_write(&output, &error))?;
     say(format_args!("{}", output.display()));
-    complain_of_unread("the archive", &findings.unread);
+    complain_of_unread("the archive", AS_TOLD, &findings.unread);
     if let Some(differences) = &findings.differences {
         let of = format!("the archive of run {}", plain(&differences.run_id));
-        complain_of_unread(&of, &differences.unread);
+        complain_of_unread(&of, AS_TOLD, &differences.unread);
     }
     all_found_room(&opened.store)?;
     match &comparison.earlier {
         Some(Ok(earlier)) => all_found_room(&earlier.store),
         Some(Err(_)) | None => Ok(()),
-    }
-}
-
-/// Says what the first thing is that could not be read of an archive, if there is any.
-fn complain_of_unread(archive: &str, unread: &[Unread]) {
-    if let Some(first) = unread.first() {
-        complain(format_args!(
-            "not all of {archive} could be read, as the page says: {}: {}",
-            plain(&first.path),
-            plain(&first.why)
-        ));
     }
 }
 
